@@ -1,0 +1,64 @@
+"""The command line `nexus`: discovers commands, translates errors into one message and an exit code.
+
+Belongs here: the application and its edges. Does not belong here: what a command does; every command lives in
+`nexus/cli/<name>.py` or `<layer>/commands.py` and offers `register(app)`. Heavy imports stay inside command bodies.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+
+import typer
+
+from nexus.errors import NexusError
+
+#: Layers that may bring commands, in the order in which `nexus --help` shows them.
+LAYERS = ("nexus.cli", "orchestration", "warehouse", "features", "ml", "api")
+
+
+def build() -> typer.Typer:
+    """The application with every command that is found."""
+    app = typer.Typer(
+        name="nexus",
+        help="Operations, analytics and machine learning on one machine.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    for name in _modules():
+        importlib.import_module(name).register(app)
+    return app
+
+
+def _modules() -> list[str]:
+    found = [f"nexus.cli.{m.name}" for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+    for layer in LAYERS[1:]:
+        if importlib.util.find_spec(layer) and importlib.util.find_spec(f"{layer}.commands"):
+            found.append(f"{layer}.commands")
+    return found
+
+
+def main() -> None:
+    """Entry point: bad input gives one message on stderr and the exit code of its kind, never a traceback."""
+    try:
+        build()()
+    except NexusError as error:
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False)
+        console.print(f"[bold red]error[/] {_escape(error.message)}")
+        if error.remedy:
+            console.print(f"  [dim]→[/] {_escape(error.remedy)}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

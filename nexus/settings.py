@@ -1,0 +1,61 @@
+"""Every setting of Nexus, read once from the environment (`NEXUS_…`).
+
+Belongs here: names, defaults and units of settings, and the paths derived from `home`.
+Does not belong here: reading `os.environ` anywhere else in the project.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Immutable settings of one process. Tests build their own with `Settings(home=…)`."""
+
+    model_config = SettingsConfigDict(env_prefix="NEXUS_", frozen=True, extra="forbid")
+
+    home: Path = Field(default=PROJECT / ".nexus", description="folder of all data and state of this machine")
+    database_url: SecretStr | None = Field(
+        default=None, description="any PostgreSQL 15+; without it the embedded server under `home` is used"
+    )
+    warehouse: str = Field(default="duckdb", pattern="^(duckdb|postgres)$", description="engine of the warehouse")
+    workspace: str = Field(default="demo", description="workspace that commands act on unless --workspace is given")
+    host: str = "127.0.0.1"
+    api_port: int = 3000
+    dagster_port: int = 3001
+    streamlit_port: int = 3002
+    mlflow_port: int = 3012
+    keep_versions: int = Field(default=10, ge=2, description="published warehouse versions kept readable")
+    duckdb_memory_limit: str = "2GB"
+    log_level: str = "INFO"
+
+    @property
+    def lake(self) -> Path:
+        """Immutable Parquet batches and quarantine."""
+        return self.home / "lake"
+
+    @property
+    def warehouse_dir(self) -> Path:
+        """Private build file and published versions."""
+        return self.home / "warehouse"
+
+    @property
+    def run_dir(self) -> Path:
+        """Pids, locks and sockets of running services."""
+        return self.home / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.home / "logs"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Settings of this process; call `get_settings.cache_clear()` after changing the environment in a test."""
+    return Settings()
