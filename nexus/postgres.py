@@ -21,6 +21,7 @@ import stat
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -69,18 +70,19 @@ class Server:
 
     def run(self, program: str, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Runs one of PostgreSQL's own programs as the right account; raises MachineError with its output."""
-        result = subprocess.run(
-            self.command(program, *arguments),
-            **identity(self.account),  # type: ignore[arg-type]
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            # pg_ctl hands its output to the server it starts: a pipe would stay open as long as the server lives
-            stdout=(out := tempfile.TemporaryFile()),
-            stderr=subprocess.STDOUT,
-            timeout=timeout,
-        )
-        out.seek(0)
-        text = out.read().decode(errors="replace")
+        # pg_ctl hands its output to the server it starts: a pipe would stay open as long as the server lives
+        with tempfile.TemporaryFile() as output:
+            result = subprocess.run(
+                self.command(program, *arguments),
+                **identity(self.account),  # type: ignore[call-overload]
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+            )
+            output.seek(0)
+            text = output.read().decode(errors="replace")
         if result.returncode:
             raise MachineError(
                 f"the embedded PostgreSQL could not be operated ({program}): {text.strip()[-800:]}",
@@ -135,11 +137,7 @@ def ensure_running(settings: Settings | None = None) -> Server:
                 _take_lease(server)
             if not server.pid:
                 _prepare(server)
-                options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
-                server.run(
-                    "pg_ctl", "-w", "-D", str(server.data), "-l", str(server.log),
-                    "-o", f"-k {server.socket} {options}", "start",
-                )  # fmt: skip
+                _start(server)
     return server
 
 
@@ -203,6 +201,24 @@ def _ensure_database(server: Server, database: str) -> None:
     _known_databases.add((server.data, database))
 
 
+def _start(server: Server, patience: float = 15) -> None:
+    """Starts the cluster. After a crash its old workers need a moment to leave: until then the start is repeated."""
+    options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
+    crashed = (server.data / "postmaster.pid").exists()
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            server.run(
+                "pg_ctl", "-w", "-D", str(server.data), "-l", str(server.log), "-o", f"-k {server.socket} {options}", "start",
+            )  # fmt: skip
+        except MachineError:
+            if server.pid is None and crashed and time.monotonic() < deadline:
+                time.sleep(0.3)
+                continue
+            raise
+        return
+
+
 def _take_lease(server: Server) -> None:
     handle = os.open(server.lease, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_SH)
@@ -258,7 +274,7 @@ def _ensure_account(account: str) -> None:
         )  # fmt: skip
         if made.returncode:
             raise MachineError(
-                f"PostgreSQL does not run as root, and the account {account!r} could not be made: {made.stderr.strip()}",
+                f"PostgreSQL refuses to run as root, and no account {account!r} could be made: {made.stderr.strip()}",
                 remedy="run Nexus as an ordinary user, or set NEXUS_DATABASE_URL to a server of your own",
             ) from None
 
@@ -291,7 +307,7 @@ def _copy_binaries(target: Path) -> None:
         for path in [copy, *copy.rglob("*"), *([shared, *shared.rglob("*")] if shared.exists() else [])]:
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-        os.replace(copy, root)
+        copy.replace(root)
 
 
 def _reachable(path: Path) -> bool:

@@ -1,0 +1,24 @@
+"""How the API is run."""
+
+from __future__ import annotations
+
+import sys
+
+from nexus.services import Service
+from nexus.settings import Settings
+
+
+def services(settings: Settings) -> list[Service]:
+    return [
+        Service(
+            name="api",
+            command=(
+                sys.executable, "-m", "uvicorn", "api.app:app",
+                "--host", settings.host, "--port", str(settings.api_port),
+            ),
+            purpose="predictions and, at /docs, every endpoint",
+            port=settings.api_port,
+            health="/healthz",
+            page="/docs",
+        )
+    ]  # fmt: skip
