@@ -1,0 +1,4 @@
+{# A relation lives in the schema of its layer, on every target. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}

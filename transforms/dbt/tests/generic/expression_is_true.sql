@@ -1,0 +1,6 @@
+{# Fails for every row for which the expression is false (or null, unless the expression allows it). #}
+{% test expression_is_true(model, expression) %}
+select *
+from {{ model }}
+where not coalesce({{ expression }}, false)
+{% endtest %}
