@@ -68,8 +68,7 @@ class Supervisor:
             reap(self.settings)
             check_ports(self.settings, self.services.values())
             self._token = secrets.token_hex(8)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: self.request_stop())
+            handlers = {n: signal.signal(n, lambda *_: self.request_stop()) for n in (signal.SIGINT, signal.SIGTERM)}
             try:
                 while not self._stopping:
                     self._tick()
@@ -78,6 +77,8 @@ class Supervisor:
                     time.sleep(0.25)
             finally:
                 self._stop_all()
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
                 if on_change:
                     on_change(self.all_states())
 

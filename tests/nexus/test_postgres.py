@@ -74,7 +74,7 @@ def test_last_user_stops_it(settings: Settings) -> None:
 def test_killed_user_does_not_keep_it(settings: Settings) -> None:
     other = _other_user(settings)
     os.kill(other.pid, signal.SIGKILL)
-    other.wait()
+    other.communicate()
     postgres.dsn(settings)
     postgres.release(settings)
     assert postgres.describe(settings).pid is None
