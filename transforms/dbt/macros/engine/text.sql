@@ -1,6 +1,6 @@
 {# Text that must compare, sort and hash alike on both engines. #}
 
-{# Orders by bytes whatever the database's collation: for min, max and order by over text that decide a result. #}
+{# Orders by bytes whatever the database's collation: for `order by` over text that decides a result. #}
 {% macro bytewise(expression) -%}
     {{ return(adapter.dispatch('bytewise', 'nexus')(expression)) }}
 {%- endmacro %}
@@ -11,6 +11,19 @@
 
 {% macro postgres__bytewise(expression) -%}
     ({{ expression }} collate "C")
+{%- endmacro %}
+
+{# Least text by bytes, whatever the database's collation. #}
+{% macro min_text(expression) -%}
+    {{ return(adapter.dispatch('min_text', 'nexus')(expression)) }}
+{%- endmacro %}
+
+{% macro duckdb__min_text(expression) -%}
+    min({{ expression }})
+{%- endmacro %}
+
+{% macro postgres__min_text(expression) -%}
+    (min({{ expression }} collate "C") collate "default")
 {%- endmacro %}
 
 {# Surrogate key: md5 over the parts; null and '' differ, and parts cannot run into each other. #}

@@ -1,0 +1,59 @@
+{{ config(materialized='table') }}
+
+with accounts as (
+
+    select distinct workspace_id, source_id, customer_id
+    from {{ ref('int_identity__component') }}
+
+),
+
+customer_emails as (
+
+    select workspace_id, {{ normalise_email('email') }} as normalised_email, customer_id
+    from {{ ref('int_identity__component') }}
+
+),
+
+users as (
+
+    select okta_users.workspace_id, okta_users.okta_user_id, okta_users.normalised_email, accounts.customer_id
+    from {{ ref('stg_okta__user') }} as okta_users
+    left join accounts
+        on okta_users.workspace_id = accounts.workspace_id and okta_users.claimed_customer_id = accounts.source_id
+
+),
+
+emails as (
+
+    -- an address of two customers belongs to neither
+    select workspace_id, normalised_email, {{ min_text('customer_id') }} as customer_id
+    from (
+        select workspace_id, normalised_email, customer_id from customer_emails
+        union
+        select workspace_id, normalised_email, customer_id from users
+    ) as found
+    where normalised_email is not null and customer_id is not null
+    group by workspace_id, normalised_email
+    having count(distinct customer_id) = 1
+
+),
+
+identities as (
+
+    select workspace_id, 'account' as source, source_id, cast(null as {{ dbt.type_string() }}) as normalised_email, customer_id
+    from accounts
+    union all
+    select workspace_id, 'email', normalised_email, normalised_email, customer_id
+    from emails
+    union all
+    select
+        users.workspace_id, 'okta', users.okta_user_id, users.normalised_email,
+        coalesce(users.customer_id, emails.customer_id)
+    from users
+    left join emails
+        on users.workspace_id = emails.workspace_id and users.normalised_email = emails.normalised_email
+    where coalesce(users.customer_id, emails.customer_id) is not null
+
+)
+
+select * from identities
