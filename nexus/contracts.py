@@ -55,8 +55,9 @@ class Table:
     rows have no identity and are never merged. `nature`: an `event` never changes (a second body under one id is
     a conflict and goes to quarantine); of an `entity` the newest version wins, by `version` (a column) where the
     provider writes one, else by order of landing.
-    `select` is SQL over the relation `documents(_line, _text, doc)` giving the same three columns, one row for each
-    record of this table; documents that no table selects go to quarantine.
+    `select` is SQL over the relation `documents(_line, _text, doc, _kind, _file)` giving `_line, _text, doc`, one row
+    for each record of this table; documents that no table selects go to quarantine. `_kind` is `Source.kind` of the
+    document, worked out once; `_file` is the name of its file below the folder that was given.
     `freshness` is how old the newest batch may be before the table counts as stale.
     """
 
@@ -94,7 +95,9 @@ class Source:
 
     `readers` maps a file-name pattern (fnmatch on the name without .gz/.zst, first match wins) to a reader:
     `json` (one document, an array, or concatenated documents), `jsonl`, `csv`, `parquet`, `lines`
-    (doc is {"line": text}). `unwrap` is SQL over `documents` applied first, e.g. to open list pages.
+    (doc is {"line": text}), `rows` (CSV without header: c1, c2, …). `unwrap` is SQL over `documents(_line, _text, doc)`
+    applied first, e.g. to open list pages. `kind` is an SQL expression over `doc` that says what a document is; the
+    `select` of each table then compares `_kind` instead of parsing the document again.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Source:
     tables: tuple[Table, ...]
     readers: Mapping[str, str] = field(default_factory=dict)
     unwrap: str | None = None
+    kind: str | None = None
     description: str = ""
     owner: str = "data-platform"
 
