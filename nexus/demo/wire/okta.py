@@ -1,0 +1,219 @@
+"""Okta: System Log events, users, groups and memberships, as the Okta API returns them.
+
+System Log: https://developer.okta.com/docs/reference/api/system-log/ (LogEvent). Users carry the custom profile attributes
+`customerId` and `organization`. Membership is exported flat: {"group_id", "user_id"}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nexus.demo.catalog import COMPANY, COMPANY_DOMAIN, COUNTRIES
+from nexus.demo.options import day_of
+from nexus.demo.rand import BASE62, HEX, tokens
+from nexus.demo.wire.agents import BROWSER_NAMES, BROWSERS, DEVICES, SYSTEMS
+from nexus.demo.wire.okta_facts import GROUPS, facts
+from nexus.demo.wire.text import Folder, iso, json, number, text
+from nexus.demo.world.company import Company
+from nexus.demo.world.users import NEVER
+
+_APP = {"id": "0oaQuillhaven00000x7", "type": "AppInstance", "alternateId": f"{COMPANY} Files", "displayName": f"{COMPANY} Files", "detailEntry": None}  # fmt: skip
+
+
+def write_okta(company: Company, folder: Folder) -> None:
+    _write_log(company, folder)
+    folder.objects("okta/users.jsonl.gz", [_user(company, i) for i in range(len(company.users))])
+    folder.objects("okta/groups.jsonl", [_group(company, code) for code in GROUPS])
+    folder.objects("okta/group_members.jsonl", _members(company))
+
+
+def _write_log(company: Company, folder: Folder) -> None:
+    rng = company.streams.get("okta")
+    frame = facts(company)
+    n = frame.height
+    users, accounts = company.users, company.accounts
+    browser = pl.Series(users.browser)
+    code = [COUNTRIES[c].code for c in accounts.country[users.account].tolist()]
+    city = [COUNTRIES[c].city for c in accounts.country[users.account].tolist()]
+    actor, target = frame["actor"], frame["target"]
+    known = actor.clip(0)
+    names = pl.Series([f"{g} {f}" for g, f in zip(users.given, users.family, strict=True)])
+    frame = frame.with_columns(
+        uuid=pl.Series(_uuids(rng, n), dtype=pl.String),
+        transaction=pl.Series(tokens(rng, n, 27, BASE62).tolist(), dtype=pl.String),
+        session=pl.Series(tokens(rng, n, 20, BASE62).tolist(), dtype=pl.String),
+        milli=pl.Series(rng.integers(100, 1000, n)).cast(pl.String),
+        actor_id=pl.Series(users.id).gather(known),
+        actor_login=pl.Series(users.email).gather(known),
+        actor_name=names.gather(known),
+        target_id=pl.Series(users.id).gather(target.clip(0)),
+        target_login=pl.Series(users.email).gather(target.clip(0)),
+        target_name=names.gather(target.clip(0)),
+        country=pl.Series(code).gather(known),
+        city=pl.Series(city).gather(known),
+        agent=pl.Series(BROWSERS).gather(browser.gather(known)),
+        browser=pl.Series(BROWSER_NAMES).gather(browser.gather(known)),
+        os=pl.Series(SYSTEMS).gather(browser.gather(known)),
+        device=pl.Series(DEVICES).gather(browser.gather(known)),
+    )
+    folder.monthly("okta/system_log-{month}.jsonl.gz", frame, "at", _event())
+
+
+def _event() -> pl.Expr:
+    """One LogEvent. `actor` −1 is a login nobody has, −2 the system itself; `attacked` marks the burst's own client."""
+    system, nobody = pl.col("actor") == -2, pl.col("actor") == -1
+    attacked = pl.col("is_attack")
+
+    def who(ordinary: pl.Expr, if_nobody: str | pl.Expr, if_system: str) -> pl.Expr:
+        return text(
+            pl.when(system)
+            .then(pl.lit(if_system))
+            .when(nobody)
+            .then(pl.lit(if_nobody) if isinstance(if_nobody, str) else if_nobody)
+            .otherwise(ordinary)
+        )
+
+    def client(ordinary: str, attacker: str | None) -> pl.Expr:
+        return text(pl.when(system).then(None).when(attacked).then(pl.lit(attacker, dtype=pl.String)).otherwise(pl.col(ordinary)))
+
+    ip = text(pl.when(system).then(None).otherwise(pl.col("ip")))
+    place = {
+        "city": client("city", None), "state": None, "country": client("country", "ZZ"), "postalCode": None, "geolocation": None,
+    }  # fmt: skip
+    shape: dict[str, Any] = {
+        "actor": {
+            "id": who(pl.col("actor_id"), "unknown", "00uSystemPrincipal00"),
+            "type": text(pl.when(system).then(pl.lit("SystemPrincipal")).otherwise(pl.lit("User"))),
+            "alternateId": who(pl.col("actor_login"), pl.col("guess"), "system@okta.com"),
+            "displayName": who(pl.col("actor_name"), "unknown", "Okta System"),
+            "detailEntry": None,
+        },
+        "client": {
+            "userAgent": {
+                "rawUserAgent": client("agent", "python-requests/2.31.0"),
+                "os": client("os", "Unknown"),
+                "browser": client("browser", "UNKNOWN"),
+            },
+            "zone": text(pl.when(system).then(None).otherwise(pl.lit("null"))),
+            "device": client("device", "Unknown"),
+            "id": None,
+            "ipAddress": ip,
+            "geographicalContext": place,
+        },
+        "device": None,
+        "authenticationContext": {
+            "authenticationProvider": None, "credentialProvider": text("credential"), "credentialType": None, "issuer": None,
+            "interface": None, "authenticationStep": 0, "externalSessionId": text("session"),
+        },
+        "displayMessage": text("message"),
+        "eventType": text("event"),
+        "outcome": {"result": text("result"), "reason": text("reason")},
+        "published": text(iso("at", ".").add(pl.col("milli")).add("Z")),
+        "securityContext": {"asNumber": None, "asOrg": None, "isp": None, "domain": None, "isProxy": number(pl.when(system).then(None).otherwise(pl.lit(False)))},
+        "severity": text("severity"),
+        "debugContext": {"debugData": {"requestId": text("transaction"), "requestUri": text("uri")}},
+        "legacyEventType": text("legacy"),
+        "transaction": {"type": "WEB", "id": text("transaction"), "detail": pl.lit("{}")},
+        "uuid": text("uuid"),
+        "version": "0",
+        "request": {"ipChain": pl.when(system).then(pl.lit("[]")).otherwise(json([{"ip": ip, "geographicalContext": place, "version": "V4", "source": None}]))},
+        "target": _targets(),
+    }  # fmt: skip
+    return json(shape)
+
+
+def _targets() -> pl.Expr:
+    """A user, a user and a group, or the application, as the kind of event asks."""
+    user = {"id": text("target_id"), "type": "User", "alternateId": text("target_login"), "displayName": text("target_name"), "detailEntry": None}
+    group = {"id": text("group_id"), "type": "UserGroup", "alternateId": "unknown", "displayName": text("group_name"), "detailEntry": None}
+    return (
+        pl.when(pl.col("target") < 0).then(pl.when(pl.col("event") == "user.authentication.sso").then(json([_APP])).otherwise(pl.lit("null")))
+        .when(pl.col("group_id").is_not_null()).then(json([user, group]))
+        .otherwise(json([user]))
+    )  # fmt: skip
+
+
+def _uuids(rng: np.random.Generator, n: int) -> list[str]:
+    return [f"{t[:8]}-{t[8:12]}-11f0-{t[12:16]}-{t[16:]}" for t in tokens(rng, n, 28, HEX).tolist()]
+
+
+def _at(at: int) -> str | None:
+    if at >= NEVER:
+        return None
+    second = int(at) % 86_400
+    return f"{day_of(at).isoformat()}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.000Z"
+
+
+def _user(company: Company, index: int) -> dict[str, Any]:
+    users, accounts = company.users, company.accounts
+    account = int(users.account[index])
+    invited, activated, left = (int(x[index]) for x in (users.invited_at, users.activated_at, users.left_at))
+    last = int(_last_seen(company)[index])
+    status = "DEPROVISIONED" if left < NEVER else "ACTIVE" if activated < NEVER else "PROVISIONED"
+    changed = left if left < NEVER else activated if activated < NEVER else invited
+    updated = max(changed, last)
+    base = f"https://{COMPANY_DOMAIN}/api/v1/users/{users.id[index]}"
+    return {
+        "id": users.id[index],
+        "status": status,
+        "created": _at(invited),
+        "activated": _at(activated),
+        "statusChanged": _at(changed),
+        "lastLogin": _at(last) if last else None,
+        "lastUpdated": _at(updated),
+        "passwordChanged": _at(activated),
+        "type": {"id": "otyQuillhavenUser0001"},
+        "profile": {
+            "firstName": users.given[index],
+            "lastName": users.family[index],
+            "mobilePhone": None,
+            "secondEmail": None,
+            "login": users.email[index],
+            "email": users.email[index],
+            "organization": accounts.name[account],
+            "customerId": accounts.customer_id[account],
+            "countryCode": accounts.place(account).code,
+            "userType": "owner" if users.is_owner[index] else "member",
+        },
+        "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
+        "_links": {"self": {"href": base}},
+    }
+
+
+_CACHE: dict[int, Any] = {}
+
+
+def _last_seen(company: Company) -> Any:
+    """Last successful sign-in of each user, 0 where there is none."""
+    if id(company) not in _CACHE:
+        _CACHE.clear()
+        seen = np.zeros(len(company.users), dtype=np.int64)
+        np.maximum.at(seen, company.logins.sessions["user"].to_numpy(), company.logins.sessions["at"].to_numpy())
+        if company.incidents.victim is not None:
+            seen[company.incidents.victim] = max(seen[company.incidents.victim], company.incidents.session_at)
+        _CACHE[id(company)] = seen
+    return _CACHE[id(company)]
+
+
+def _group(company: Company, code: str) -> dict[str, Any]:
+    id, name, description = GROUPS[code]
+    made = _at(company.options.start)
+    return {
+        "id": id,
+        "created": made,
+        "lastUpdated": made,
+        "lastMembershipUpdated": _at(company.options.end - 1),
+        "objectClass": ["okta:user_group"],
+        "type": "BUILT_IN" if code == "everyone" else "OKTA_GROUP",
+        "profile": {"name": name, "description": description},
+        "_links": {"self": {"href": f"https://{COMPANY_DOMAIN}/api/v1/groups/{id}"}},
+    }
+
+
+def _members(company: Company) -> list[dict[str, str]]:
+    from nexus.demo.wire.okta_facts import members
+
+    return [{"group_id": GROUPS[g][0], "user_id": company.users.id[u]} for g, u in members(company)]
