@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 
 from nexus.demo.options import Options
+from nexus.demo.truth import write_truth
 from nexus.demo.wire.okta import write_okta
 from nexus.demo.wire.paypal import write_paypal
 from nexus.demo.wire.s3 import write_s3
@@ -87,8 +88,6 @@ def _write(options: Options, partial: Path, folder: Path, step: Step) -> Report:
     finally:
         export.close()
     step("writing the truth")
-    from nexus.demo.truth import write_truth
-
     write_truth(company, partial / "truth")
     report = Report(folder, options, dict(sorted(export.records.items())))
     settings = {**asdict(options), "until": options.until.isoformat()}
