@@ -1,0 +1,134 @@
+"""The Dagster instance of a home: its configuration file, opening it, and tidying up after a killed process.
+
+Belongs here: where Dagster keeps its facts and how many builds may run at once.
+Does not belong here: what runs (build.py) and which processes serve it (services.py).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import yaml
+
+from nexus import postgres
+from nexus.processes import is_same
+from nexus.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, DagsterRun
+
+#: Every run that writes the private build belongs to this pool; it has one place.
+POOL = "warehouse"
+#: Which process executes a run in itself: `<host>/<pid>/<created>`. Runs of the daemon are watched by the daemon.
+PROCESS_TAG = "nexus/process"
+_SCHEMA = "dagster"
+
+
+def prepare(settings: Settings) -> Path:
+    """Writes `dagster.yaml` where it differs and returns the folder to use as DAGSTER_HOME."""
+    home = settings.home.resolve() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(configuration(settings), sort_keys=False)
+    path = home / "dagster.yaml"
+    if not path.exists() or path.read_text() != text:
+        scratch = path.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_text(text)
+        scratch.chmod(0o600)  # a server of one's own brings a password
+        scratch.replace(path)
+    return home
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """The content of `dagster.yaml`: facts in PostgreSQL, logs under the home, one build at a time, no telemetry."""
+    home = settings.home.resolve() / "dagster"
+    return {
+        "storage": {"postgres": {"postgres_url": _storage_url(settings)}},
+        "compute_logs": {
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(home / "logs")},
+        },
+        "local_artifact_storage": {
+            "module": "dagster._core.storage.root",
+            "class": "LocalArtifactStorage",
+            "config": {"base_dir": str(home)},
+        },
+        "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"},
+        "concurrency": {
+            # `run`: a run holds its place from start to end, so that no other run slips between build and publish
+            "pools": {"granularity": "run", "default_limit": 1},
+            "runs": {"max_concurrent_runs": 4},
+        },
+        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180, "poll_interval_seconds": 20},
+        # what an asset raises is retried by the asset itself, if it can help; a killed worker is retried whole
+        "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
+        "freshness": {"enabled": True},
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
+        "retention": {"schedule": {"purge_after_days": 30}, "sensor": {"purge_after_days": {"skipped": 7}}},
+    }
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The instance of this home; makes its tables the first time."""
+    from dagster import DagsterInstance
+
+    home = prepare(settings)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return DagsterInstance.from_config(str(home))
+
+
+def code_socket(settings: Settings) -> Path:
+    """Where the one code server answers; short, because a Unix socket's path may not exceed 100 letters."""
+    path = settings.run_dir.resolve() / "dagster.sock"
+    if len(str(path)) < 100:
+        return path
+    return Path(tempfile.gettempdir()) / f"nexus-dagster-{sha256(str(path).encode()).hexdigest()[:12]}.sock"
+
+
+def process_tag() -> str:
+    """The value of PROCESS_TAG for this process."""
+    import psutil
+
+    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.0f}"
+
+
+def clear_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Marks runs as failed whose process is gone, and frees what they held; returns their ids.
+
+    Only runs that a process of this machine executed in itself are judged: its pid and birth say whether it lives.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    unfinished = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+    cleared = []
+    for run in instance.get_runs(RunsFilter(statuses=unfinished)):
+        if _is_dead(run):
+            instance.report_run_failed(run, "The process that executed this run ended without a word (killed?).")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            cleared.append(run.run_id)
+    return cleared
+
+
+def _is_dead(run: DagsterRun) -> bool:
+    host, _, rest = run.tags.get(PROCESS_TAG, "").partition("/")
+    pid, _, created = rest.partition("/")
+    return host == socket.gethostname() and not is_same(int(pid), float(created))
+
+
+def _storage_url(settings: Settings) -> str:
+    if settings.database_url is None:
+        return postgres.dsn(settings, "dagster")
+    # a server of one's own gives one database: Dagster's tables get a schema in it, or they would meet MLflow's
+    import psycopg
+
+    url = postgres.dsn(settings)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create schema if not exists {_SCHEMA}")
+    return f"{url}{'&' if '?' in url else '?'}options={quote(f'-csearch_path={_SCHEMA}')}"

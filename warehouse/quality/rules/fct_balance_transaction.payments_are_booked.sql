@@ -1,0 +1,26 @@
+-- Payments less refunds less disputes are what the provider booked, by currency; payouts and bare fees aside.
+with moved as (
+    select workspace_id, provider, currency, amount_minor from marts.fct_payment where status = 'succeeded'
+    union all
+    select workspace_id, provider, currency, -amount_minor
+    from marts.fct_refund where status not in ('failed', 'canceled')
+    union all
+    select workspace_id, provider, currency, -amount_minor
+    from marts.fct_dispute where status <> 'won' and status not like 'warning%'
+),
+owed as (
+    select workspace_id, provider, currency, cast(sum(amount_minor) as bigint) as amount_minor
+    from moved
+    group by 1, 2, 3
+),
+booked as (
+    select workspace_id, provider, currency, cast(sum(amount_minor) as bigint) as amount_minor
+    from marts.fct_balance_transaction
+    where kind not in ('payout', 'payout_failure', 'payout_cancel', 'fee', 'stripe_fee', 'transfer', 'topup')
+    group by 1, 2, 3
+)
+select b.workspace_id, b.provider, b.currency, b.amount_minor as observed, coalesce(o.amount_minor, 0) as expected
+from booked as b
+left join owed as o
+    on b.workspace_id = o.workspace_id and b.provider = o.provider and b.currency = o.currency
+where b.amount_minor <> coalesce(o.amount_minor, 0)
