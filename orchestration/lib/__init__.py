@@ -1,0 +1,1 @@
+"""Factories and helpers that every source or asset definition may use; nothing here knows a single source by name."""

@@ -1,0 +1,63 @@
+"""The sources that Nexus can read: one folder each, and the folder's name is the source's name.
+
+Belongs here: finding them. Does not belong here: any source (its folder has a `contract.py` with `SOURCE`).
+A source whose records depend on how its files are to be understood (tabular) also has `choose` in `choice.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from nexus.contracts import Source
+from nexus.errors import InputError, NotFoundError
+
+
+@lru_cache(maxsize=1)
+def discover() -> MappingProxyType[str, Source]:
+    """Every source by name, in alphabetical order."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if m.ispkg)
+    found: dict[str, Source] = {}
+    for name in names:
+        source = importlib.import_module(f"{__name__}.{name}.contract").SOURCE
+        if source.name != name:
+            raise InputError(
+                f"orchestration/sources/{name}/contract.py calls its source {source.name!r}",
+                remedy="give the folder and the source the same name",
+            )
+        found[name] = source
+    return MappingProxyType(found)
+
+
+def get(name: str) -> Source:
+    """The source called `name`; raises NotFoundError listing those that exist."""
+    sources = discover()
+    if name not in sources:
+        raise NotFoundError(
+            f"there is no source {name!r}", remedy=f"known sources: {', '.join(sources)}; or add orchestration/sources/{name}/"
+        )
+    return sources[name]
+
+
+def choose(name: str, paths: Sequence[Path], mapping: str | None = None) -> tuple[Source, str]:
+    """The source to land `paths` with, and the name of the mapping that made it ('' where there is none).
+
+    `mapping` is the name of a known mapping or the path of a YAML file; without it a source that needs one
+    recognises it by the columns of the files. Raises InputError when none or several fit.
+    """
+    source = get(name)
+    module = f"{__name__}.{name}.choice"
+    if importlib.util.find_spec(module) is not None:
+        chosen: tuple[Source, str] = importlib.import_module(module).choose(paths, mapping)
+        return chosen
+    if mapping is not None:
+        raise InputError(
+            f"source {name!r} takes no mapping: its records have the provider's own form",
+            remedy="leave out --mapping, or use source 'tabular' for a table of your own",
+        )
+    return source, ""

@@ -1,0 +1,107 @@
+"""The e-mail source: events of Amazon SES and of SendGrid, raw.
+
+Belongs here: tables and columns. Does not belong here: the common vocabulary, machine opens, scanner clicks (staging).
+SES: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+SendGrid: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+"""
+
+from __future__ import annotations
+
+from nexus.contracts import Source, Table
+from orchestration.lib.columns import at, columns, epoch, flag, part, text, whole
+from orchestration.sources.email_events import extract
+
+SES_EVENT = Table(
+    "email_events", "ses_event", nature="event", id="id", event_at="event_at", select=extract.SES_EVENT,
+    description="One row per SES event and recipient that it speaks of.",
+    columns=columns(
+        text("id", None, "Digest of message, kind, time, recipient, link, address and user agent: SES gives no id"),
+        text(
+            "event_type", "kind", "Send, Delivery, Bounce, … as SES writes it", required=True,
+            values=(
+                "Send", "Delivery", "Bounce", "Complaint", "Reject", "Open", "Click", "Rendering Failure",
+                "DeliveryDelay", "Subscription",
+            ),
+        ),
+        at("event_at", "at", "When it happened (for Send and Reject: when the message was accepted)", required=True),
+        text("message_id", "mail.messageId", "SES's id of the message", required=True),
+        at("sent_at", "mail.timestamp", "When the message was accepted", required=True),
+        text("sender_email", "mail.source", "Envelope sender"),
+        text("recipient_email", "recipient", "Null for opens and clicks of a message to several people"),
+        text("subject", "mail.commonHeaders.subject"),
+        text("from_header", "mail.commonHeaders.from[0]"),
+        text("configuration_set", 'mail.tags."ses:configuration-set"[0]'),
+        text("campaign_id", "mail.tags.campaign[0]", "Message tag `campaign`"),
+        text("arm_code", "mail.tags.arm[0]", "Message tag `arm`: variant of an experiment"),
+        text("template_name", "mail.tags.template[0]", "Message tag `template`"),
+        text("customer_id", "mail.tags.customer_id[0]", "Message tag `customer_id`"),
+        text("user_id", "mail.tags.user_id[0]", "Message tag `user_id`"),
+        text("bounce_type", "bounce.bounceType", "Permanent, Transient or Undetermined"),
+        text("bounce_sub_type", "bounce.bounceSubType", "General, NoEmail, Suppressed, MailboxFull, …"),
+        text("complaint_feedback_type", "complaint.complaintFeedbackType", "abuse, fraud, not-spam, …"),
+        text("complaint_sub_type", "complaint.complaintSubType"),
+        text("delay_type", "deliveryDelay.delayType", "MailboxFull, SpamDetected, …"),
+        text("diagnostic_code", "recipient_detail.diagnosticCode", "The receiving server's words"),
+        text("smtp_status", "recipient_detail.status", "Enhanced status code, such as 5.1.1"),
+        text("smtp_response", "delivery.smtpResponse"),
+        whole("processing_time_ms", "delivery.processingTimeMillis"),
+        text("reject_reason", "reject.reason"),
+        text("failure_message", "failure.errorMessage", "Why the template could not be rendered"),
+        text("url", "click.link", "What was clicked"),
+        text("user_agent", "detail.userAgent", "Of an open, click or complaint"),
+        text("ip_address", "detail.ipAddress", "Of an open or click"),
+        flag("is_unsubscribed_from_all", "subscription.newTopicPreferences.unsubscribeAll"),
+        text("contact_list", "subscription.contactList"),
+        part("topic_preferences", "subscription.newTopicPreferences"),
+        part("destinations", "mail.destination", "All recipients of the message"),
+        part("tags", "mail.tags", "All message tags"),
+        part("headers", "mail.headers", "Headers of the message"),
+    ),
+)  # fmt: skip
+
+SENDGRID_EVENT = Table(
+    "email_events", "sendgrid_event", nature="event", id="id", event_at="event_at", select=extract.SENDGRID_EVENT,
+    description="One row per SendGrid event.",
+    columns=columns(
+        text("id", "sg_event_id", "SendGrid's id of the event"),
+        text("event_type", "event", "processed, delivered, bounce, open, … as SendGrid writes it", required=True),
+        epoch("event_at", "timestamp", "When it happened", required=True),
+        text("message_id", "sg_message_id", "SendGrid's id of the message; what precedes the first dot is the same for all its events"),
+        text("smtp_id", "smtp-id", "Message-ID header"),
+        text("recipient_email", "email", "As it was sent to", required=True),
+        text("bounce_kind", "type", "Of event bounce: bounce (hard) or blocked (soft)"),
+        text("bounce_classification", None, "Invalid Address, Mailbox Unavailable, Reputation, …"),
+        text("reason", None, "Why it bounced, was dropped or deferred"),
+        text("smtp_status", "status", "Enhanced status code, such as 5.0.0"),
+        text("response", None, "The receiving server's words"),
+        whole("attempt", None, "Number of the attempt, of deferred events"),
+        text("url", None, "What was clicked"),
+        text("user_agent", "useragent"),
+        text("ip_address", "ip"),
+        flag("is_machine_open", "sg_machine_open", "SendGrid holds the open for a machine's (Apple Mail Privacy Protection)"),
+        part("category", None, "One category or an array of them"),
+        text("campaign_id", None, "Custom argument `campaign_id`"),
+        text("arm_code", "arm", "Custom argument `arm`: variant of an experiment"),
+        text("subject", None, "Custom argument `subject`"),
+        text("customer_id", None, "Custom argument `customer_id`"),
+        text("user_id", None, "Custom argument `user_id`"),
+        text("single_send_id", "singlesend_id", "Marketing campaign of SendGrid's own"),
+        text("single_send_name", "singlesend_name"),
+        text("template_id"),
+        text("sending_pool_name", "pool.name"),
+        whole("unsubscribe_group_id", "asm_group_id"),
+        flag("is_tls", "tls"),
+        flag("is_certificate_error", "cert_err"),
+    ),
+)  # fmt: skip
+
+SOURCE = Source(
+    name="email_events",
+    title="E-mail events (SES, SendGrid)",
+    description="Event publishing records of Amazon SES (also inside SNS envelopes) and event webhooks of SendGrid.",
+    owner="marketing",
+    readers={"*.jsonl": "jsonl", "*.ndjson": "jsonl", "*.json": "json"},
+    unwrap=extract.UNWRAP,
+    kind=extract.KIND,
+    tables=(SES_EVENT, SENDGRID_EVENT),
+)

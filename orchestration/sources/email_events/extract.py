@@ -1,0 +1,65 @@
+"""How SES records and SendGrid events become records: SQL over `documents`.
+
+Belongs here: envelopes, recipients, keys that SES leaves to the reader.
+Does not belong here: columns (contract.py), what an event means in the common vocabulary (dbt staging).
+"""
+
+from __future__ import annotations
+
+KIND = """case
+    when doc->'$.mail' is not null and coalesce(doc->'$.eventType', doc->'$.notificationType') is not null then 'ses'
+    when doc->'$.sg_event_id' is not null or (doc->'$.event' is not null and doc->'$.email' is not null) then 'sendgrid'
+    end"""
+
+#: SNS wraps a record as text: {"Type": "Notification", "Message": "{…}"}.
+UNWRAP = """
+    select _line, _text, case
+        when doc->>'$.Type' = 'Notification' and json_valid(doc->>'$.Message') then cast(doc->>'$.Message' as json)
+        else doc end as doc
+    from documents
+"""
+
+_DETAIL = """case kind
+    when 'Bounce' then doc->'$.bounce' when 'Complaint' then doc->'$.complaint' when 'Delivery' then doc->'$.delivery'
+    when 'Open' then doc->'$.open' when 'Click' then doc->'$.click' when 'DeliveryDelay' then doc->'$.deliveryDelay'
+    when 'Subscription' then doc->'$.subscription' when 'Reject' then doc->'$.reject' when 'Send' then doc->'$.send'
+    when 'Rendering Failure' then doc->'$.failure' end"""
+
+#: Recipients that the event speaks of. SES names them where they may differ; an open or click of a message to
+#: several people could be anybody's.
+_RECIPIENTS = """case
+    when kind = 'Bounce' then list_transform(
+        from_json(detail->'$.bouncedRecipients', '["JSON"]'), r -> {'email': r->>'$.emailAddress', 'r': r})
+    when kind = 'Complaint' then list_transform(
+        from_json(detail->'$.complainedRecipients', '["JSON"]'), r -> {'email': r->>'$.emailAddress', 'r': r})
+    when kind = 'DeliveryDelay' then list_transform(
+        from_json(detail->'$.delayedRecipients', '["JSON"]'), r -> {'email': r->>'$.emailAddress', 'r': r})
+    when kind = 'Delivery' then list_transform(
+        from_json(detail->'$.recipients', '["VARCHAR"]'), r -> {'email': r, 'r': null::json})
+    when kind in ('Open', 'Click', 'Subscription') and json_array_length(doc->'$.mail.destination') > 1 then null
+    else list_transform(from_json(doc->'$.mail.destination', '["VARCHAR"]'), r -> {'email': r, 'r': null::json}) end"""
+
+#: SES gives events no id, and SNS delivers at least once: message, kind, time, recipient, and what was opened with
+#: what from where name one occurrence. Two that agree in all of these to the millisecond are one.
+SES_EVENT = f"""
+    select _line, _text, json_merge_patch(doc, json_object(
+        'id', md5(concat_ws('|', doc->>'$.mail.messageId', kind, at, recipient.email,
+            detail->>'$.link', detail->>'$.ipAddress', detail->>'$.userAgent')),
+        'kind', kind, 'at', at, 'recipient', recipient.email, 'recipient_detail', recipient.r, 'detail', detail)) as doc
+    from (
+        select *, coalesce(detail->>'$.timestamp', doc->>'$.mail.timestamp') as at,
+            unnest(case when len(recipients) > 0 then recipients else [null] end) as recipient
+        from (
+            select *, {_RECIPIENTS} as recipients
+            from (
+                select *, {_DETAIL} as detail
+                from (
+                    select _line, _text, doc, coalesce(doc->>'$.eventType', doc->>'$.notificationType') as kind
+                    from documents where _kind = 'ses'
+                )
+            )
+        )
+    )
+"""
+
+SENDGRID_EVENT = "select _line, _text, doc from documents where _kind = 'sendgrid'"

@@ -1,0 +1,1 @@
+"""What Nexus itself finds out and lands through the same door as everybody else."""

@@ -1,0 +1,1 @@
+"""Okta: System Log, users, groups and memberships."""

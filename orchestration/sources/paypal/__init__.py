@@ -1,0 +1,1 @@
+"""PayPal: transaction search, subscriptions and payouts."""

@@ -1,0 +1,1 @@
+"""Any table (CSV, Parquet, JSON lines), understood through a mapping in YAML."""
