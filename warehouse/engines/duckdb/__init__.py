@@ -1,0 +1,1 @@
+"""The warehouse in one private DuckDB file."""

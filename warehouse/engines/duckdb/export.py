@@ -1,0 +1,39 @@
+"""Published schemas of the build file into a new file.
+
+Belongs here: copying tables. Does not belong here: names, fsync, switching (warehouse/publish.py).
+Tables are copied rather than the file, so that raw rows and free space of old builds stay behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from warehouse.land.sql import literal, quoted
+
+
+def export(connection: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]) -> list[str]:
+    """Tables as tables; views too become tables, because what they read is not published."""
+    wanted = connection.execute(
+        """select table_schema, table_name from information_schema.tables
+           where table_catalog = current_database() and list_contains($1::varchar[], table_schema)
+             and (table_type = 'BASE TABLE' or table_schema in ('marts', 'features', 'metrics'))
+             and table_name not like '%\\_\\_dbt\\_%' escape '\\'
+           order by 1, 2""",
+        [list(schemas)],
+    ).fetchall()
+    connection.execute(f"attach {literal(str(target))} as candidate")
+    try:
+        connection.execute("begin")
+        for schema in sorted({schema for schema, _ in wanted}):
+            connection.execute(f"create schema candidate.{quoted(schema)}")
+        for schema, name in wanted:
+            relation = f"{quoted(schema)}.{quoted(name)}"
+            connection.execute(f"create table candidate.{relation} as from {relation}")
+        connection.execute("commit")
+        connection.execute("checkpoint candidate")
+    finally:
+        connection.execute("detach candidate")
+    return [f"{schema}.{name}" for schema, name in wanted]

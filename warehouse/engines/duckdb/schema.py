@@ -1,0 +1,48 @@
+"""Raw tables as the contracts want them, in DuckDB.
+
+Belongs here: DDL made from `Table`. Does not belong here: rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from nexus.contracts import Table
+from warehouse.engines.incoming import raw_columns
+from warehouse.land.sql import DUCKDB_TYPE, quoted
+
+_STATE = """
+    create schema if not exists raw;
+    create table if not exists raw._loaded_batch (
+        batch_id VARCHAR, relation VARCHAR, load_seq BIGINT, row_count BIGINT, loaded_at TIMESTAMP)
+"""
+
+
+def ensure(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[str]:
+    """Creates missing tables and columns; changes the type of a column whose contract changed."""
+    connection.execute(_STATE)
+    have: dict[str, dict[str, str]] = {}
+    for relation, column, kind in connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'raw' and not internal"
+    ).fetchall():
+        have.setdefault(relation, {})[column] = kind
+    done = []
+    for table in tables:
+        wanted = [(name, DUCKDB_TYPE[kind]) for name, kind in raw_columns(table)]
+        name = f"raw.{quoted(table.relation)}"
+        if table.relation not in have:
+            connection.execute(f"create table {name} ({', '.join(f'{quoted(n)} {t}' for n, t in wanted)})")
+            done.append(f"created {table.relation}")
+            continue
+        for column, kind in wanted:
+            there = have[table.relation].get(column)
+            if there is None:
+                connection.execute(f"alter table {name} add column {quoted(column)} {kind}")
+                done.append(f"added {table.relation}.{column}")
+            elif there != kind:
+                cast = f"try_cast({quoted(column)} as {kind})"
+                connection.execute(f"alter table {name} alter column {quoted(column)} type {kind} using {cast}")
+                done.append(f"changed {table.relation}.{column} from {there} to {kind}")
+    return done

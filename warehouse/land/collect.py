@@ -1,0 +1,133 @@
+"""The end of a batch: counts that add up, new columns, and its files under temporary names.
+
+Belongs here: turning staged rows and verdicts into an `Outcome`. Does not belong here: the ledger.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from nexus.contracts import Source, Table
+from nexus.errors import NexusError
+from nexus.settings import Settings
+from warehouse.land import sql
+from warehouse.land.conflicts import texts_of_conflicts
+from warehouse.land.files import InputFile
+from warehouse.land.merge import verdicts
+from warehouse.land.report import UNKNOWN, Counts
+from warehouse.land.stage import Stage, staging
+from warehouse.land.write import Written, lake_path, write
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch would commit. Counts are per (file number, table name)."""
+
+    counts: dict[tuple[int, str], Counts] = field(default_factory=dict)
+    files: list[Written] = field(default_factory=list)
+    new_columns: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> Counts:
+        total = Counts()
+        for counts in self.counts.values():
+            total.add(counts)
+        return total
+
+    def tables(self) -> dict[str, Counts]:
+        by_table: dict[str, Counts] = defaultdict(Counts)
+        for (_, name), counts in self.counts.items():
+            by_table[name].add(counts)
+        return dict(by_table)
+
+
+def collect(
+    stage: Stage, source: Source, workspace: str, batch_id: str, settings: Settings, files: dict[int, InputFile]
+) -> Outcome:
+    """Counts and writes everything staged. Raises NexusError if rows written are not rows counted."""
+    outcome = Outcome()
+    landed_at = datetime.now(UTC).replace(tzinfo=None)
+    name_origins(stage, files)
+    for table in source.tables:
+        _count(stage, table, outcome)
+        landed = sum(c.landed for (_, name), c in outcome.counts.items() if name == table.name)
+        if landed:
+            path = lake_path("raw", source.name, table.name, workspace, batch_id)
+            query = _landing_rows(table, workspace, batch_id, landed_at)
+            written = write(stage, settings.lake, "raw", table.name, path, query)
+            if written.rows != landed:
+                raise NexusError(f"{table.relation}: {landed} rows counted, {written.rows} written")
+            outcome.files.append(written)
+            outcome.new_columns[table.relation] = unnamed_fields(stage, table)
+    for file, count in stage.run("select _file, count(*) from faults group by 1"):
+        outcome.counts.setdefault((file, UNKNOWN), Counts()).add(Counts(read=count, quarantined=count))
+    quarantined = outcome.total.quarantined
+    if quarantined:
+        texts_of_conflicts(stage, source, files)
+        path = lake_path("quarantine", source.name, "", workspace, batch_id)
+        query = _quarantine_rows(source, workspace, batch_id, landed_at)
+        written = write(stage, settings.lake, "quarantine", UNKNOWN, path, query)
+        if written.rows != quarantined:
+            raise NexusError(f"{source.name}: {quarantined} records to quarantine, {written.rows} written")
+        outcome.files.append(written)
+    return outcome
+
+
+def name_origins(stage: Stage, files: dict[int, InputFile]) -> None:
+    stage.run("create or replace table origins (file INTEGER, name VARCHAR)")
+    stage.engine.executemany("insert into origins values (?, ?)", [[i, f.name] for i, f in files.items()] or [[-1, ""]])
+
+
+def _count(stage: Stage, table: Table, outcome: Outcome) -> None:
+    rows = stage.run(
+        f"""select _file, count(*), count(_reason), count(v.r) filter (where verdict = 'duplicate'),
+                   count(v.r) filter (where verdict = 'conflict')
+            from {staging(table)} s left join {verdicts(table)} v on v.r = s.rowid group by _file"""
+    )
+    for file, read, bad, duplicate, conflict in rows:
+        quarantined = bad + conflict
+        outcome.counts[file, table.name] = Counts(read, read - duplicate - quarantined, duplicate, quarantined)
+
+
+def _landing_rows(table: Table, workspace: str, batch_id: str, landed_at: datetime) -> str:
+    names = ", ".join(sql.quoted(c.name) for c in table.columns)
+    key = (
+        f"cast({sql.quoted(table.id)} as varchar)"
+        if table.id
+        else f"{sql.literal(batch_id + '/')} || cast(s.rowid + 1 as varchar)"
+    )
+    return f"""
+        select {sql.literal(workspace)} as workspace_id, {names}, {key} as _record_key, _record_hash,
+               {sql.literal(batch_id)} as _batch_id, o.name as _source_file, s._line as _source_line,
+               timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as _landed_at, _extra
+        from {staging(table)} s join origins o on o.file = s._file
+        where _reason is null and s.rowid not in (select r from {verdicts(table)})
+        order by s.rowid"""
+
+
+def _quarantine_rows(source: Source, workspace: str, batch_id: str, landed_at: datetime) -> str:
+    pieces = ["select _file, _line, _table, _reason, _raw from faults"]
+    for table in source.tables:
+        name = sql.literal(table.name)
+        pieces.append(f"select _file, _line, {name}, _reason, _raw from {staging(table)} where _reason is not null")
+    pieces.append("select _file, _line, _table, _reason, _raw from conflicts")
+    return f"""
+        select 'qua_{batch_id.removeprefix("bat_")}_' || lpad(cast(row_number() over () as varchar), 8, '0') as quarantine_id,
+               {sql.literal(workspace)} as workspace_id, {sql.literal(source.name)} as source,
+               q._table as table_name, o.name as source_file, q._line as source_line, q._reason as reason, q._raw as raw_text,
+               {sql.literal(batch_id)} as batch_id, timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as quarantined_at
+        from (select * from ({" union all ".join(pieces)}) order by _file, _line) q join origins o on o.file = q._file"""
+
+
+def unnamed_fields(stage: Stage, table: Table) -> list[str]:
+    """Top-level fields met in good records that the contract neither names nor reaches into."""
+    rows = stage.run(
+        f"""select distinct unnest(k) as field
+            from (select distinct json_keys(_extra) as k from {staging(table)} where _extra is not null and _reason is null)
+            order by 1"""
+    )
+    named = sql.named_fields(table)
+    return [row[0] for row in rows if row[0] not in named]
+

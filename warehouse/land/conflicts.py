@@ -1,0 +1,52 @@
+"""Raw text of records that say something else under an id that has landed.
+
+Belongs here: reading the few files concerned a second time, because good records are not kept as text.
+Does not belong here: deciding what is a conflict (merge.py).
+"""
+
+from __future__ import annotations
+
+from nexus.contracts import Source, Table
+from warehouse.land import sql
+from warehouse.land.files import InputFile
+from warehouse.land.merge import verdicts
+from warehouse.land.read import read
+from warehouse.land.stage import DOCUMENT_BITS, LINE_BITS, Stage, staging, tagged
+
+
+def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]) -> None:
+    """Fills the table `conflicts(_file, _line, _table, _reason, _raw)`."""
+    stage.run("create or replace table conflicts (_file INTEGER, _line BIGINT, _table VARCHAR, _reason VARCHAR, _raw VARCHAR)")
+    for table in source.tables:
+        stage.run(
+            f"""create or replace temp table sought as
+                select s._file, s._line, s._record_hash as h, cast({sql.quoted(table.id or "")} as varchar) as id
+                from {staging(table)} s join {verdicts(table)} v on v.r = s.rowid where verdict = 'conflict'"""
+            if table.id
+            else "create or replace temp table sought as select 0 as _file, 0 as _line, '' as h, '' as id limit 0"
+        )
+        concerned = stage.run("select distinct _file from sought order by 1")
+        if concerned:
+            _read_again(stage, table, {index: files[index] for (index,) in concerned})
+
+
+def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None:
+    stage.run("create or replace temp table told (at BIGINT, h VARCHAR, raw VARCHAR)")
+    for index, file in files.items():
+        for chunk in read(file, lambda _: None):
+            if len(chunk.table):
+                stage.documents(tagged(chunk, index), chunk.form, chunk.has_arrays)
+                stage.run(
+                    f"""insert into told
+                        select distinct _line >> {DOCUMENT_BITS}, md5(cast(json(doc) as varchar)) as h, cast(doc as varchar)
+                        from ({table.select})
+                        where _line >> {DOCUMENT_BITS} in (select (_file << {LINE_BITS}) + _line from sought)
+                          and h in (select h from sought)"""
+                )
+    stage.run(
+        f"""insert into conflicts
+            select s._file, s._line, {sql.literal(table.name)},
+                   {sql.literal(f"{table.id}: ")} || '"' || s.id || '" has landed already with another body', t.raw
+            from sought s left join (select at, h, any_value(raw) as raw from told group by at, h) t
+              on t.at = (s._file << {LINE_BITS}) + s._line and t.h = s.h"""
+    )

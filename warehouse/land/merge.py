@@ -1,0 +1,86 @@
+"""Which staged records have been seen before, in this batch or in the lake.
+
+Belongs here: duplicates and conflicts. Does not belong here: reading files, writing the lake.
+
+Result: a table `v_<table>(r, verdict)` of row ids of the staging table that must not land.
+- event: one body per id. The same body again is a duplicate, another body is a conflict.
+- entity with a version column: each body once per id, whatever the order.
+- entity without one: a body is new when it differs from the one that landed before it.
+- no id: nothing is ever merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nexus.contracts import Table
+from warehouse.land.sql import quoted
+from warehouse.land.stage import Stage, staging
+from warehouse.ledger import Part
+
+
+def verdicts(table: Table) -> str:
+    return quoted(f"v_{table.name}")
+
+
+def merge(stage: Stage, table: Table, lake: Sequence[Part]) -> None:
+    """Fills `verdicts(table)`; `lake` are the committed files of the same workspace and table, in order."""
+    stage.run(f"create or replace table {verdicts(table)} (r BIGINT, verdict VARCHAR)")
+    if table.id is None:
+        return
+    good = f"select rowid as r, cast({quoted(table.id)} as varchar) as id, _record_hash as h from {staging(table)} where _reason is null"
+    _seen(stage, table, lake, good)
+    # ids that stand alone and are not in the lake need no second look
+    stage.run(
+        f"""create or replace temp table again as
+            select * from ({good}) where id in (
+                select id from ({good}) group by id having count(*) > 1 union all select id from seen)"""
+    )
+    if not stage.run("select count(*) from again")[0][0]:
+        return
+    stage.run(f"insert into {verdicts(table)} {_RULES[_rule(table)]}")
+
+
+def _rule(table: Table) -> str:
+    if table.nature == "event":
+        return "event"
+    return "versioned" if table.version else "latest"
+
+
+def _seen(stage: Stage, table: Table, lake: Sequence[Part], good: str) -> None:
+    """Bodies in the lake under the ids of this batch: `seen(id, h, latest)`."""
+    stage.run("create or replace temp table seen (id VARCHAR, h VARCHAR, latest BOOLEAN)")
+    if not lake:
+        return
+    stage.run("create or replace temp table wanted as select distinct id from (" + good + ")")
+    stage.run("create or replace temp table lake_files (name VARCHAR, seq BIGINT)")
+    stage.engine.executemany("insert into lake_files values (?, ?)", [[str(p.path), p.seq] for p in lake])
+    stage.run(
+        """insert into seen
+           select id, h, row_number() over (partition by id order by seq desc, n desc) = 1
+           from (select l._record_key as id, l._record_hash as h, f.seq, l.file_row_number as n
+                 from read_parquet($1, filename = true, file_row_number = true, union_by_name = true) l
+                 join lake_files f on f.name = l.filename
+                 where l._record_key in (select id from wanted))""",
+        [str(p.path) for p in lake],
+    )
+
+
+_RULES = {
+    "event": """
+        select r, case when h = coalesce(before, first) then 'duplicate' else 'conflict' end
+        from (select a.r, a.h, s.h as before,
+                     first_value(a.h) over (partition by a.id order by a.r) as first,
+                     row_number() over (partition by a.id order by a.r) as n
+              from again a left join (select id, min(h) as h from seen group by id) s using (id))
+        where before is not null or n > 1""",
+    "versioned": """
+        select r, 'duplicate'
+        from (select a.r, a.id, a.h, row_number() over (partition by a.id, a.h order by a.r) as n from again a)
+        where n > 1 or (id, h) in (select (id, h) from seen)""",
+    "latest": """
+        select r, 'duplicate'
+        from (select a.r, a.h, coalesce(lag(a.h) over (partition by a.id order by a.r), s.h) as before
+              from again a left join (select id, h from seen where latest) s using (id))
+        where h = before""",
+}

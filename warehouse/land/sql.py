@@ -1,0 +1,226 @@
+"""SQL that turns documents into typed, checked rows of one table.
+
+Belongs here: text of expressions, made from a `Table` and nothing else. Does not belong here: running them.
+
+One pass over each document extracts every column as text; casts and checks work on that list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from nexus.contracts import Column, Kind, Table
+
+DUCKDB_TYPE: dict[Kind, str] = {
+    Kind.string: "VARCHAR",
+    Kind.integer: "BIGINT",
+    Kind.decimal: "DECIMAL(38,9)",
+    Kind.boolean: "BOOLEAN",
+    Kind.timestamp: "TIMESTAMP",
+    Kind.date: "DATE",
+    Kind.json: "VARCHAR",
+}
+_SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|\[(\d+|\*|#-\d+)\]|([^.\[\]"]+)')
+#: Seconds from 0001-01-01 to 9999-12-31: outside of these a number is no time.
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def segments(column: Column) -> list[str | int]:
+    """The path of `column` as keys and array positions."""
+    found: list[str | int] = []
+    for key, position, plain in _SEGMENT.findall((column.path or column.name).removeprefix("$.")):
+        found.append(f"[{position}]" if position else (key or plain))
+    return found
+
+
+def json_path(column: Column) -> str:
+    """The path as DuckDB reads it, every key quoted."""
+    path = column.path or column.name
+    if path == "$":
+        return "$"
+    return "$" + "".join(s if str(s).startswith("[") else f'."{s}"' for s in segments(column))  # type: ignore[misc]
+
+
+def named_fields(table: Table) -> set[str]:
+    """Top-level fields that the contract names or reaches into."""
+    return {str(segments(column)[0]) for column in table.columns if segments(column)}
+
+
+def typed(column: Column, raw: str) -> str:
+    """The value as its type, null where the text does not fit."""
+    text = raw if column.kind in (Kind.string, Kind.json) else f"nullif(trim({raw}), '')"
+    match column.kind:
+        case Kind.string | Kind.json:
+            return raw
+        case Kind.integer:
+            number = f"try_cast({text} as decimal(38,9))"
+            whole = f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"
+            return f"case when regexp_full_match({text}, '[+-]?[0-9]+') then try_cast({text} as bigint) else {whole} end"
+        case Kind.decimal:
+            return f"try_cast({text} as decimal(38,9))"
+        case Kind.boolean:
+            return f"try_cast({text} as boolean)"
+        case Kind.date:
+            return f"cast({_moment(column, text)} as date)"
+        case Kind.timestamp:
+            return _moment(column, text)
+
+
+def _moment(column: Column, text: str) -> str:
+    """A time in UTC. Casting straight to TIMESTAMP would ignore the offset, so it goes by way of TIMESTAMPTZ."""
+    match column.format:
+        case "iso":
+            safe = f"case when {text}[1] between '0' and '9' then {text} end"
+            return f"cast(try_cast({safe} as timestamptz) as timestamp)"
+        case "epoch" | "epoch_ms":
+            scale = 1_000_000 if column.format == "epoch" else 1_000
+            # whole numbers apart: arithmetic on decimals is fifty times slower, and doubles are exact below 2^53
+            first, last = _FIRST_SECOND * 1_000_000 // scale, _LAST_SECOND * 1_000_000 // scale
+            whole = f"try_cast({text} as bigint)"
+            part = f"try_cast({text} as double)"
+            return (
+                f"make_timestamp(case when contains({text}, '.') "
+                f"then case when {part} between {first} and {last} then cast(round({part} * {scale}) as bigint) end "
+                f"else case when {whole} between {first} and {last} then {whole} * {scale} end end)"
+            )
+        case pattern:
+            return f"cast(try_strptime({text}, {literal(pattern)}) as timestamp)"
+
+
+def type_broken(column: Column, raw: str, value: str) -> str:
+    """Whether there is a value and it is not of the column's type."""
+    if column.kind is Kind.json:
+        return "false"
+    if column.kind is Kind.string:
+        path = literal(json_path(column))
+        return f"case when {raw}[1] in ('{{', '[') then coalesce(json_type(doc, {path}) in ('OBJECT', 'ARRAY'), false) else coalesce(contains({raw}, chr(0)), false) end"
+    return f"({value} is null and nullif(trim({raw}), '') is not null)"
+
+
+def problem(column: Column, raw: str, value: str, is_id: bool) -> str:
+    """A sentence for people about what is wrong with the column, or null."""
+    name = column.name
+    found = f"case when length({raw}) > 60 then left({raw}, 57) || '…' else {raw} end"
+    written = f" ({column.format})" if column.kind in (Kind.timestamp, Kind.date) else ""
+    cases = [
+        f"when {type_broken(column, raw, value)} then "
+        f"{literal(f'{name}: expected {column.kind.value}{written}, found ')} || '\"' || {found} || '\"'"
+    ]
+    if column.required or is_id:
+        cases.append(f"when {value} is null then {literal(f'{name}: required, but missing')}")
+    if column.values:
+        none_of = literal('" is none of ' + ", ".join(column.values))
+        cases.append(
+            f"when {value} is not null and cast({value} as varchar) not in ({', '.join(map(literal, column.values))}) "
+            f"then {literal(f'{name}: ')} || '\"' || {found} || {none_of}"
+        )
+    if column.minimum is not None:
+        cases.append(
+            f"when {value} < {column.minimum} then {literal(f'{name}: ')} || {found} || ' is below {column.minimum}'"
+        )
+    return f"case {' '.join(cases)} end"
+
+
+def is_bad(column: Column, raw: str, value: str, is_id: bool) -> str:
+    """The same as `problem is not null`, cheaper."""
+    checks = [type_broken(column, raw, value)]
+    if column.required or is_id:
+        checks.append(f"{value} is null")
+    if column.values:
+        allowed = ", ".join(map(literal, column.values))
+        checks.append(f"coalesce(cast({value} as varchar) not in ({allowed}), false)")
+    if column.minimum is not None:
+        checks.append(f"coalesce({value} < {column.minimum}, false)")
+    return " or ".join(check for check in checks if check != "false") or "false"
+
+
+def extra(table: Table) -> str:
+    """What the contract does not name of `doc`, or null when nothing is left."""
+    if any(json_path(column) == "$" for column in table.columns):
+        return "null"
+    patch: dict[str, object] = {}
+    inside: set[str] = set()
+    for column in table.columns:
+        path = segments(column)
+        if any(str(segment).startswith("[") for segment in path):
+            continue  # an element of an array cannot be taken out: the array stays whole
+        node = patch
+        for key in path[:-1]:
+            inner = node.setdefault(str(key), {})
+            if not isinstance(inner, dict):
+                break
+            node = inner
+        else:
+            node[str(path[-1])] = None
+        if len(path) > 1:
+            inside.add(str(path[0]))
+    rest = f"cast(json_merge_patch(doc, {literal(json.dumps(patch))}) as varchar)"
+    for key in sorted(inside):
+        # merging a patch into an object that was not there leaves an empty one behind; a quote inside a string is
+        # escaped, so these patterns match keys only
+        empty = json.dumps(key) + ":{}"
+        cleaned = "_rest"
+        for pattern, instead in (("," + empty, ""), ("{" + empty + ",", "{"), ("{" + empty + "}", "{}")):
+            cleaned = f"replace({cleaned}, {literal(pattern)}, {literal(instead)})"
+        rest = f"[case when contains(_rest, {literal(empty)}) then {cleaned} else _rest end for _rest in [{rest}]][1]"
+    return f"nullif({rest}, {literal('{}')})"
+
+
+def rows_of(table: Table) -> str:
+    """SELECT giving the staging rows of `table` from the relation `picked(_line, _text, doc)`."""
+    plain = [c for c in table.columns if c.kind is not Kind.json]
+    kept = [c for c in table.columns if c.kind is Kind.json]
+    lists = []
+    if plain:
+        lists.append(f"json_extract_string(doc, [{', '.join(literal(json_path(c)) for c in plain)}]) as _v")
+    if kept:
+        lists.append(f"json_extract(doc, [{', '.join(literal(json_path(c)) for c in kept)}]) as _j")
+    raw = {c.name: f"_v[{i}]" for i, c in enumerate(plain, 1)}
+    raw |= {c.name: f"nullif(cast(_j[{i}] as varchar), 'null')" for i, c in enumerate(kept, 1)}
+    values = ", ".join(f"{typed(c, raw[c.name])} as {quoted(c.name)}" for c in table.columns)
+    bad = " or ".join(is_bad(c, raw[c.name], quoted(c.name), c.name == table.id) for c in table.columns) or "false"
+    problems = ", ".join(problem(c, raw[c.name], quoted(c.name), c.name == table.id) for c in table.columns)
+    broken = ", ".join(
+        f"case when {type_broken(c, raw[c.name], quoted(c.name))} then {literal(c.name)} end" for c in table.columns
+    )
+    names = ", ".join(quoted(c.name) for c in table.columns)
+    return f"""
+        select {names},
+            md5(cast(json(doc) as varchar)) as _record_hash,
+            {extra(table)} as _extra,
+            _line as _doc,
+            case when _bad then array_to_string(list_filter([{problems}], x -> x is not null), '; ') end as _reason,
+            case when _bad then list_filter([{broken}], x -> x is not null) end as _broken,
+            case when _bad then cast(doc as varchar) end as _raw
+        from (select *, ({bad}) as _bad
+              from (select _line, doc, {", ".join(x.split(" as ")[-1] for x in lists)}, {values}
+                    from (select _line, doc, {", ".join(lists)} from picked)))
+    """
+
+
+def staging_columns(table: Table) -> str:
+    """Column definitions of the staging table."""
+    own = [f"{quoted(c.name)} {DUCKDB_TYPE[c.kind]}" for c in table.columns]
+    return ", ".join(
+        [
+            *own,
+            "_record_hash VARCHAR",
+            "_extra VARCHAR",
+            "_doc BIGINT",
+            "_reason VARCHAR",
+            "_broken VARCHAR[]",
+            "_raw VARCHAR",
+            "_file INTEGER",
+            "_line BIGINT",
+            "_chunk INTEGER",
+        ]
+    )

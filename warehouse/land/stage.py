@@ -1,0 +1,231 @@
+"""The private DuckDB in which one batch is put together.
+
+Belongs here: documents → unwrap → select per table → typed and checked rows, quarantine, type changes.
+Does not belong here: what is already in the lake (merge.py), files of the lake (write.py).
+
+Nothing of it outlives the process: rows that do not fit into the memory limit go to a folder that is deleted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nexus.contracts import Source, Table
+from nexus.errors import ContractError, InputError
+from nexus.settings import Settings
+from warehouse.land import sql
+from warehouse.land.read import CHUNK_BYTES, SLICE, Bad, Chunk
+
+#: `_line` of a document is file · 2^48 + line · 2^20 + number of the document in its chunk: unique in a batch.
+LINE_BITS, DOCUMENT_BITS = 28, 20
+_ENOUGH = 20
+_FAULTS = "create table faults (_file INTEGER, _line BIGINT, _table VARCHAR, _reason VARCHAR, _raw VARCHAR)"
+_FILE_OF_DOC = f"_doc >> {LINE_BITS + DOCUMENT_BITS}"
+_LINE_OF_DOC = f"(_doc >> {DOCUMENT_BITS}) & {(1 << LINE_BITS) - 1}"
+_NOT_BLANK = "trim(_text, ' ' || chr(9) || chr(13) || chr(10)) <> ''"
+_FAULT_SCHEMA = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
+
+
+def staging(table: Table) -> str:
+    return sql.quoted(f"s_{table.name}")
+
+
+class Stage:
+    """Staging tables of one batch of `source`. `file` numbers in all methods are the caller's."""
+
+    def __init__(self, source: Source, settings: Settings, batch_id: str) -> None:
+        self.source = source
+        self._scratch = settings.run_dir / "landing" / batch_id
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self.engine = duckdb.connect(
+            config={
+                "memory_limit": settings.duckdb_memory_limit,
+                "temp_directory": str(self._scratch),
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            }
+        )
+        self.engine.execute("set timezone = 'UTC'")
+        self.engine.execute(_FAULTS)
+        for table in source.tables:
+            self.engine.execute(f"create table {staging(table)} ({sql.staging_columns(table)})")
+        #: Names of the files by number, for selects that read something out of them.
+        self.names: dict[int, str] = {}
+        self._chunk = 0
+        self._waiting: list[pa.Table] = []
+        self._kind: tuple[str, str | None] = ("", None)
+        self._bytes = 0
+        self._arrays = False
+
+    def close(self) -> None:
+        self.engine.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def run(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.engine.execute(query, list(parameters)).fetchall()
+
+    def add(self, chunk: Chunk, file: int, only: Table | None = None) -> None:
+        """Takes the documents of `chunk`. With `only` they are records of that table already (a replay).
+
+        Chunks of small files are put together, because each query costs some milliseconds of planning.
+        """
+        self._fault(file, chunk.bad)
+        if not len(chunk.table):
+            return
+        kind = (chunk.form, only.name if only else None)
+        if self._waiting and (self._kind != kind or self._bytes + chunk.table.nbytes > CHUNK_BYTES):
+            self.flush()
+        self._kind = kind
+        self._arrays = self._arrays or chunk.has_arrays
+        self._bytes += chunk.table.nbytes
+        self._waiting.append(tagged(chunk, file))
+
+    def flush(self) -> None:
+        """Stages what `add` has taken."""
+        if not self._waiting:
+            return
+        table, form, only, arrays = pa.concat_tables(self._waiting), self._kind[0], self._kind[1], self._arrays
+        self._waiting, self._bytes, self._arrays = [], 0, False
+        self._chunk += 1
+        self.documents(table, form, arrays, unwrap=only is None)
+        if form == "json":
+            self._no_json()
+        if only is not None:
+            self._insert(self.source.table(only), "select _line, _text, doc from documents")
+            return
+        for each in self.source.tables:
+            self._insert(each, each.select)
+        self._not_taken()
+
+    def documents(self, chunk: pa.Table, form: str, arrays: bool, unwrap: bool = True) -> None:
+        """Parses `chunk` into the relation `documents(_line, _text, doc, _kind, _file)`; leaves `parsed` with what is no JSON."""
+        self.engine.register("chunk", chunk)
+        if form == "line":
+            text = "rtrim(_text, chr(13) || chr(10))"
+            parsed = f"select _line, {text} as _text, json_object('line', {text}) as doc from chunk where {_NOT_BLANK}"
+        else:
+            parsed = "select _line, _text, try_cast(_text as json) as doc from chunk"
+        self._table("parsed", parsed)
+        good = "(select * from parsed where doc is not null)"
+        if arrays:
+            # a line holding an array stands for its elements
+            good = f"""(select _line, _text, unnest(case when ltrim(_text)[1] = '['
+                         then from_json(doc, '["JSON"]') else [doc] end) as doc from {good})"""
+        if unwrap and self.source.unwrap:
+            self._table("documents", f"select * from {good}")
+            good = f"({self.source.unwrap})"
+        number = f"(_line << {DOCUMENT_BITS}) + row_number() over ()"
+        count = self._table(
+            "documents",
+            f"""select {number} as _line, _text, cast(doc as json) as doc,
+                       {self.source.kind or "null"} as _kind, {self._file_name()} as _file from {good}""",
+        )
+        if count >= 1 << DOCUMENT_BITS:
+            raise InputError(
+                f"source {self.source.name!r}: {count} documents in one piece of {CHUNK_BYTES >> 20} MB",
+                remedy="write one document a line, or name the file .json if it is one array",
+            )
+
+    def _file_name(self) -> str:
+        """SQL for the name of the file that a document is from, if a select of the source asks for it."""
+        if not self.names or not any("_file" in table.select for table in self.source.tables):
+            return "null"
+        names = ", ".join(f"{number}: {sql.literal(name)}" for number, name in self.names.items())
+        return f"map {{{names}}}[_line >> {LINE_BITS}]"
+
+    def _no_json(self) -> None:
+        self.engine.execute(
+            f"""insert into faults
+                select _line >> {LINE_BITS}, _line & {(1 << LINE_BITS) - 1}, '', 'not JSON: malformed or cut off',
+                       rtrim(_text, chr(13) || chr(10))
+                from parsed where doc is null and {_NOT_BLANK}"""
+        )
+
+    def _table(self, name: str, query: str, where: str = "unwrap") -> int:
+        """Registers the result of `query` as `name`; its rows. Arrow, because small pieces are read in parallel."""
+        try:
+            result = self.engine.execute(query).to_arrow_table(batch_size=SLICE)
+        except duckdb.Error as error:
+            raise InputError(
+                f"source {self.source.name!r}, {where}: its SQL failed: {str(error).splitlines()[0]}",
+                remedy=f"correct the contract of {self.source.name}; nothing of this batch has landed",
+            ) from error
+        self.engine.unregister(name)
+        self.engine.register(name, result)
+        return len(result)
+
+    def _insert(self, table: Table, select: str) -> None:
+        if self._table("picked", select, f"table {table.name}"):
+            self.engine.execute(
+                f"insert into {staging(table)} select *, {_FILE_OF_DOC}, {_LINE_OF_DOC}, {self._chunk} "
+                f"from ({sql.rows_of(table)})"
+            )
+
+    def _not_taken(self) -> None:
+        taken = " union all ".join(
+            f"select _doc from {staging(t)} where _chunk = {self._chunk}" for t in self.source.tables
+        )
+        reason = sql.literal(f"no table of source {self.source.name} takes this document")
+        self.engine.execute(
+            f"""insert into faults
+                select {_FILE_OF_DOC}, {_LINE_OF_DOC}, '', {reason}, cast(doc as varchar)
+                from (select _line as _doc, doc from documents) where _doc not in ({taken})"""
+        )
+
+    def _fault(self, file: int, bad: list[Bad]) -> None:
+        if bad:
+            rows = pa.table(
+                [pa.array([b.line for b in bad]), pa.array([b.reason for b in bad]), pa.array([b.raw for b in bad])],
+                schema=_FAULT_SCHEMA,
+            )
+            self.engine.register("bad", rows)
+            self.engine.execute("insert into faults select $1, line, '', reason, raw from bad", [file])
+            self.engine.unregister("bad")
+
+    def check_types(self, names: dict[int, str]) -> None:
+        """Raises ContractError when a column has changed its type, in one file (`names`) or in the whole batch.
+
+        That is: more than half of at least 20 values are not of the type that the contract promises.
+        """
+        self.flush()
+        for table in self.source.tables:
+            broken = self.run(
+                f"""select col, _file, count(*) as n
+                    from (select unnest(_broken) as col, _file from {staging(table)} where _reason is not null)
+                    group by grouping sets ((col, _file), (col)) having n > {_ENOUGH // 2} order by n, _file nulls last"""
+            )
+            for column, file, count in broken:
+                self._check_column(table, column, file, count, names)
+
+    def _check_column(self, table: Table, column: str, file: int | None, count: int, names: dict[int, str]) -> None:
+        where = "true" if file is None else f"_file = {file}"
+        valid = self.run(
+            f"""select count({sql.quoted(column)}) from {staging(table)}
+                where {where} and not list_contains(coalesce(_broken, []), ?)""",
+            column,
+        )[0][0]
+        if count + valid < _ENOUGH or count <= valid:
+            return
+        example, line, first = self.run(
+            f"""select _reason, _line, _file from {staging(table)}
+                where {where} and list_contains(_broken, ?) order by _doc limit 1""",
+            column,
+        )[0]
+        kind = table.column(column).kind.value
+        raise ContractError(
+            f"{names[first]}: column {column!r} of {table.relation} has changed its type: "
+            f"{count} of {count + valid} values are not {kind} (line {line}: {example})",
+            remedy="nothing of this batch has landed; if the provider really changed, change the contract "
+            f"of {self.source.name}.{table.name} and ingest again",
+        )
+
+
+def tagged(chunk: Chunk, file: int) -> pa.Table:
+    """The chunk with the number of its file in the upper bits of `_line`."""
+    numbers = pc.add(chunk.table.column(0), file << LINE_BITS)
+    return chunk.table.set_column(0, "_line", numbers)
