@@ -17,7 +17,7 @@ from typing import Literal
 from nexus import postgres
 from nexus.errors import MachineError
 from nexus.ports import holder
-from nexus.services import LAYERS, discover
+from nexus.services import LAYERS
 from nexus.settings import PROJECT, Settings
 from nexus.supervise import read_state
 
@@ -84,15 +84,17 @@ def _services(settings: Settings) -> Iterable[Finding]:
             level: Literal["ok", "warn", "fail"] = "fail" if not healthy else "warn" if state["restarts"] else "ok"
             yield Finding(state["name"], level, text, "" if healthy else f"nexus logs {state['name']}")
         return
-    for service in discover(settings):
-        if service.port and (who := holder(settings.host, service.port)):
-            name = service.name.upper()
-            yield Finding(
-                f"port {service.port}", "fail", f"needed by {service.name}, held by {who}",
-                f"stop that process, or choose another port with NEXUS_{name}_PORT",
-            )  # fmt: skip
-        elif service.port:
-            yield Finding(f"port {service.port}", "ok", f"free for {service.name}")
+    for setting in Settings.model_fields:
+        if setting.endswith("_port"):
+            yield _port(settings, setting.removesuffix("_port"))
+
+
+def _port(settings: Settings, service: str) -> Finding:
+    port = int(getattr(settings, f"{service}_port"))
+    if who := holder(settings.host, port):
+        remedy = f"stop that process, or choose another port with NEXUS_{service.upper()}_PORT"
+        return Finding(f"port {port}", "fail", f"needed by {service}, held by {who}", remedy)
+    return Finding(f"port {port}", "ok", f"free for {service}")
 
 
 def _postgres(settings: Settings) -> Finding:

@@ -208,9 +208,8 @@ def _start(server: Server, patience: float = 15) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
-            server.run(
-                "pg_ctl", "-w", "-D", str(server.data), "-l", str(server.log), "-o", f"-k {server.socket} {options}", "start",
-            )  # fmt: skip
+            flags = ("-w", "-D", str(server.data), "-l", str(server.log), "-o", f"-k {server.socket} {options}")
+            server.run("pg_ctl", *flags, "start")
         except MachineError:
             if server.pid is None and crashed and time.monotonic() < deadline:
                 time.sleep(0.3)
