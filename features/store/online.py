@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from features import catalog
@@ -160,9 +161,13 @@ def project(folder: Folder, store: FeatureStore) -> int:
     moments: dict[bytes, int] = {}
     connection = sqlite3.connect(folder.online)
     try:
-        for view in (v for v in store.list_feature_views() if v.online):
-            names += [f.name for f in view.features]
-            columns += "".join(f', "{f.name}"{" boolean" if f.dtype == Bool else ""}' for f in view.features)
+        for known_view in catalog.VIEWS:
+            view = store.get_feature_view(f"customer_{known_view.name}")
+            # Feast keeps a view's features in no order; the warehouse's order is everybody's
+            order = list(folder.manifest().relations[known_view.relation]["columns"])  # type: ignore[call-overload]
+            fields = sorted(view.features, key=lambda field: order.index(field.name))
+            names += [f.name for f in fields]
+            columns += "".join(f', "{f.name}"{" boolean" if f.dtype == Bool else ""}' for f in fields)
             table = f"{store.project}_{view.name}"
             message = Value()
             for key, feature, blob, moment in connection.execute(
@@ -183,7 +188,7 @@ def project(folder: Folder, store: FeatureStore) -> int:
                 "primary key (workspace_id, customer_id)) without rowid"
             )
             marks = ",".join("?" * (len(names) + 3))
-            connection.executemany(f"insert into {TABLE} values ({marks})", sorted(rows, key=lambda r: r[:2]))
+            connection.executemany(f"insert into {TABLE} values ({marks})", sorted(rows, key=itemgetter(0, 1)))
     finally:
         connection.close()
     return len(rows)

@@ -1,0 +1,1 @@
+"""Who will have left within sixty days: see card.md."""
