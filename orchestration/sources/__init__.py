@@ -39,7 +39,8 @@ def get(name: str) -> Source:
     sources = discover()
     if name not in sources:
         raise NotFoundError(
-            f"there is no source {name!r}", remedy=f"known sources: {', '.join(sources)}; or add orchestration/sources/{name}/"
+            f"there is no source {name!r}",
+            remedy=f"known sources: {', '.join(sources)}; a new one is a folder in orchestration/sources",
         )
     return sources[name]
 

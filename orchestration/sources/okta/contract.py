@@ -15,7 +15,7 @@ LOG = Table(
     columns=columns(
         text("id", "uuid", "Okta's id of the event"),
         at("published_at", "published", "When it happened", required=True),
-        text("event_type", "eventType", "user.session.start, user.authentication.sso, group.user_membership.add, …", required=True),
+        text("event_type", "eventType", "user.session.start, group.user_membership.add, …", required=True),
         text("display_message", "displayMessage"),
         text("severity", None, "DEBUG, INFO, WARN or ERROR"),
         text("outcome_result", "outcome.result", "SUCCESS, FAILURE, CHALLENGE, SKIPPED, ALLOW, DENY, …"),

@@ -5,6 +5,8 @@ Belongs here: what a document is, groups with embedded users. Does not belong he
 
 from __future__ import annotations
 
+from orchestration.lib.json_sql import elements
+
 KIND = """case
     when doc->'$.eventType' is not null and doc->'$.published' is not null then 'log'
     when doc->'$.group_id' is not null and doc->'$.user_id' is not null then 'group_member'
@@ -12,10 +14,10 @@ KIND = """case
     when doc->'$.profile.name' is not null then 'group' end"""
 
 LOG = "select _line, _text, doc from documents where _kind = 'log'"
-USER = """
+USER = f"""
     select _line, _text, doc from documents where _kind = 'user'
     union all
-    select _line, _text, unnest(from_json(doc->'$._embedded.users', '["JSON"]'))
+    select _line, _text, {elements("doc._embedded.users")}
     from documents where _kind = 'group'
 """
 #: A group's own changes and those of its members are dated apart; the later one is when its document changed.
@@ -25,15 +27,16 @@ GROUP = """
     from documents where _kind = 'group'
 """
 #: Flat rows {"group_id", "user_id"}, or groups that hold their users.
-GROUP_MEMBER = """
+GROUP_MEMBER = f"""
     select _line, _text, json_object(
-        'id', (doc->>'$.group_id') || '/' || (doc->>'$.user_id'), 'group_id', doc->'$.group_id', 'user_id', doc->'$.user_id') as doc
+        'id', (doc->>'$.group_id') || '/' || (doc->>'$.user_id'),
+        'group_id', doc->'$.group_id', 'user_id', doc->'$.user_id') as doc
     from documents where _kind = 'group_member'
     union all
     select _line, _text, json_object(
         'id', (doc->>'$.id') || '/' || (member->>'$.id'), 'group_id', doc->'$.id', 'user_id', member->'$.id')
     from (
-        select _line, _text, doc, unnest(from_json(doc->'$._embedded.users', '["JSON"]')) as member
+        select _line, _text, doc, {elements("doc._embedded.users")} as member
         from documents where _kind = 'group'
     )
 """

@@ -64,7 +64,9 @@ ACCESS_LOG = f"""
     )
 """
 
-_SCHEMA = ("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "last_modified", "etag", "storage_class")
+_SCHEMA = (
+    "bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "last_modified", "etag", "storage_class",
+)  # fmt: skip
 _UNVERSIONED = ("bucket", "key", "size", "last_modified", "etag", "storage_class")
 
 

@@ -23,10 +23,10 @@ def price(prefix: str = "") -> tuple[Column, ...]:
         text("price_id", f"{prefix}price.id", "Price of the item", required=True),
         text("product_id", f"{prefix}price.product", "Product of the price"),
         whole("quantity", f"{prefix}quantity", "Units; null for metered prices"),
-        whole("unit_amount_minor", f"{prefix}price.unit_amount", "Per unit and interval; null for tiered prices and fractions"),
-        exact("unit_amount_decimal", f"{prefix}price.unit_amount_decimal", "The same in smallest units, fractions included"),
+        whole("unit_amount_minor", f"{prefix}price.unit_amount", "Per unit and interval; null for tiers and fractions"),
+        exact("unit_amount_decimal", f"{prefix}price.unit_amount_decimal", "The same, fractions included"),
         text("currency", f"{prefix}price.currency", "Lower-case ISO 4217"),
-        text("interval_code", f"{prefix}price.recurring.interval", "day, week, month or year; null for one-time prices"),
+        text("interval_code", f"{prefix}price.recurring.interval", "day, week, month or year; null if one-time"),
         whole("interval_count", f"{prefix}price.recurring.interval_count", "Intervals between two invoices", minimum=1),
         text("usage_type", f"{prefix}price.recurring.usage_type", "licensed or metered"),
     )
@@ -87,9 +87,9 @@ PRICE = Table(
         text("currency", None, "Lower-case ISO 4217", required=True),
         text("billing_scheme", None, "per_unit or tiered"),
         text("type", None, "one_time or recurring"),
-        whole("unit_amount_minor", "unit_amount", "Per unit and interval; null for tiered prices and fractions"),
-        exact("unit_amount_decimal", None, "The same in smallest units, fractions included"),
-        text("interval_code", "recurring.interval", "day, week, month or year; null for one-time prices"),
+        whole("unit_amount_minor", "unit_amount", "Per unit and interval; null for tiers and fractions"),
+        exact("unit_amount_decimal", None, "The same, fractions included"),
+        text("interval_code", "recurring.interval", "day, week, month or year; null if one-time"),
         whole("interval_count", "recurring.interval_count", "Intervals between two invoices", minimum=1),
         text("usage_type", "recurring.usage_type", "licensed or metered"),
         text("tax_behavior"),
@@ -97,6 +97,7 @@ PRICE = Table(
         METADATA,
     ),
 )  # fmt: skip
+
 
 def subscription_state(prefix: str = "") -> tuple[Column, ...]:
     """Columns of the subscription that lies at `prefix` of the document."""
@@ -117,8 +118,8 @@ def subscription_state(prefix: str = "") -> tuple[Column, ...]:
         epoch("cancel_at", path("cancel_at"), "When it is planned to end"),
         epoch("canceled_at", path("canceled_at"), "When the cancellation was asked for; it may end later"),
         epoch("ended_at", path("ended_at"), "When it ended for good"),
-        text("cancellation_reason", path("cancellation_details.reason"), "cancellation_requested, payment_failed, payment_disputed"),
-        text("cancellation_feedback", path("cancellation_details.feedback"), "What the customer ticked: too_expensive, unused, …"),
+        text("cancellation_reason", path("cancellation_details.reason"), "cancellation_requested, payment_failed, …"),
+        text("cancellation_feedback", path("cancellation_details.feedback"), "What the customer ticked: unused, …"),
         text("cancellation_comment", path("cancellation_details.comment"), "What the customer wrote"),
         text("collection_method", path("collection_method"), "charge_automatically or send_invoice"),
         text("pause_behavior", path("pause_collection.behavior"), "Set while collection is paused; the status stays"),

@@ -9,14 +9,16 @@ field, the select puts it at its older place, so that one column holds it whatev
 
 from __future__ import annotations
 
+from orchestration.lib.json_sql import elements, first
+
 #: What a document is: its `object`, or `deleted` for the stub that stands for a deleted one.
 KIND = "case when doc->>'$.deleted' = 'true' then 'deleted' else doc->>'$.object' end"
 
 #: List and search pages ({"object": "list", "data": [...]}) give way to their elements.
-UNWRAP = """
+UNWRAP = f"""
     select _line, _text, doc from documents where coalesce(doc->>'$.object', '') not in ('list', 'search_result')
     union all
-    select _line, _text, unnest(from_json(doc->'$.data', '["JSON"]')) as doc
+    select _line, _text, {elements("doc.data")} as doc
     from documents where doc->>'$.object' in ('list', 'search_result')
 """
 
@@ -26,76 +28,66 @@ def objects(kind: str) -> str:
     return f"select _line, _text, doc from documents where _kind = '{kind}'"
 
 
-#: Since API version 2025-03-31 the billing period stands on the items alone.
-_PERIOD = """json_object(
-    'current_period_start', coalesce({0}->'$.current_period_start', {0}->'$.items.data[0].current_period_start'),
-    'current_period_end', coalesce({0}->'$.current_period_end', {0}->'$.items.data[0].current_period_end'))"""
+def _with_period(column: str) -> str:
+    """The subscription in `column`; since API version 2025-03-31 its billing period stands on the items alone."""
+    start = first(f"{column}.current_period_start", f"{column}.items.data[0].current_period_start")
+    end = first(f"{column}.current_period_end", f"{column}.items.data[0].current_period_end")
+    patch = f"json_object('current_period_start', {start}, 'current_period_end', {end})"
+    return f"""case when {column}->>'$.current_period_start' is not null then {column}
+        else json_merge_patch({column}, {patch}) end"""
 
-SUBSCRIPTION = f"""
-    select _line, _text, case when doc->>'$.current_period_start' is not null then doc
-        else json_merge_patch(doc, {_PERIOD.format("doc")}) end as doc
-    from documents where _kind = 'subscription'
-"""
+
+SUBSCRIPTION = f"select _line, _text, {_with_period('doc')} as doc from documents where _kind = 'subscription'"
 
 #: Items arrive inside their subscription or alone.
-SUBSCRIPTION_ITEM = """
-    select _line, _text, item as doc
-    from (
-        select _line, _text, unnest(from_json(doc->'$.items.data', '["JSON"]')) as item
-        from documents where _kind = 'subscription'
-        union all
-        select _line, _text, doc from documents where _kind = 'subscription_item'
-    )
+SUBSCRIPTION_ITEM = f"""
+    select _line, _text, {elements("doc.items.data")} as doc from documents where _kind = 'subscription'
+    union all
+    select _line, _text, doc from documents where _kind = 'subscription_item'
 """
 
 #: `subscription`, `payment_intent` and `charge` left the invoice with API version 2025-03-31.
-INVOICE = """
-    select _line, _text, case when doc->>'$.subscription' is not null then doc
-        else json_merge_patch(doc, json_object(
-            'subscription', doc->'$.parent.subscription_details.subscription',
-            'payment_intent', coalesce(doc->'$.payment_intent', doc->'$.payments.data[0].payment.payment_intent'),
-            'charge', coalesce(doc->'$.charge', doc->'$.payments.data[0].payment.charge'))) end as doc
+INVOICE = f"""
+    select _line, _text, json_merge_patch(doc, json_object(
+        'subscription', {first("doc.subscription", "doc.parent.subscription_details.subscription")},
+        'payment_intent', {first("doc.payment_intent", "doc.payments.data[0].payment.payment_intent")},
+        'charge', {first("doc.charge", "doc.payments.data[0].payment.charge")})) as doc
     from documents where _kind = 'invoice'
 """
 
-#: Lines know their invoice but not its customer and time, so they take these along.
-INVOICE_LINE = """
+#: Lines know their invoice but not its customer and time, so they take these along. What a line belongs to moved from
+#: the line into `parent`, its price into `pricing`.
+_ITEM, _INVOICE_ITEM = "line.parent.subscription_item_details", "line.parent.invoice_item_details"
+_PRICING = "line.pricing.price_details"
+INVOICE_LINE = f"""
     select _line, _text, json_merge_patch(line, json_object(
-        'invoice', coalesce(line->'$.invoice', invoice->'$.id'),
+        'invoice', {first("line.invoice", "invoice.id")},
         'customer', invoice->'$.customer',
         'invoice_created', invoice->'$.created',
-        'subscription', coalesce(
-            case when line->>'$.subscription' is not null then line->'$.subscription' end,
-            line->'$.parent.subscription_item_details.subscription',
-            line->'$.parent.invoice_item_details.subscription'),
-        'subscription_item', coalesce(line->'$.subscription_item', line->'$.parent.subscription_item_details.subscription_item'),
-        'proration', coalesce(
-            line->'$.proration',
-            line->'$.parent.subscription_item_details.proration', line->'$.parent.invoice_item_details.proration'),
-        'price_id', coalesce(line->'$.price.id', line->'$.pricing.price_details.price', line->'$.plan.id'),
-        'product_id', coalesce(line->'$.price.product', line->'$.pricing.price_details.product', line->'$.plan.product'),
-        'unit_amount_decimal', coalesce(
-            line->'$.pricing.unit_amount_decimal', line->'$.price.unit_amount_decimal', line->'$.unit_amount_excluding_tax'))) as doc
+        'subscription', {first("line.subscription", f"{_ITEM}.subscription", f"{_INVOICE_ITEM}.subscription")},
+        'subscription_item', {first("line.subscription_item", f"{_ITEM}.subscription_item")},
+        'proration', {first("line.proration", f"{_ITEM}.proration", f"{_INVOICE_ITEM}.proration")},
+        'price_id', {first("line.price.id", f"{_PRICING}.price", "line.plan.id")},
+        'product_id', {first("line.price.product", f"{_PRICING}.product", "line.plan.product")},
+        'unit_amount_decimal', {first("line.pricing.unit_amount_decimal", "line.price.unit_amount_decimal")})) as doc
     from (
-        select _line, _text, doc as invoice, unnest(from_json(doc->'$.lines.data', '["JSON"]')) as line
-        from documents where _kind = 'invoice'
+        select _line, _text, doc as invoice, {elements("doc.lines.data")} as line from documents where _kind = 'invoice'
         union all
-        select _line, _text, '{}'::json as invoice, doc as line from documents where _kind = 'line_item'
+        select _line, _text, '{{}}'::json as invoice, doc as line from documents where _kind = 'line_item'
     )
 """
 
 #: Links of invoice and payment, an object of its own since 2025-03-31; inside the invoice only when expanded.
-INVOICE_PAYMENT = """
+INVOICE_PAYMENT = f"""
     select _line, _text, doc from documents where _kind = 'invoice_payment'
     union all
-    select _line, _text, unnest(from_json(doc->'$.payments.data', '["JSON"]')) as doc
-    from documents where _kind = 'invoice'
+    select _line, _text, {elements("doc.payments.data")} as doc from documents where _kind = 'invoice'
 """
 
 _CHANGES = """
     select _line, _text, doc, doc->'$.data.object' as subscription
     from documents
-    where _kind = 'event' and doc->>'$.type' in (
+    where _kind = 'event' and (doc->>'$.type') in (
         'customer.subscription.created', 'customer.subscription.updated', 'customer.subscription.deleted',
         'customer.subscription.paused', 'customer.subscription.resumed')
 """
@@ -103,9 +95,7 @@ _CHANGES = """
 SUBSCRIPTION_CHANGE = f"""
     select _line, _text, json_object(
         'id', doc->'$.id', 'type', doc->'$.type', 'created', doc->'$.created', 'livemode', doc->'$.livemode',
-        'previous_attributes', doc->'$.data.previous_attributes',
-        'subscription', case when subscription->>'$.current_period_start' is not null then subscription
-            else json_merge_patch(subscription, {_PERIOD.format("subscription")}) end) as doc
+        'previous_attributes', doc->'$.data.previous_attributes', 'subscription', {_with_period("subscription")}) as doc
     from ({_CHANGES})
 """
 
@@ -117,7 +107,7 @@ SUBSCRIPTION_CHANGE_ITEM = f"""
     from (
         select _line, _text, doc->>'$.id' as event_id, doc->'$.created' as created,
             subscription->'$.id' as subscription_id, subscription->'$.customer' as customer,
-            unnest(from_json(subscription->'$.items.data', '["JSON"]')) as item
+            {elements("subscription.items.data")} as item
         from ({_CHANGES})
     )
 """

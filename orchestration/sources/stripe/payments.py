@@ -59,7 +59,8 @@ CHARGE = Table(
 )  # fmt: skip
 
 PAYMENT_INTENT = Table(
-    "stripe", "payment_intent", nature="entity", id="id", event_at="created_at", select=extract.objects("payment_intent"),
+    "stripe", "payment_intent", nature="entity", id="id", event_at="created_at",
+    select=extract.objects("payment_intent"),
     description="One row per intent to collect, which may take several charges, newest version.",
     columns=columns(
         text("id", None, "pi_…"),
