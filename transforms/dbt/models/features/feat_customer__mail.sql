@@ -1,0 +1,73 @@
+with snapshots as (
+
+    select * from {{ ref('int_customer__snapshot') }}
+
+),
+
+-- the day of the first of its kind for each message: a second open adds nothing
+firsts as (
+
+    select
+        workspace_id,
+        customer_id,
+        message_id,
+        min(case when event = 'delivered' then event_date end) as delivered_date,
+        min(case when event in ('bounced_hard', 'bounced_soft') then event_date end) as bounced_date,
+        min(case when event = 'opened' and not is_machine_open then event_date end) as opened_date,
+        min(case when event = 'clicked' and not is_scanner_click then event_date end) as clicked_date,
+        min(case when event = 'unsubscribed' then event_date end) as unsubscribed_date
+    from {{ ref('fct_email_event') }}
+    where customer_id is not null
+    group by workspace_id, customer_id, message_id
+
+),
+
+facts as (
+
+    {% for what in ['delivered', 'bounced', 'opened', 'clicked', 'unsubscribed'] -%}
+    select
+        workspace_id, customer_id, {{ what }}_date as day_date, '{{ what }}' as what, count(*) as messages
+    from firsts
+    where {{ what }}_date is not null
+    group by workspace_id, customer_id, {{ what }}_date
+    union all
+    {% endfor -%}
+    select workspace_id, customer_id, snapshot_date, 'snapshot', 0
+    from snapshots
+
+),
+
+windows as (
+
+    select
+        workspace_id,
+        customer_id,
+        day_date,
+        what,
+        {{ sum_last_days("case when what = 'delivered' then messages end", 90) }} as emails_delivered_90d,
+        {{ sum_last_days("case when what = 'opened' then messages end", 90) }} as emails_opened_90d,
+        {{ sum_last_days("case when what = 'clicked' then messages end", 90) }} as clicks_90d,
+        {{ sum_last_days("case when what = 'unsubscribed' then messages end", 180) }} as unsubscribed_180d,
+        {{ sum_last_days("case when what = 'bounced' then messages end", 90) }} as bounces_90d
+    from facts
+
+)
+
+select
+    snapshots.workspace_id,
+    snapshots.customer_id,
+    snapshots.event_timestamp,
+    snapshots.event_timestamp as created_timestamp,
+    windows.emails_delivered_90d,
+    windows.emails_opened_90d,
+    {{ pct('windows.emails_opened_90d', 'windows.emails_delivered_90d') }} as human_open_rate_90d_pct,
+    windows.clicks_90d,
+    windows.unsubscribed_180d,
+    windows.bounces_90d
+from snapshots
+inner join windows
+    on
+        snapshots.workspace_id = windows.workspace_id
+        and snapshots.customer_id = windows.customer_id
+        and snapshots.snapshot_date = windows.day_date
+        and windows.what = 'snapshot'

@@ -1,0 +1,62 @@
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', unique_key=['workspace_id', 'login_id'],
+    on_schema_change='append_new_columns'
+) }}
+
+with okta as (
+
+    select
+        workspace_id,
+        {{ key(["'okta'", 'okta_log_id']) }} as login_id,
+        'okta' as provider,
+        okta_log_id as provider_login_id,
+        case when actor_type = 'User' and actor_id <> 'unknown' then actor_id end as user_id,
+        lower(trim(actor_login)) as user_email,
+        cast(null as text) as named_customer_id,
+        logged_at as login_at,
+        case
+            when outcome_result in ('SUCCESS', 'ALLOW') then 'success'
+            when outcome_result in ('CHALLENGE', 'UNANSWERED') then 'challenge'
+            else 'failure'
+        end as outcome,
+        outcome_reason as reason,
+        ip_address,
+        case when length(country_name) = 2 then upper(country_name) end as country_code,
+        user_agent,
+        session_id,
+        cast(null as boolean) as is_named_mfa,
+        _load_seq
+    from {{ ref('stg_okta__log') }}
+    where
+        (event_type = 'user.session.start' or (event_type = 'policy.evaluate_sign_on' and outcome_result = 'CHALLENGE'))
+        and {{ is_incoming('okta') }}
+
+),
+
+tabular as (
+
+    select
+        workspace_id,
+        {{ key(["'tabular'", 'record_key']) }} as login_id,
+        'tabular' as provider,
+        record_key as provider_login_id,
+        user_id,
+        lower(trim(user_email)) as user_email,
+        tabular_customer_id as named_customer_id,
+        login_at,
+        outcome,
+        reason,
+        ip_address,
+        country_code,
+        user_agent,
+        cast(null as text) as session_id,
+        is_mfa as is_named_mfa,
+        _load_seq
+    from {{ ref('stg_tabular__login') }}
+    where {{ is_incoming('tabular') }}
+
+)
+
+select * from okta
+union all
+select * from tabular

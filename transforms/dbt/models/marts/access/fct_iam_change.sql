@@ -1,0 +1,22 @@
+select
+    changes.workspace_id,
+    changes.iam_change_id,
+    changes.provider,
+    identity.customer_id,
+    changes.actor_id,
+    changes.actor_email,
+    changes.target_id,
+    changes.user_id,
+    changes.group_id,
+    changes.group_name,
+    changes.changed_at,
+    cast(changes.changed_at as date) as change_date,
+    changes.action,
+    changes.action_group,
+    changes.outcome
+from {{ ref('int_access__iam_change') }} as changes
+left join {{ ref('int_identity__user') }} as identity
+    on
+        changes.workspace_id = identity.workspace_id
+        and identity.source = 'okta'
+        and coalesce(changes.user_id, changes.actor_id) = identity.source_id

@@ -1,0 +1,19 @@
+with source as (
+
+    select * from {{ source('okta', 'raw_okta__group_member') }}
+
+),
+
+renamed as (
+
+    select
+        workspace_id,
+        id as okta_group_member_id,
+        group_id as okta_group_id,
+        user_id as okta_user_id,
+        _load_seq
+    from source
+
+)
+
+select * from renamed
