@@ -49,7 +49,6 @@ def collect(
     """Counts and writes everything staged. Raises NexusError if rows written are not rows counted."""
     outcome = Outcome()
     landed_at = datetime.now(UTC).replace(tzinfo=None)
-    name_origins(stage, files)
     for table in source.tables:
         _count(stage, table, outcome)
         landed = sum(c.landed for (_, name), c in outcome.counts.items() if name == table.name)
@@ -75,11 +74,6 @@ def collect(
     return outcome
 
 
-def name_origins(stage: Stage, files: dict[int, InputFile]) -> None:
-    stage.run("create or replace table origins (file INTEGER, name VARCHAR)")
-    stage.engine.executemany("insert into origins values (?, ?)", [[i, f.name] for i, f in files.items()] or [[-1, ""]])
-
-
 def _count(stage: Stage, table: Table, outcome: Outcome) -> None:
     rows = stage.run(
         f"""select _file, count(*), count(_reason), count(v.r) filter (where verdict = 'duplicate'),
@@ -98,13 +92,14 @@ def _landing_rows(table: Table, workspace: str, batch_id: str, landed_at: dateti
         if table.id
         else f"{sql.literal(batch_id + '/')} || cast(s.rowid + 1 as varchar)"
     )
+    # the newest of an entity without version is the one that stands last
+    order = " order by _doc, s.rowid" if table.nature == "entity" and not table.version else ""
     return f"""
         select {sql.literal(workspace)} as workspace_id, {names}, {key} as _record_key, _record_hash,
-               {sql.literal(batch_id)} as _batch_id, o.name as _source_file, s._line as _source_line,
+               {sql.literal(batch_id)} as _batch_id, o._origin_name as _source_file, s._line as _source_line,
                timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as _landed_at, _extra
-        from {staging(table)} s join origins o on o.file = s._file
-        where _reason is null and s.rowid not in (select r from {verdicts(table)})
-        order by s.rowid"""
+        from {staging(table)} s join origins o on o._origin = s._file
+        where _reason is null and s.rowid not in (select r from {verdicts(table)}){order}"""
 
 
 def _quarantine_rows(source: Source, workspace: str, batch_id: str, landed_at: datetime) -> str:
@@ -116,9 +111,9 @@ def _quarantine_rows(source: Source, workspace: str, batch_id: str, landed_at: d
     return f"""
         select 'qua_{batch_id.removeprefix("bat_")}_' || lpad(cast(row_number() over () as varchar), 8, '0') as quarantine_id,
                {sql.literal(workspace)} as workspace_id, {sql.literal(source.name)} as source,
-               q._table as table_name, o.name as source_file, q._line as source_line, q._reason as reason, q._raw as raw_text,
+               q._table as table_name, o._origin_name as source_file, q._line as source_line, q._reason as reason, q._raw as raw_text,
                {sql.literal(batch_id)} as batch_id, timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as quarantined_at
-        from (select * from ({" union all ".join(pieces)}) order by _file, _line) q join origins o on o.file = q._file"""
+        from (select * from ({" union all ".join(pieces)}) order by _file, _line) q join origins o on o._origin = q._file"""
 
 
 def unnamed_fields(stage: Stage, table: Table) -> list[str]:

@@ -112,10 +112,9 @@ def _land_group(
     batch_id = new_id("bat")
     commit.begin(connection, batch_id, "landing", workspace, source, mapping)
     checkpoint("begun")
-    stage = Stage(source, settings, batch_id)
+    names = {index: group[index].name for index in hashes}
+    stage = Stage(source, settings, batch_id, names)
     try:
-        names = {index: group[index].name for index in hashes}
-        stage.names = names
         for index in hashes:
             file = group[index]
             for chunk in read(file, tell.reading(file)):

@@ -28,7 +28,7 @@ def merge(stage: Stage, table: Table, lake: Sequence[Part]) -> None:
     stage.run(f"create or replace table {verdicts(table)} (r BIGINT, verdict VARCHAR)")
     if table.id is None:
         return
-    good = f"select rowid as r, cast({quoted(table.id)} as varchar) as id, _record_hash as h from {staging(table)} where _reason is null"
+    good = f"select rowid as r, _doc, cast({quoted(table.id)} as varchar) as id, _record_hash as h from {staging(table)} where _reason is null"
     _seen(stage, table, lake, good)
     # ids that stand alone and are not in the lake need no second look
     stage.run(
@@ -59,7 +59,7 @@ def _seen(stage: Stage, table: Table, lake: Sequence[Part], good: str) -> None:
         """insert into seen
            select id, h, row_number() over (partition by id order by seq desc, n desc) = 1
            from (select l._record_key as id, l._record_hash as h, f.seq, l.file_row_number as n
-                 from read_parquet($1, filename = true, file_row_number = true, union_by_name = true) l
+                 from read_parquet($1, filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false) l
                  join lake_files f on f.name = l.filename
                  where l._record_key in (select id from wanted))""",
         [str(p.path) for p in lake],
@@ -70,17 +70,17 @@ _RULES = {
     "event": """
         select r, case when h = coalesce(before, first) then 'duplicate' else 'conflict' end
         from (select a.r, a.h, s.h as before,
-                     first_value(a.h) over (partition by a.id order by a.r) as first,
-                     row_number() over (partition by a.id order by a.r) as n
+                     first_value(a.h) over (partition by a.id order by a._doc, a.r) as first,
+                     row_number() over (partition by a.id order by a._doc, a.r) as n
               from again a left join (select id, min(h) as h from seen group by id) s using (id))
         where before is not null or n > 1""",
     "versioned": """
         select r, 'duplicate'
-        from (select a.r, a.id, a.h, row_number() over (partition by a.id, a.h order by a.r) as n from again a)
+        from (select a.r, a.id, a.h, row_number() over (partition by a.id, a.h order by a._doc, a.r) as n from again a)
         where n > 1 or (id, h) in (select (id, h) from seen)""",
     "latest": """
         select r, 'duplicate'
-        from (select a.r, a.h, coalesce(lag(a.h) over (partition by a.id order by a.r), s.h) as before
+        from (select a.r, a.h, coalesce(lag(a.h) over (partition by a.id order by a._doc, a.r), s.h) as before
               from again a left join (select id, h from seen where latest) s using (id))
         where h = before""",
 }

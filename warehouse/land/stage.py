@@ -38,7 +38,7 @@ def staging(table: Table) -> str:
 class Stage:
     """Staging tables of one batch of `source`. `file` numbers in all methods are the caller's."""
 
-    def __init__(self, source: Source, settings: Settings, batch_id: str) -> None:
+    def __init__(self, source: Source, settings: Settings, batch_id: str, files: dict[int, str]) -> None:
         self.source = source
         self._scratch = settings.run_dir / "landing" / batch_id
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -52,10 +52,12 @@ class Stage:
         )
         self.engine.execute("set timezone = 'UTC'")
         self.engine.execute(_FAULTS)
+        self.engine.execute("create table origins (_origin INTEGER, _origin_name VARCHAR)")
+        self.engine.executemany("insert into origins values (?, ?)", [[i, name] for i, name in files.items()])
+        # a map as a variable: looked up without a join, which could change the order of rows
+        self.engine.execute("set variable file_names = (select map_from_entries(list((_origin, _origin_name))) from origins)")
         for table in source.tables:
             self.engine.execute(f"create table {staging(table)} ({sql.staging_columns(table)})")
-        #: Names of the files by number, for selects that read something out of them.
-        self.names: dict[int, str] = {}
         self._chunk = 0
         self._waiting: list[pa.Table] = []
         self._kind: tuple[str, str | None] = ("", None)
@@ -119,24 +121,20 @@ class Stage:
         if unwrap and self.source.unwrap:
             self._table("documents", f"select * from {good}")
             good = f"({self.source.unwrap})"
-        number = f"(_line << {DOCUMENT_BITS}) + row_number() over ()"
+        # numbered first and parsed for its kind afterwards, because numbering is done by one thread
+        self._table("documents", f"select _line, _text, cast(doc as json) as doc from {good}")
         count = self._table(
             "documents",
-            f"""select {number} as _line, _text, cast(doc as json) as doc,
-                       {self.source.kind or "null"} as _kind, {self._file_name()} as _file from {good}""",
+            f"""select (_line << {DOCUMENT_BITS}) + row_number() over () as _line, _text, doc,
+                       {self.source.kind or "null::varchar"} as _kind,
+                       getvariable('file_names')[(_line >> {LINE_BITS})::integer] as _file
+                from documents""",
         )
         if count >= 1 << DOCUMENT_BITS:
             raise InputError(
                 f"source {self.source.name!r}: {count} documents in one piece of {CHUNK_BYTES >> 20} MB",
                 remedy="write one document a line, or name the file .json if it is one array",
             )
-
-    def _file_name(self) -> str:
-        """SQL for the name of the file that a document is from, if a select of the source asks for it."""
-        if not self.names or not any("_file" in table.select for table in self.source.tables):
-            return "null"
-        names = ", ".join(f"{number}: {sql.literal(name)}" for number, name in self.names.items())
-        return f"map {{{names}}}[_line >> {LINE_BITS}]"
 
     def _no_json(self) -> None:
         self.engine.execute(
