@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PROJECT_DIR = PROJECT / "transforms" / "dbt"
 _GOOD = {"success", "pass"}
 _BAD = {"error", "fail", "runtime error"}
+#: Events that dbt fires when a node has ended; only these know how many there are.
+_RESULTS = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult", "LogNodeResult"}
 _mutex = threading.Lock()
 _manifests: dict[tuple[Path, str, str], Manifest] = {}
 
@@ -201,8 +203,8 @@ class _Teller:
         self._done = 0
 
     def __call__(self, event: Any) -> None:
-        if self._on_node is None or event.info.name != "NodeFinished":
+        if self._on_node is None or event.info.name not in _RESULTS:
             return
         self._done += 1
-        info = event.data.node_info
-        self._on_node(Step(info.node_name, info.node_status, self._done, int(event.data.run_result.num_failures or 0)))
+        data = event.data
+        self._on_node(Step(data.node_info.node_name, data.node_info.node_status, self._done, int(data.total)))
