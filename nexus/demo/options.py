@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from nexus.errors import InputError
 
@@ -38,8 +39,7 @@ class Options:
     @property
     def first_day(self) -> date:
         """First day of the first of `months` calendar months; the last month may be cut by `until`."""
-        index = self.until.year * 12 + self.until.month - 1 - (self.months - 1)
-        return date(index // 12, index % 12 + 1, 1)
+        return _first_day(self.until, self.months)
 
     @property
     def start(self) -> int:
@@ -66,6 +66,7 @@ class Options:
         return ends
 
 
+@lru_cache(maxsize=4096)
 def epoch(day: date) -> int:
     """First second of `day`, UTC."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
@@ -89,6 +90,12 @@ def add_months(at: int, anchor: int, months: int) -> int:
 
 def day_of(at: int) -> date:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(at))).date()
+
+
+@lru_cache(maxsize=64)
+def _first_day(until: date, months: int) -> date:
+    index = until.year * 12 + until.month - 1 - (months - 1)
+    return date(index // 12, index % 12 + 1, 1)
 
 
 def _between(name: str, value: int, low: int, high: int) -> None:

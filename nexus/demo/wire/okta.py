@@ -12,11 +12,10 @@ import numpy as np
 import polars as pl
 
 from nexus.demo.catalog import COMPANY, COMPANY_DOMAIN, COUNTRIES
-from nexus.demo.options import day_of
-from nexus.demo.rand import BASE62, HEX, tokens
+from nexus.demo.rand import BASE62, HEX, Ints, tokens
 from nexus.demo.wire.agents import BROWSER_NAMES, BROWSERS, DEVICES, SYSTEMS
-from nexus.demo.wire.okta_facts import GROUPS, facts
-from nexus.demo.wire.text import Folder, iso, json, number, text
+from nexus.demo.wire.okta_facts import GROUPS, facts, members
+from nexus.demo.wire.text import Folder, Quoted, iso, json, number, optional, stamp, text
 from nexus.demo.world.company import Company
 from nexus.demo.world.users import NEVER
 
@@ -25,7 +24,7 @@ _APP = {"id": "0oaQuillhaven00000x7", "type": "AppInstance", "alternateId": f"{C
 
 def write_okta(company: Company, folder: Folder) -> None:
     _write_log(company, folder)
-    folder.objects("okta/users.jsonl.gz", [_user(company, i) for i in range(len(company.users))])
+    folder.lines("okta/users.jsonl.gz", _users(company).select(_user().alias("line"))["line"])
     folder.objects("okta/groups.jsonl", [_group(company, code) for code in GROUPS])
     folder.objects("okta/group_members.jsonl", _members(company))
 
@@ -67,7 +66,7 @@ def _event() -> pl.Expr:
     system, nobody = pl.col("actor") == -2, pl.col("actor") == -1
     attacked = pl.col("is_attack")
 
-    def who(ordinary: pl.Expr, if_nobody: str | pl.Expr, if_system: str) -> pl.Expr:
+    def who(ordinary: pl.Expr, if_nobody: str | pl.Expr, if_system: str) -> Quoted:
         return text(
             pl.when(system)
             .then(pl.lit(if_system))
@@ -77,9 +76,9 @@ def _event() -> pl.Expr:
         )
 
     def client(ordinary: str, attacker: str | None) -> pl.Expr:
-        return text(pl.when(system).then(None).when(attacked).then(pl.lit(attacker, dtype=pl.String)).otherwise(pl.col(ordinary)))
+        return optional(pl.when(system).then(None).when(attacked).then(pl.lit(attacker, dtype=pl.String)).otherwise(pl.col(ordinary)))
 
-    ip = text(pl.when(system).then(None).otherwise(pl.col("ip")))
+    ip = optional(pl.when(system).then(None).otherwise(pl.col("ip")))
     place = {
         "city": client("city", None), "state": None, "country": client("country", "ZZ"), "postalCode": None, "geolocation": None,
     }  # fmt: skip
@@ -97,7 +96,7 @@ def _event() -> pl.Expr:
                 "os": client("os", "Unknown"),
                 "browser": client("browser", "UNKNOWN"),
             },
-            "zone": text(pl.when(system).then(None).otherwise(pl.lit("null"))),
+            "zone": optional(pl.when(system).then(None).otherwise(pl.lit("null"))),
             "device": client("device", "Unknown"),
             "id": None,
             "ipAddress": ip,
@@ -105,17 +104,17 @@ def _event() -> pl.Expr:
         },
         "device": None,
         "authenticationContext": {
-            "authenticationProvider": None, "credentialProvider": text("credential"), "credentialType": None, "issuer": None,
+            "authenticationProvider": None, "credentialProvider": optional("credential"), "credentialType": None, "issuer": None,
             "interface": None, "authenticationStep": 0, "externalSessionId": text("session"),
         },
         "displayMessage": text("message"),
         "eventType": text("event"),
-        "outcome": {"result": text("result"), "reason": text("reason")},
-        "published": text(iso("at", ".").add(pl.col("milli")).add("Z")),
+        "outcome": {"result": text("result"), "reason": optional("reason")},
+        "published": text(pl.concat_str(iso("at", "."), "milli", pl.lit("Z"))),
         "securityContext": {"asNumber": None, "asOrg": None, "isp": None, "domain": None, "isProxy": number(pl.when(system).then(None).otherwise(pl.lit(False)))},
         "severity": text("severity"),
         "debugContext": {"debugData": {"requestId": text("transaction"), "requestUri": text("uri")}},
-        "legacyEventType": text("legacy"),
+        "legacyEventType": optional("legacy"),
         "transaction": {"type": "WEB", "id": text("transaction"), "detail": pl.lit("{}")},
         "uuid": text("uuid"),
         "version": "0",
@@ -140,72 +139,79 @@ def _uuids(rng: np.random.Generator, n: int) -> list[str]:
     return [f"{t[:8]}-{t[8:12]}-11f0-{t[12:16]}-{t[16:]}" for t in tokens(rng, n, 28, HEX).tolist()]
 
 
-def _at(at: int) -> str | None:
-    if at >= NEVER:
-        return None
-    second = int(at) % 86_400
-    return f"{day_of(at).isoformat()}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.000Z"
-
-
-def _user(company: Company, index: int) -> dict[str, Any]:
+def _users(company: Company) -> pl.DataFrame:
     users, accounts = company.users, company.accounts
-    account = int(users.account[index])
-    invited, activated, left = (int(x[index]) for x in (users.invited_at, users.activated_at, users.left_at))
-    last = int(_last_seen(company)[index])
-    status = "DEPROVISIONED" if left < NEVER else "ACTIVE" if activated < NEVER else "PROVISIONED"
-    changed = left if left < NEVER else activated if activated < NEVER else invited
-    updated = max(changed, last)
-    base = f"https://{COMPANY_DOMAIN}/api/v1/users/{users.id[index]}"
-    return {
-        "id": users.id[index],
-        "status": status,
-        "created": _at(invited),
-        "activated": _at(activated),
-        "statusChanged": _at(changed),
-        "lastLogin": _at(last) if last else None,
-        "lastUpdated": _at(updated),
-        "passwordChanged": _at(activated),
-        "type": {"id": "otyQuillhavenUser0001"},
-        "profile": {
-            "firstName": users.given[index],
-            "lastName": users.family[index],
-            "mobilePhone": None,
-            "secondEmail": None,
-            "login": users.email[index],
-            "email": users.email[index],
-            "organization": accounts.name[account],
-            "customerId": accounts.customer_id[account],
-            "countryCode": accounts.place(account).code,
-            "userType": "owner" if users.is_owner[index] else "member",
-        },
-        "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
-        "_links": {"self": {"href": base}},
-    }
+    account = pl.Series(users.account)
+    countries = pl.Series([c.code for c in COUNTRIES]).gather(pl.Series(accounts.country).gather(account))
+    frame = pl.DataFrame(
+        {
+            "id": users.id, "given": users.given, "family": users.family, "email": users.email, "is_owner": users.is_owner,
+            "invited": users.invited_at, "activated": users.activated_at, "left": users.left_at, "last": _last_seen(company),
+            "organization": pl.Series(accounts.name).gather(account), "customer": pl.Series(accounts.customer_id).gather(account),
+            "country": countries,
+        }
+    )  # fmt: skip
+    frame = frame.with_columns(
+        pl.when(pl.col(c) < NEVER).then(pl.col(c)).alias(c) for c in ("invited", "activated", "left")
+    ).with_columns(last=pl.when(pl.col("last") > 0).then(pl.col("last")))
+    return frame.with_columns(
+        changed=pl.coalesce("left", "activated", "invited"),
+        status=pl.when(pl.col("left").is_not_null()).then(pl.lit("DEPROVISIONED"))
+        .when(pl.col("activated").is_not_null()).then(pl.lit("ACTIVE")).otherwise(pl.lit("PROVISIONED")),
+    )  # fmt: skip
 
 
-_CACHE: dict[int, Any] = {}
+def _user() -> pl.Expr:
+    """One user of the Users API."""
+    home = pl.concat_str(pl.lit(f"https://{COMPANY_DOMAIN}/api/v1/users/"), "id")
+    return json(
+        {
+            "id": text("id"),
+            "status": text("status"),
+            "created": text(iso("invited")),
+            "activated": optional(iso("activated")),
+            "statusChanged": text(iso("changed")),
+            "lastLogin": optional(iso("last")),
+            "lastUpdated": text(iso(pl.max_horizontal("changed", "last"))),
+            "passwordChanged": optional(iso("activated")),
+            "type": {"id": "otyQuillhavenUser0001"},
+            "profile": {
+                "firstName": text("given"),
+                "lastName": text("family"),
+                "mobilePhone": None,
+                "secondEmail": None,
+                "login": text("email"),
+                "email": text("email"),
+                "organization": text("organization"),
+                "customerId": text("customer"),
+                "countryCode": text("country"),
+                "userType": text(pl.when("is_owner").then(pl.lit("owner")).otherwise(pl.lit("member"))),
+            },
+            "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
+            "_links": {"self": {"href": text(home)}},
+        }
+    )
 
 
-def _last_seen(company: Company) -> Any:
+def _last_seen(company: Company) -> Ints:
     """Last successful sign-in of each user, 0 where there is none."""
-    if id(company) not in _CACHE:
-        _CACHE.clear()
-        seen = np.zeros(len(company.users), dtype=np.int64)
-        np.maximum.at(seen, company.logins.sessions["user"].to_numpy(), company.logins.sessions["at"].to_numpy())
-        if company.incidents.victim is not None:
-            seen[company.incidents.victim] = max(seen[company.incidents.victim], company.incidents.session_at)
-        _CACHE[id(company)] = seen
-    return _CACHE[id(company)]
+    seen = np.zeros(len(company.users), dtype=np.int64)
+    np.maximum.at(seen, company.logins.sessions["user"].to_numpy(), company.logins.sessions["at"].to_numpy())
+    tries = company.incidents.attempts.filter("is_success")
+    np.maximum.at(seen, tries["user"].to_numpy(), tries["at"].to_numpy())
+    if company.incidents.victim is not None:
+        seen[company.incidents.victim] = max(seen[company.incidents.victim], company.incidents.session_at)
+    return seen
 
 
 def _group(company: Company, code: str) -> dict[str, Any]:
     id, name, description = GROUPS[code]
-    made = _at(company.options.start)
+    made, last = stamp(company.options.start), stamp(company.options.end - 1)
     return {
         "id": id,
         "created": made,
         "lastUpdated": made,
-        "lastMembershipUpdated": _at(company.options.end - 1),
+        "lastMembershipUpdated": last,
         "objectClass": ["okta:user_group"],
         "type": "BUILT_IN" if code == "everyone" else "OKTA_GROUP",
         "profile": {"name": name, "description": description},
@@ -214,6 +220,4 @@ def _group(company: Company, code: str) -> dict[str, Any]:
 
 
 def _members(company: Company) -> list[dict[str, str]]:
-    from nexus.demo.wire.okta_facts import members
-
     return [{"group_id": GROUPS[g][0], "user_id": company.users.id[u]} for g, u in members(company)]

@@ -7,8 +7,6 @@ Inventory: CSV without header, columns as in `INVENTORY_SCHEMA`; the date of the
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 import polars as pl
 
@@ -125,7 +123,8 @@ def _line() -> pl.Expr:
 def _write_inventory(company: Company, folder: Folder, keys: pl.Series) -> None:
     """What is stored at the end of each month. Keys hold no character that an inventory would URL-encode."""
     for day in company.options.month_ends:
-        held = stored(company.files, epoch(day) + DAY).with_columns(key=keys.gather(stored(company.files, epoch(day) + DAY)["object"]))
+        held = stored(company.files, epoch(day) + DAY)
+        held = held.with_columns(key=keys.gather(held["object"]))
         cold = epoch(day) - 180 * DAY
         line = pl.concat_str(
             pl.lit(f'"{BUCKET}","'), "key", pl.lit('","'), "version", pl.lit('","true","false","'), pl.col("size").cast(pl.String),
@@ -133,7 +132,3 @@ def _write_inventory(company: Company, folder: Folder, keys: pl.Series) -> None:
             pl.when(pl.col("born_at") < cold).then(pl.lit("STANDARD_IA")).otherwise(pl.lit("STANDARD")), pl.lit('"'),
         )  # fmt: skip
         folder.lines(f"s3/inventory/{day.isoformat()}.csv.gz", held.sort("key").select(line.alias("line"))["line"])
-
-
-def stamp(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -14,7 +14,7 @@ from nexus.demo.catalog import COMPANY_DOMAIN
 from nexus.demo.rand import BASE64URL, tokens
 from nexus.demo.wire.mail_ids import campaigns
 from nexus.demo.wire.ses import with_recipients
-from nexus.demo.wire.text import Folder, json, number, text
+from nexus.demo.wire.text import Folder, Quoted, json, number, text
 from nexus.demo.world.company import Company
 
 
@@ -64,7 +64,7 @@ def _events() -> list[tuple[str, str, dict[str, Any]]]:
     """Column of the moment, name of the event, its own fields."""
     hard = pl.col("is_hard")
 
-    def either(permanent: str, transient: str) -> pl.Expr:
+    def either(permanent: str, transient: str) -> Quoted:
         return text(pl.when(hard).then(pl.lit(permanent)).otherwise(pl.lit(transient)))
 
     bounce = {

@@ -13,7 +13,7 @@ import polars as pl
 from nexus.demo.catalog import COMPANY_DOMAIN
 from nexus.demo.wire.agents import BROWSERS, IMAGE_PROXY, PRIVACY_PROXY, SCANNERS
 from nexus.demo.wire.mail_ids import SENDER, transactional
-from nexus.demo.wire.text import Folder, iso, json, text
+from nexus.demo.wire.text import Folder, Quoted, iso, json, text
 from nexus.demo.world.company import Company
 
 _ACCOUNT = "111122223333"
@@ -88,7 +88,7 @@ def _events() -> list[tuple[str, int, pl.Expr]]:
     email = text("email")
     hard = pl.col("is_hard")
 
-    def either(permanent: str, transient: str) -> pl.Expr:
+    def either(permanent: str, transient: str) -> Quoted:
         return text(pl.when(hard).then(pl.lit(permanent)).otherwise(pl.lit(transient)))
 
     bounce = {

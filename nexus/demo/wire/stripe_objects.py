@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from orjson import Fragment, dumps
+
 from nexus.demo.catalog import COMPANY, MONTHLY, PRICES, PRODUCTS, Price
 from nexus.demo.options import DAY
 from nexus.demo.world.company import Company
@@ -34,7 +36,10 @@ class Objects:
         for invoice in self._ledger.invoices:
             self._invoices.setdefault(invoice.account, []).append(invoice)
         self._addresses = [self._address(a) for a in range(len(self._accounts))]
-        self._prices = {p.id: self.price(p) for p in PRICES.values()}
+        # what repeats in thousands of objects is encoded once
+        self._prices = {p.id: Fragment(dumps(self.price(p))) for p in PRICES.values()}
+        self._plans = {p.id: Fragment(dumps(self._plan(p))) for p in PRICES.values()}
+        self._lines: dict[str, Fragment] = {}
 
     # Who
 
@@ -121,7 +126,7 @@ class Objects:
     def _item(self, sub: Subscription, item: Item) -> Json:
         return {
             "id": item.id, "object": "subscription_item", "billing_thresholds": None, "created": item.created_at, "discounts": [],
-            "metadata": {}, "plan": self._plan(item.price), "price": self._prices[item.price.id], "quantity": item.quantity,
+            "metadata": {}, "plan": self._plans[item.price.id], "price": self._prices[item.price.id], "quantity": item.quantity,
             "subscription": sub.id, "tax_rates": [],
         }  # fmt: skip
 
@@ -193,7 +198,7 @@ class Objects:
             "id": line.id, "object": "line_item", "amount": line.amount, "amount_excluding_tax": line.amount,
             "currency": line.item.price.currency, "description": line.description, "discount_amounts": [], "discountable": not line.proration,
             "discounts": [], "invoice": invoice.id, "livemode": True, "metadata": {}, "period": {"end": line.end, "start": line.start},
-            "plan": self._plan(line.item.price), "pretax_credit_amounts": [], "price": self._prices[line.item.price.id],
+            "plan": self._plans[line.item.price.id], "pretax_credit_amounts": [], "price": self._prices[line.item.price.id],
             "proration": line.proration, "proration_details": {"credited_items": None}, "quantity": line.quantity,
             "subscription": invoice.subscription, "subscription_item": line.item.id, "tax_amounts": [tax] if line.tax else [],
             "tax_rates": [], "type": "subscription", "unit_amount_excluding_tax": str(line.item.price.amount),
@@ -201,16 +206,19 @@ class Objects:
 
     def invoice(self, invoice: Invoice, at: int) -> Json:
         accounts, account, total = self._accounts, invoice.account, invoice.total
+        finished = invoice.paid_at
         tried = [a for a in invoice.attempts if a.at <= at]
         is_final = invoice.finalized_at < self._end and invoice.finalized_at <= at
-        paid_at = invoice.paid_at if invoice.paid_at is not None and invoice.paid_at <= at and is_final else None
+        paid_at = finished if finished is not None and finished <= at and is_final else None
         written_off = invoice.written_off_at if invoice.written_off_at is not None and invoice.written_off_at <= at else None
         status = "draft" if not is_final else "paid" if paid_at is not None else "uncollectible" if written_off else "open"
         paid = total if paid_at is not None else 0
         last = tried[-1] if tried else None
         currency = accounts.currency(account)
-        lines = [self._line(invoice, line) for line in invoice.lines]
-        tax = [{"amount": invoice.tax, "inclusive": False, "tax_rate": "txr_1QhStandardRate00000000", "taxability_reason": "standard_rated", "taxable_amount": invoice.subtotal}]  # fmt: skip
+        if invoice.id not in self._lines:
+            self._lines[invoice.id] = Fragment(dumps([self._line(invoice, line) for line in invoice.lines]))
+        lines, subtotal, taxed = self._lines[invoice.id], invoice.subtotal, invoice.tax
+        tax = [{"amount": taxed, "inclusive": False, "tax_rate": "txr_1QhStandardRate00000000", "taxability_reason": "standard_rated", "taxable_amount": subtotal}]  # fmt: skip
         return {
             "id": invoice.id,
             "object": "invoice",
@@ -256,7 +264,7 @@ class Objects:
             "issuer": {"type": "self"},
             "last_finalization_error": None,
             "latest_revision": None,
-            "lines": {"object": "list", "data": lines, "has_more": False, "total_count": len(lines), "url": f"/v1/invoices/{invoice.id}/lines"},
+            "lines": {"object": "list", "data": lines, "has_more": False, "total_count": len(invoice.lines), "url": f"/v1/invoices/{invoice.id}/lines"},
             "livemode": True,
             "metadata": {},
             "next_payment_attempt": None,
@@ -286,15 +294,15 @@ class Objects:
             },
             "subscription": invoice.subscription,
             "subscription_details": {"metadata": {}},
-            "subtotal": invoice.subtotal,
-            "subtotal_excluding_tax": invoice.subtotal,
-            "tax": invoice.tax if invoice.tax else None,
+            "subtotal": subtotal,
+            "subtotal_excluding_tax": subtotal,
+            "tax": taxed or None,
             "test_clock": None,
             "total": total,
             "total_discount_amounts": [],
-            "total_excluding_tax": invoice.subtotal,
+            "total_excluding_tax": subtotal,
             "total_pretax_credit_amounts": [],
-            "total_tax_amounts": tax if invoice.tax else [],
+            "total_tax_amounts": tax if taxed else [],
             "transfer_data": None,
             "webhooks_delivered_at": invoice.created_at,
         }  # fmt: skip

@@ -8,8 +8,10 @@ tests check by parsing every line.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +21,34 @@ import polars as pl
 _LEVEL = 1
 
 
-def text(value: pl.Expr | str) -> pl.Expr:
-    """A JSON string; null stays null."""
-    column = pl.col(value) if isinstance(value, str) else value
-    return pl.when(column.is_null()).then(pl.lit("null")).otherwise(pl.concat_str(pl.lit('"'), column, pl.lit('"')))
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A JSON string that is never null: its quotes join the constants around it."""
+
+    value: pl.Expr
+
+
+def _column(value: pl.Expr | str) -> pl.Expr:
+    return pl.col(value) if isinstance(value, str) else value
+
+
+def text(value: pl.Expr | str) -> Quoted:
+    """A JSON string. The column may hold no null: one would make the whole line null."""
+    return Quoted(_column(value))
+
+
+def optional(value: pl.Expr | str) -> pl.Expr:
+    """A JSON string, or null."""
+    return pl.concat_str(pl.lit('"'), _column(value), pl.lit('"')).fill_null("null")
 
 
 def number(value: pl.Expr | str) -> pl.Expr:
-    """A JSON number or boolean; null stays null."""
-    column = pl.col(value) if isinstance(value, str) else value
-    return column.cast(pl.String).fill_null("null")
+    """A JSON number or boolean, or null."""
+    return _column(value).cast(pl.String).fill_null("null")
 
 
 def json(shape: Any) -> pl.Expr:
-    """JSON text of `shape`: dicts, lists and constants as they are, expressions (see `text`, `number`) in their place."""
+    """JSON text of `shape`: dicts, lists and constants as they are, expressions (see `text`, `optional`, `number`) in their place."""
     pieces: list[str | pl.Expr] = []
     _collect(shape, pieces)
     merged: list[pl.Expr] = []
@@ -51,7 +67,9 @@ def json(shape: Any) -> pl.Expr:
 
 
 def _collect(shape: Any, pieces: list[str | pl.Expr]) -> None:
-    if isinstance(shape, pl.Expr):
+    if isinstance(shape, Quoted):
+        pieces += ['"', shape.value, '"']
+    elif isinstance(shape, pl.Expr):
         pieces.append(shape)
     elif isinstance(shape, Mapping):
         for position, (key, value) in enumerate(shape.items()):
@@ -71,6 +89,11 @@ def iso(at: str | pl.Expr, suffix: str = ".000Z") -> pl.Expr:
     """RFC 3339 text of epoch seconds; null where the moment is null."""
     column = pl.col(at) if isinstance(at, str) else at
     return pl.concat_str(pl.from_epoch(column, time_unit="s").dt.strftime("%Y-%m-%dT%H:%M:%S"), pl.lit(suffix))
+
+
+def stamp(at: int) -> str:
+    """RFC 3339 text of one moment."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def month(at: str) -> pl.Expr:
@@ -140,8 +163,3 @@ def compress(body: bytes) -> bytes:
     """gzip without name and time, so that equal content gives equal bytes."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
     return packer.compress(body) + packer.flush()
-
-
-def chunks(records: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    for low in range(0, len(records), size):
-        yield records[low : low + size]

@@ -12,7 +12,7 @@ import numpy as np
 from nexus.demo.catalog import COUNTRIES, Country
 from nexus.demo.names import companies, people
 from nexus.demo.options import DAY, Options
-from nexus.demo.rand import BASE62, UPPER36, Flags, Floats, Ints, Streams, addresses, pick, tokens
+from nexus.demo.rand import BASE62, PAYPAL_ID, Flags, Floats, Ints, Streams, addresses, pick, tokens
 
 #: Relative sign-ups by weekday (Monday first) and by local hour.
 _WEEKDAY = (1.15, 1.25, 1.2, 1.1, 0.95, 0.3, 0.3)
@@ -82,7 +82,7 @@ def make_accounts(options: Options, streams: Streams) -> Accounts:
         has_scanner=rng.random(n) < 0.07,
         storage_factor=np.exp(rng.normal(0.0, 0.6, n)),
         customer_id=[f"cus_{t}" for t in tokens(rng, n, 14, BASE62)],
-        payer_id=tokens(rng, n, 13, UPPER36).tolist(),
+        payer_id=tokens(rng, n, 13, PAYPAL_ID).tolist(),
         name=names,
         domain=domains,
         owner=owner,

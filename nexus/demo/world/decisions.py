@@ -29,7 +29,7 @@ class Mind:
 
     def __init__(self, rng: np.random.Generator, health: Floats, start: int) -> None:
         self.rng = rng
-        self._health = health
+        self._sums: list[float] = [0.0, *np.cumsum(health).tolist()]
         self._start = start
 
     def chance(self, probability: float) -> bool:
@@ -40,8 +40,9 @@ class Mind:
 
     def health(self, at: int) -> float:
         """Mean of this and the three weeks before."""
-        week = (at - self._start) // WEEK
-        return float(self._health[max(0, week - 3) : week + 1].mean())
+        week = min((at - self._start) // WEEK, len(self._sums) - 2)
+        low = max(0, week - 3)
+        return (self._sums[week + 1] - self._sums[low]) / (week + 1 - low)
 
     def converts(self, at: int) -> bool:
         return self.chance(1 / (1 + math.exp(-(0.75 + 1.1 * self.health(at)))))

@@ -18,7 +18,7 @@ from nexus.demo.world.mail import Mail
 from nexus.demo.world.users import NEVER, Users
 
 #: Sign-ins a day of an ordinary user on an ordinary working day.
-_RATE = 0.036
+_RATE = 0.031
 _WEEKDAY = np.array([1.1, 1.2, 1.2, 1.1, 0.9, 0.2, 0.18])
 #: Sign-ins by month: quiet in August and in the last days of December.
 _MONTH = np.array([1.0, 1.02, 1.04, 1.0, 1.0, 0.97, 0.86, 0.78, 1.03, 1.06, 1.05, 0.85])
