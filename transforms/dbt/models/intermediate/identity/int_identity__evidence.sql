@@ -41,7 +41,8 @@ references_to_ids as (
         from {{ ref('stg_paypal__subscription') }}
         union
         select workspace_id, 'paypal:' || payer_id as record_key, custom_id
-        from {{ ref('stg_paypal__transaction') }}
+        from {{ ref('stg_paypal__transaction') }} as transactions
+        where {{ is_paypal_payment('transactions') }}
     ) as references_found
     inner join records
         on references_found.workspace_id = records.workspace_id and references_found.custom_id = records.source_id

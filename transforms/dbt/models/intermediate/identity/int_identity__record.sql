@@ -4,6 +4,9 @@ with stripe_ids as (
     from {{ ref('stg_stripe__subscription') }}
     union
     select workspace_id, stripe_customer_id
+    from {{ ref('stg_stripe__subscription_change') }}
+    union
+    select workspace_id, stripe_customer_id
     from {{ ref('stg_stripe__invoice') }}
     union
     select workspace_id, stripe_customer_id
@@ -13,10 +16,10 @@ with stripe_ids as (
 
 tabular_ids as (
 
-    select workspace_id, tabular_customer_id
+    select workspace_id, tabular_customer_id, cast(null as {{ dbt.type_string() }}) as customer_name, email
     from {{ ref('stg_tabular__payment') }}
     union
-    select workspace_id, tabular_customer_id
+    select workspace_id, tabular_customer_id, customer_name, email
     from {{ ref('stg_tabular__invoice_line') }}
 
 ),
@@ -26,8 +29,10 @@ paypal_payers as (
     select workspace_id, payer_id, payer_name, payer_email, country_code, currency, started_at as seen_at
     from {{ ref('stg_paypal__subscription') }}
     union all
-    select workspace_id, payer_id, payer_name, payer_email, country_code, currency, initiated_at as seen_at
-    from {{ ref('stg_paypal__transaction') }}
+    -- who gets a payout is no customer
+    select transactions.workspace_id, payer_id, payer_name, payer_email, country_code, currency, initiated_at as seen_at
+    from {{ ref('stg_paypal__transaction') }} as transactions
+    where {{ is_paypal_payment('transactions') }} or {{ is_paypal_refund('transactions') }}
 
 ),
 
@@ -45,7 +50,7 @@ found as (
     select workspace_id, 'tabular', tabular_customer_id, customer_name, email, country_code, currency, created_at
     from {{ ref('stg_tabular__customer') }}
     union all
-    select workspace_id, 'tabular', tabular_customer_id, null, null, null, null, null
+    select workspace_id, 'tabular', tabular_customer_id, customer_name, email, null, null, null
     from tabular_ids
     union all
     select workspace_id, 'okta', claimed_customer_id, organization_name, null, null, null, created_at

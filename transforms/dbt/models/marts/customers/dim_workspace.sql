@@ -1,0 +1,18 @@
+with clock as (
+
+    select * from {{ ref('int_customers__workspace_clock') }}
+
+),
+
+workspaces as (
+
+    select
+        workspace_id,
+        first_event_at,
+        as_of_at,
+        as_of_date
+    from clock
+
+)
+
+select * from workspaces
