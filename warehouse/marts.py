@@ -43,7 +43,7 @@ def open_file(path: Path, memory_limit: str = "2GB") -> duckdb.DuckDBPyConnectio
     quoted = str(path).replace("'", "''")
     connection.execute(f"attach '{quoted}' as {ALIAS} (read_only)")
     connection.execute(f"use {ALIAS}.main")
-    connection.execute("set timezone = 'UTC'")
+    connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
     connection.execute("set temp_directory = ''")
     connection.execute("set python_enable_replacements = false")
     connection.execute("set enable_external_access = false")

@@ -3,7 +3,7 @@
 Belongs here: the definitions (read from the semantic manifest) and queries through MetricFlow's engine in this
 process. Does not belong here: what a metric means (transforms/dbt/models/metrics/*.yml), drawing.
 
-Amounts (`unit: minor`) are always split by `currency`, whether it was asked for or not: currencies never add up.
+Amounts (`unit: minor`) and rates of amounts are always split by `currency`, asked for or not.
 MetricFlow takes about three seconds to import, so it is imported by the first query.
 """
 
@@ -36,7 +36,10 @@ _mutex = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a figure means. `unit` is one of minor (money), count, ratio (0 to 1), bytes; `sql` computes it by month."""
+    """What a figure means. `unit` is one of minor (money), count, ratio (0 to 1), bytes; `sql` computes it by month.
+
+    `split_by` names dimensions without which the figure would mean nothing: currencies never add up.
+    """
 
     name: str
     label: str
@@ -45,6 +48,7 @@ class Definition:
     unit: str
     good_direction: str
     target: float | None
+    split_by: tuple[str, ...] = ()
     sql: str = ""
 
 
@@ -65,8 +69,7 @@ def definition(metric: str, settings: Settings | None = None, as_of: str | datet
 
     path = _manifest(settings or get_settings(), as_of)
     known = _lookup([metric], path)[metric]
-    by = ["currency"] if known.unit == "minor" else []
-    return replace(known, sql=compile_metric([metric], grain="month", by=by, settings=settings, as_of=as_of))
+    return replace(known, sql=compile_metric([metric], grain="month", settings=settings, as_of=as_of))
 
 
 def dimensions(
@@ -94,8 +97,7 @@ def compile_metric(
     known = _lookup(names, path)
     if grain is not None and grain not in GRAINS:
         raise InputError(f"metrics have no grain {grain!r}", remedy=f"one of {', '.join(GRAINS)}, or none")
-    if any(known[name].unit == "minor" for name in names) and "currency" not in by:
-        by = [*by, "currency"]
+    by = [*by, *(d for d in dict.fromkeys(d for n in names for d in known[n].split_by) if d not in by)]
     offered = _dimensions(path, tuple(names))
     groups = ([f"metric_time__{grain}"] if grain else []) + [_resolve(name, names, offered) for name in by]
     filters = [
@@ -161,6 +163,7 @@ def _definitions(path: Path, changed: int) -> dict[str, Definition]:
                 unit=meta["unit"],
                 good_direction=meta["good_direction"],
                 target=meta.get("target"),
+                split_by=tuple(meta.get("split_by") or (("currency",) if meta["unit"] == "minor" else ())),
             )
     return found
 

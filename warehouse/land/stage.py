@@ -51,6 +51,7 @@ class Stage:
             }
         )
         self.engine.execute("set timezone = 'UTC'")
+        self.engine.execute("set enable_progress_bar = false")
         self.engine.execute(_FAULTS)
         self.engine.execute("create table origins (_origin INTEGER, _origin_name VARCHAR)")
         self.engine.executemany("insert into origins values (?, ?)", [[i, name] for i, name in files.items()])

@@ -50,7 +50,9 @@ def promises(table: Table) -> list[Promise]:
         if column.values:
             listed = ", ".join("'" + v.replace("'", "''") + "'" for v in column.values)
             found.append(
-                Promise(column.name, "has allowed values", f"one of {', '.join(column.values)}", f"{name} not in ({listed})")
+                Promise(
+                    column.name, "has allowed values", f"one of {', '.join(column.values)}", f"{name} not in ({listed})"
+                )
             )
         if column.minimum is not None:
             expected = f"at least {column.minimum}"
@@ -95,7 +97,11 @@ def check_contract(tables: Iterable[Table], reads: Reads) -> list[GateResult]:
                 relation=table.relation,
                 passed=not broken,
                 observed=f"{len(broken)} of {len(rows)} promises broken"
-                + (": " + "; ".join(f"{b['column']} {b['promise']} ({b['observed']})" for b in broken[:3]) if broken else ""),
+                + (
+                    ": " + "; ".join(f"{b['column']} {b['promise']} ({b['observed']})" for b in broken[:3])
+                    if broken
+                    else ""
+                ),
                 expected="every promise of the contract kept",
                 description=f"Columns, types, required and allowed values, unique {table.id or 'record key'}.",
                 violations=sum(int(str(b["violations"])) for b in broken),

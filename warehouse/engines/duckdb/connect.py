@@ -45,7 +45,7 @@ class DuckDBSession:
                 f"the build file {path} cannot be opened: {str(error).splitlines()[0]}",
                 remedy="another process is building; wait for it, or stop it",
             ) from error
-        self.connection.execute("set timezone = 'UTC'")
+        self.connection.execute("set timezone = 'UTC'; set enable_progress_bar = false")
 
     def ensure(self, tables: Sequence[Table]) -> list[str]:
         return schema.ensure(self.connection, tables)
