@@ -1,0 +1,37 @@
+"""Starts the pages: finds them, builds the menu, shows the one that the address names.
+
+Belongs here: the menu. Does not belong here: anything of a page; a new page is a new file in app_pages.
+Run with: python -m streamlit run apps/streamlit/app.py
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+# Streamlit puts this file's folder on the path; the project's root makes `apps`, `nexus` and `warehouse` importable.
+# `apps` itself must never be there: apps/streamlit would hide the library.
+if str(PROJECT) not in sys.path:
+    sys.path.append(str(PROJECT))
+
+import streamlit as st  # noqa: E402
+
+from apps.streamlit.components import page, shell, warm  # noqa: E402
+
+st.set_page_config(page_title="Nexus", page_icon=":material/hub:", layout="wide", menu_items={})
+warm.up()
+
+modules = page.discover()
+menu = [
+    st.Page(
+        partial(shell.show, module),
+        title=module.PAGE.title,
+        icon=module.PAGE.icon,
+        url_path=name,
+        default=position == 0,
+    )
+    for position, (name, module) in enumerate(modules.items())
+]
+st.navigation(menu).run()
