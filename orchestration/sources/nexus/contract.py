@@ -38,6 +38,6 @@ SOURCE = Source(
     description="Batch predictions of the platform's own models, as JSON lines or Parquet.",
     owner="data-science",
     readers={"*.jsonl": "jsonl", "*.parquet": "parquet"},
-    kind="case when doc->'$.prediction_id' is not null then 'churn_score' end",
+    kind="case when (doc->'$.prediction_id') is not null then 'churn_score' end",
     tables=(CHURN_SCORE,),
 )

@@ -8,10 +8,10 @@ from __future__ import annotations
 from orchestration.lib.json_sql import elements
 
 KIND = """case
-    when doc->'$.eventType' is not null and doc->'$.published' is not null then 'log'
-    when doc->'$.group_id' is not null and doc->'$.user_id' is not null then 'group_member'
-    when doc->'$.profile.login' is not null then 'user'
-    when doc->'$.profile.name' is not null then 'group' end"""
+    when (doc->'$.eventType') is not null and (doc->'$.published') is not null then 'log'
+    when (doc->'$.group_id') is not null and (doc->'$.user_id') is not null then 'group_member'
+    when (doc->'$.profile.login') is not null then 'user'
+    when (doc->'$.profile.name') is not null then 'group' end"""
 
 LOG = "select _line, _text, doc from documents where _kind = 'log'"
 USER = f"""

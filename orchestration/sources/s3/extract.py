@@ -7,7 +7,7 @@ Inventory: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-invento
 
 from __future__ import annotations
 
-KIND = "case when doc->'$.line' is not null then 'access_log' when doc->'$.c1' is not null then 'inventory' end"
+KIND = "case when (doc->'$.line') is not null then 'access_log' when (doc->'$.c1') is not null then 'inventory' end"
 
 _WORD = r"([^ ]+)"
 #: Amazon escapes no quote inside a quoted field; one ends where a blank and the next field follow.
@@ -83,7 +83,7 @@ INVENTORY = f"""
         'snapshot_date', snapshot, 'object_key', url_decode(row->>'$.key'))) as doc
     from (
         select _line, _text, nullif(regexp_extract(_file, '.*([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})', 1), '') as snapshot,
-            case when doc->>'$.c4' in ('true', 'false') then json_merge_patch(doc, json_object({_columns(_SCHEMA)}))
+            case when (doc->>'$.c4') in ('true', 'false') then json_merge_patch(doc, json_object({_columns(_SCHEMA)}))
                 else json_merge_patch(doc, json_object({_columns(_UNVERSIONED)})) end as row
         from documents where _kind = 'inventory'
     )

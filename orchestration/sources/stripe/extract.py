@@ -12,14 +12,14 @@ from __future__ import annotations
 from orchestration.lib.json_sql import elements, first
 
 #: What a document is: its `object`, or `deleted` for the stub that stands for a deleted one.
-KIND = "case when doc->>'$.deleted' = 'true' then 'deleted' else doc->>'$.object' end"
+KIND = "case when (doc->>'$.deleted') = 'true' then 'deleted' else doc->>'$.object' end"
 
 #: List and search pages ({"object": "list", "data": [...]}) give way to their elements.
 UNWRAP = f"""
     select _line, _text, doc from documents where coalesce(doc->>'$.object', '') not in ('list', 'search_result')
     union all
     select _line, _text, {elements("doc.data")} as doc
-    from documents where doc->>'$.object' in ('list', 'search_result')
+    from documents where (doc->>'$.object') in ('list', 'search_result')
 """
 
 
