@@ -7,14 +7,14 @@ Does not belong here: columns (contract.py), what an event means in the common v
 from __future__ import annotations
 
 KIND = """case
-    when doc->'$.mail' is not null and coalesce(doc->'$.eventType', doc->'$.notificationType') is not null then 'ses'
-    when doc->'$.sg_event_id' is not null or (doc->'$.event' is not null and doc->'$.email' is not null) then 'sendgrid'
+    when (doc->'$.mail') is not null and coalesce(doc->'$.eventType', doc->'$.notificationType') is not null then 'ses'
+    when (doc->'$.sg_event_id') is not null or ((doc->'$.event') is not null and (doc->'$.email') is not null) then 'sendgrid'
     end"""
 
 #: SNS wraps a record as text: {"Type": "Notification", "Message": "{…}"}.
 UNWRAP = """
     select _line, _text, case
-        when doc->>'$.Type' = 'Notification' and json_valid(doc->>'$.Message') then cast(doc->>'$.Message' as json)
+        when (doc->>'$.Type') = 'Notification' and json_valid(doc->>'$.Message') then cast(doc->>'$.Message' as json)
         else doc end as doc
     from documents
 """
