@@ -43,11 +43,11 @@ _RECIPIENTS = """case
 #: what from where name one occurrence. Two that agree in all of these to the millisecond are one.
 SES_EVENT = f"""
     select _line, _text, json_merge_patch(doc, json_object(
-        'id', md5(concat_ws('|', doc->>'$.mail.messageId', kind, at, recipient.email,
+        'id', md5(concat_ws('|', doc->>'$.mail.messageId', kind, said_at, recipient.email,
             detail->>'$.link', detail->>'$.ipAddress', detail->>'$.userAgent')),
-        'kind', kind, 'at', at, 'recipient', recipient.email, 'recipient_detail', recipient.r, 'detail', detail)) as doc
+        'kind', kind, 'at', said_at, 'recipient', recipient.email, 'recipient_detail', recipient.r, 'detail', detail)) as doc
     from (
-        select *, coalesce(detail->>'$.timestamp', doc->>'$.mail.timestamp') as at,
+        select *, coalesce(detail->>'$.timestamp', doc->>'$.mail.timestamp') as said_at,
             unnest(case when len(recipients) > 0 then recipients else [null] end) as recipient
         from (
             select *, {_RECIPIENTS} as recipients
