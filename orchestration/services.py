@@ -53,4 +53,3 @@ def services(settings: Settings) -> list[Service]:
             env=environment,
         ),
     ]  # fmt: skip
-

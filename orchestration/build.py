@@ -1,0 +1,61 @@
+"""The asset graph, put together: discover sources and dbt models, add what stands between, map policies over all.
+
+Belongs here: the order of the parts. Does not belong here: any part. Tests pass settings of their own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import AssetsDefinition, Definitions, in_process_executor
+
+from nexus.settings import Settings, get_settings
+from orchestration import sources
+from orchestration.defs import models, publication, schedules
+from orchestration.lib import candidate, dbt_assets, gates, policies, raw
+from warehouse.quality import discover_rules
+
+#: What dbt builds in which step. A mart's gates stand between the first and the second.
+MARTS = "config.schema:staging config.schema:intermediate config.schema:marts config.schema:metrics"
+FEATURES = "config.schema:features"
+PREDICTIONS = "source:nexus+"
+
+
+def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | None = None) -> Definitions:
+    """Everything Dagster knows of Nexus. `resources` replaces some, as tests need."""
+    settings = settings or get_settings()
+    found = sources.discover()
+    manifest = dbt_assets.manifest(settings)
+    rules = discover_rules()
+    steps = {
+        "marts": (MARTS, f"{PREDICTIONS} {FEATURES}+"),
+        "features": (FEATURES, PREDICTIONS),
+        "predictions": (PREDICTIONS, ""),
+    }
+    assets: list[AssetsDefinition] = [raw.raw_assets(s, settings, models.PRODUCED_BY) for s in found.values()]
+    checks: list[AssetsDefinition] = [gates.contract_checks(s, settings) for s in found.values()]
+    stored: dict[str, dict[str, str]] = {}
+    for name, (select, exclude) in steps.items():
+        assets.append(dbt_assets.dbt_step(f"dbt_{name}", manifest, settings, select, exclude))
+        stored[name] = dbt_assets.relations(manifest, select, exclude)
+        read = {n: schema for n, schema in stored[name].items() if schema in {"marts", "features"}}
+        checks.append(gates.mart_checks(f"gate_{name}", read, rules, settings))
+    assets += [
+        publication.publication(
+            models.PUBLISHED, "Marts, features and metrics as one read-only version, once every gate has passed.",
+            stored["marts"].keys() | stored["features"].keys(), [], settings,
+        ),
+        publication.publication(
+            "published_predictions", "The same with the predictions that were made from it.",
+            stored["predictions"], [models.PUBLISHED], settings,
+        ),
+        *models.assets(settings),
+    ]  # fmt: skip
+    windows = policies.freshness(found)
+    return Definitions(
+        assets=[a.map_asset_specs(lambda spec: policies.apply(spec, windows, settings)) for a in assets],
+        asset_checks=checks,
+        jobs=list(schedules.jobs().values()),
+        schedules=schedules.schedules(settings),
+        resources={candidate.KEY: candidate.resource(settings), **(resources or {})},
+        executor=in_process_executor,
+    )

@@ -1,0 +1,124 @@
+"""From published features to a model, its scores, and whether the world has moved away from it.
+
+Belongs here: assets whose bodies call features and ml once for each workspace. Does not belong here: learning, scoring.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetsDefinition,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from nexus.errors import NotFoundError
+from nexus.settings import Settings
+from orchestration.instance import POOL
+from orchestration.lib import candidate
+from orchestration.lib.failures import translated
+from orchestration.lib.progress import tell
+
+OWNERS = ["team:data-science"]
+#: Which asset makes the records of a raw table that no export brings.
+PRODUCED_BY = {"raw_nexus__churn_score": "churn_scores"}
+PUBLISHED = "published_warehouse"
+
+
+def assets(settings: Settings) -> list[AssetsDefinition]:
+    """Online features, model, scores, drift."""
+
+    @asset(deps=[PUBLISHED], group_name="features", owners=OWNERS, kinds={"feast", "sqlite"})
+    def online_features(context: AssetExecutionContext) -> MaterializeResult[None]:
+        """The newest features of every customer, to be asked for by id. Made of one published version."""
+        tell("materialising")
+        with translated(context.retry_number):
+            from features.store import materialize
+
+            counts = materialize(settings)
+        return MaterializeResult(metadata={"warehouse version": counts.version, **counts.customers, "rows": counts.rows})
+
+    @asset(deps=[PUBLISHED], group_name="models", owners=OWNERS, kinds={"lightgbm", "mlflow"})
+    def churn_model(context: AssetExecutionContext) -> MaterializeResult[None]:
+        """Who will have left within sixty days. Trained anew when the data or the recipe has changed."""
+        from ml.models.churn.train import train
+
+        with translated(context.retry_number):
+            made = _each(settings, "training", lambda workspace: train(settings, workspace))
+        return MaterializeResult(metadata={w: _told(t, lambda t: _trained(t, settings)) for w, t in made.items()})
+
+    @asset(
+        deps=["online_features", churn_model], group_name="models", owners=OWNERS, kinds={"python"},
+        pool=POOL, required_resource_keys={candidate.KEY},
+    )  # fmt: skip
+    def churn_scores(context: AssetExecutionContext) -> MaterializeResult[None]:
+        """Score and reasons of every customer, landed in the lake as the records of any source are."""
+        with translated(context.retry_number):
+            made = _each(settings, "scoring", lambda workspace: score_and_land(settings, workspace))
+        return MaterializeResult(metadata={w: _told(s, lambda s: f"{s.rows:,} customers") for w, s in made.items()})
+
+    @asset(
+        deps=[churn_scores], group_name="models", owners=OWNERS, kinds={"evidently"},
+        check_specs=[AssetCheckSpec("features_have_not_moved", asset="churn_drift", description="Share of drifted features.")],
+    )  # fmt: skip
+    def churn_drift(context: AssetExecutionContext) -> Iterator[Any]:
+        """How far today's features have moved from those that the model has learnt from."""
+        with translated(context.retry_number):
+            from ml.lib.drift import report
+
+            made = _each(settings, "comparing", lambda workspace: report(settings, workspace))
+        reports = {w: r for w, r in made.items() if not isinstance(r, NotFoundError | str)}
+        yield MaterializeResult(metadata={w: _told(r, str) for w, r in made.items()})
+        yield AssetCheckResult(
+            check_name="features_have_not_moved",
+            passed=not any(r.is_drifted for r in reports.values()),
+            severity=AssetCheckSeverity.WARN,
+            metadata={w: MetadataValue.json({"drifted": list(r.drifted)}) for w, r in reports.items()},
+        )
+
+    return [online_features, churn_model, churn_scores, churn_drift]
+
+
+def score_and_land(settings: Settings, workspace: str) -> Any:
+    """Scores the workspace's customers and lands the file; scoring the same twice lands nothing twice."""
+    from ml.models.churn.predict import score
+    from orchestration.sources import get
+    from warehouse.land import land
+
+    scored = score(settings, workspace)
+    if scored.rows:
+        land(get("nexus"), [Path(scored.path)], workspace, settings)
+    return scored
+
+
+def _each(settings: Settings, doing: str, call: Callable[[str], Any]) -> dict[str, Any]:
+    """`call` for every published workspace; one that has no model, or too little history for one, says so."""
+    from ml.lib.spec import TooLittleHistoryError
+    from warehouse import marts
+
+    found = marts.query("select workspace_id from nexus.marts.dim_workspace order by 1", settings=settings)
+    outcome: dict[str, Any] = {}
+    for number, workspace in enumerate(found["workspace_id"].to_list()):
+        tell(f"{doing} for {workspace}", number, len(found))
+        try:
+            outcome[workspace] = call(workspace)
+        except (TooLittleHistoryError, NotFoundError) as error:
+            outcome[workspace] = error.message
+    return outcome
+
+
+def _told(outcome: Any, describe: Callable[[Any], Any]) -> Any:
+    return outcome if isinstance(outcome, str) else describe(outcome)
+
+
+def _trained(trained: Any, settings: Settings) -> MetadataValue:
+    versions = ", ".join(f"{kind} v{number}" for kind, number in trained.versions.items())
+    url = f"http://{settings.host}:{settings.mlflow_port}/#/models/{trained.model}"
+    done = "" if trained.fresh else " (nothing new to learn)"
+    return MetadataValue.md(f"{trained.role} answers; [{versions}]({url}) of warehouse v{trained.warehouse_version}{done}")

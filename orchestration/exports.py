@@ -1,0 +1,103 @@
+"""Where exports lie that every build looks into: the inbox of this home, and folders that were remembered.
+
+Belongs here: the list `<home>/exports.json` and the layout `<home>/inbox/<workspace>/<source>/`.
+Does not belong here: reading what lies there (warehouse.land); a file that has landed is recognised by its content.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from pathlib import Path
+
+from nexus.ids import workspace_slug
+from nexus.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Export:
+    """A file or folder that holds exports of one source for one workspace. `mapping` as in `nexus ingest`."""
+
+    workspace: str
+    source: str
+    path: str
+    mapping: str | None = None
+
+
+def remember(settings: Settings, export: Export) -> None:
+    """Makes every later build look into `export.path`; remembering twice is once."""
+    workspace_slug(export.workspace)
+    kept = set(_remembered(settings)) | {
+        Export(export.workspace, export.source, str(Path(export.path).resolve()), export.mapping)
+    }
+    _write(settings, kept)
+
+
+def forget(settings: Settings, path: Path) -> bool:
+    """No build looks into `path` any more; what has landed stays. False if it was not remembered."""
+    kept = _remembered(settings)
+    left = [e for e in kept if e.path != str(path.resolve())]
+    _write(settings, left)
+    return len(left) < len(kept)
+
+
+def known(settings: Settings, source: str) -> list[Export]:
+    """Every place where exports of `source` may lie now: remembered ones that exist, and folders of the inbox."""
+    found = [e for e in _remembered(settings) if e.source == source and Path(e.path).exists()]
+    inbox = settings.home / "inbox"
+    for folder in sorted(inbox.glob(f"*/{source}")) if inbox.exists() else []:
+        if folder.is_dir() and any(p.is_file() and not p.name.startswith(".") for p in folder.rglob("*")):
+            found.append(Export(workspace_slug(folder.parent.name), source, str(folder)))
+    return found
+
+
+def something_new(settings: Settings) -> bool:
+    """Whether a file has come, or a batch has landed, since the newest version was published."""
+    from orchestration.sources import discover
+    from warehouse.current import read_current
+    from warehouse.versions import list_versions
+
+    current = read_current(settings)
+    if current is None:
+        return any(known(settings, source) for source in discover())
+    version = next((v for v in list_versions(settings) if v.version == current.version), None)
+    if version is None or version.published_at is None:
+        return True
+    published = version.published_at.replace(tzinfo=UTC).timestamp()
+    return landed_since(settings, version.batch_seq) or any(
+        path.stat().st_mtime > published
+        for source in discover()
+        for export in known(settings, source)
+        for path in _files(Path(export.path))
+    )
+
+
+def landed_since(settings: Settings, batch_seq: int) -> bool:
+    """Whether a batch of any export was committed after `batch_seq`; what Nexus predicted itself is no news."""
+    from warehouse.ledger import connect
+
+    with connect(settings) as connection:
+        query = "select 1 from batch where status = 'landed' and seq > %s and source <> 'nexus' limit 1"
+        return connection.execute(query, [batch_seq]).fetchone() is not None
+
+
+def _files(path: Path) -> Iterable[Path]:
+    return [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file())
+
+
+def _remembered(settings: Settings) -> list[Export]:
+    path = settings.home / "exports.json"
+    return [Export(**entry) for entry in json.loads(path.read_text())] if path.exists() else []
+
+
+def _write(settings: Settings, exports: Iterable[Export]) -> None:
+    path = settings.home / "exports.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(f".{os.getpid()}.tmp")
+    scratch.write_text(
+        json.dumps([asdict(e) for e in sorted(exports, key=lambda e: (e.workspace, e.source, e.path))], indent=2)
+    )
+    scratch.replace(path)

@@ -1,0 +1,67 @@
+"""The candidate: the private build that a run works on, held by that run alone from its first step to its last.
+
+Belongs here: the resource `candidate`. Does not belong here: what is done with it (raw.py, dbt_assets.py, gates.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dagster import InitResourceContext, ResourceDefinition
+
+from nexus.errors import ConflictError
+from nexus.settings import Settings
+
+if TYPE_CHECKING:
+    from warehouse.quality import Reads
+
+#: How long a run waits for another build before it gives up.
+PATIENCE = timedelta(minutes=30)
+KEY = "candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What steps need to know of the build; existing means holding the build lock."""
+
+    settings: Settings
+
+    @contextmanager
+    def reading(self) -> Iterator[Reads]:
+        """The build, open for queries. dbt cannot work while it is."""
+        from warehouse.quality.reads import reading
+
+        with reading(self.settings) as reads:
+            yield reads
+
+
+def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefinition:
+    """Initialised once a run: waits for the build lock, holds it until the run ends. A dead process holds nothing."""
+
+    def hold(context: InitResourceContext) -> Iterator[Candidate]:
+        from warehouse.publish import build_lock
+
+        deadline = time.monotonic() + patience.total_seconds()
+        while True:
+            lock = build_lock(settings)
+            try:
+                lock.__enter__()
+            except ConflictError:
+                if time.monotonic() > deadline:
+                    raise
+                if context.log:
+                    context.log.info("another build is running; waiting for it")
+                time.sleep(2)
+                continue
+            break
+        try:
+            yield Candidate(settings)
+        finally:
+            lock.__exit__(None, None, None)
+
+    return ResourceDefinition(resource_fn=hold, description="The private build; one run at a time.")

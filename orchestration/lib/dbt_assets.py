@@ -1,0 +1,178 @@
+"""dbt models as assets and dbt tests as checks, run inside this process.
+
+Belongs here: the factory, and turning dbt's results into Dagster's. Does not belong here: names (dbt_translator.py),
+calling dbt (warehouse/dbt.py).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+)
+
+from nexus.settings import Settings
+from orchestration.instance import POOL
+from orchestration.lib import candidate
+from orchestration.lib.dbt_translator import Translator
+from orchestration.lib.failures import translated
+from orchestration.lib.progress import tell
+from warehouse.dbt import Node
+from warehouse.quality import GateResult
+
+#: Tag of a run that builds incremental models anew.
+FULL_REFRESH = "nexus/full_refresh"
+TESTS_GATE = "dbt_tests"
+
+
+def manifest(settings: Settings) -> dict[str, Any]:
+    """The project's manifest; parsing happens only after a change."""
+    from warehouse.dbt import manifest_path
+
+    content: dict[str, Any] = json.loads(manifest_path(settings).read_text())
+    return content
+
+
+def relations(manifest: Mapping[str, Any], select: str, exclude: str = "") -> dict[str, str]:
+    """Tables that a selection builds: name → schema. Views are left out: they hold no rows of their own."""
+    from dagster_dbt.utils import select_unique_ids
+
+    chosen = select_unique_ids(select=select, exclude=exclude, selector="", project=None, manifest_json=manifest)
+    nodes = [manifest["nodes"][i] for i in sorted(chosen) if i in manifest["nodes"]]
+    return {
+        n["name"]: n["schema"]
+        for n in nodes
+        if n["resource_type"] == "model" and n["config"]["materialized"] in {"table", "incremental"}
+    }
+
+
+def dbt_step(
+    name: str, manifest: Mapping[str, Any], settings: Settings, select: str, exclude: str = ""
+) -> AssetsDefinition:
+    """One step that builds and tests what `select` without `exclude` names."""
+    from dagster_dbt import dbt_assets
+
+    @dbt_assets(
+        manifest=manifest,
+        select=select,
+        exclude=exclude,
+        name=name,
+        dagster_dbt_translator=Translator(settings.warehouse),
+        pool=POOL,
+        required_resource_keys={candidate.KEY},
+    )
+    def build(context: AssetExecutionContext) -> Iterator[Any]:
+        chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
+        with translated(context.retry_number):
+            nodes = run_dbt(settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags)
+            counts = _count(settings, manifest, nodes)
+            _record(settings, manifest, nodes, context.run.run_id)
+        yield from _results(nodes, manifest, counts, context)
+
+    return build
+
+
+def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> list[Node]:
+    """`dbt build` without unit tests: those judge the code, and belong to the tests of the project."""
+    from warehouse.dbt import run
+
+    return run(
+        "build",
+        settings,
+        select=select,
+        exclude=exclude,
+        arguments=["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])],
+        on_node=lambda step: tell(step.name, step.done, step.total),
+    )
+
+
+def _results(
+    nodes: Sequence[Node], manifest: Mapping[str, Any], counts: Mapping[str, int], context: AssetExecutionContext
+) -> Iterator[Any]:
+    selected = context.op_execution_context.selected_asset_check_keys
+    by_test = {(k.asset_key.path[-1], k.name) for k in selected}
+    for node in nodes:
+        if node.kind in {"model", "seed"} and node.is_good:
+            metadata: dict[str, Any] = {"seconds": MetadataValue.float(node.seconds)}
+            if node.name in counts:
+                metadata["dagster/row_count"] = MetadataValue.int(counts[node.name])
+            yield MaterializeResult(asset_key=AssetKey([node.name]), metadata=metadata)
+    for node in nodes:
+        owner = _tested(node, manifest) if node.kind == "test" else None
+        if owner and (owner, node.name) in by_test and (node.is_good or node.is_bad or node.status == "warn"):
+            yield _check(node, owner, manifest)
+    broken = [n for n in nodes if n.is_bad and n.kind != "test"]
+    if broken:
+        raise Failure(
+            description="; ".join(f"{n.name}: {n.message}" for n in broken[:5]),
+            metadata={n.name: MetadataValue.md(f"```sql\n{n.compiled}\n```") for n in broken[:5]},
+            allow_retries=False,
+        )
+
+
+def _check(node: Node, owner: str, manifest: Mapping[str, Any]) -> AssetCheckResult:
+    severe = (manifest["nodes"][node.unique_id]["config"].get("severity") or "error").lower() == "error"
+    metadata: dict[str, Any] = {"seconds": MetadataValue.float(node.seconds)}
+    if not node.is_good:
+        metadata["failing rows"] = MetadataValue.int(node.failures)
+        metadata["look at all"] = MetadataValue.md(f"```sql\n{node.compiled.strip()}\n```")
+    return AssetCheckResult(
+        asset_key=AssetKey([owner]),
+        check_name=node.name,
+        passed=node.is_good,
+        severity=AssetCheckSeverity.ERROR if severe else AssetCheckSeverity.WARN,
+        description=None if node.is_good else node.message,
+        metadata=metadata,
+    )
+
+
+def _tested(node: Node, manifest: Mapping[str, Any]) -> str | None:
+    """The model whose check a test is: the one it is attached to."""
+    test = manifest["nodes"].get(node.unique_id, {})
+    attached = test.get("attached_node") or next(iter(manifest["parent_map"].get(node.unique_id, [])), None)
+    owner = manifest["nodes"].get(attached) or manifest["sources"].get(attached) if attached else None
+    return str(owner["name"]) if owner else None
+
+
+def _count(settings: Settings, manifest: Mapping[str, Any], nodes: Sequence[Node]) -> dict[str, int]:
+    from warehouse.quality.reads import reading, row_counts
+
+    built = {n.name: manifest["nodes"][n.unique_id] for n in nodes if n.kind in {"model", "seed"} and n.is_good}
+    stored = {name: m["schema"] for name, m in built.items() if m["config"]["materialized"] in {"table", "incremental"}}
+    with reading(settings) as reads:
+        return row_counts(reads, stored)
+
+
+def _record(settings: Settings, manifest: Mapping[str, Any], nodes: Sequence[Node], run_id: str) -> None:
+    """One gate for each relation that says how its tests went, for people who look at versions."""
+    from warehouse.quality.record import record
+
+    by_owner: dict[str, list[Node]] = {}
+    for node in nodes:
+        if node.kind == "test" and (owner := _tested(node, manifest)):
+            by_owner.setdefault(owner, []).append(node)
+    record(settings, [_summary(owner, tests) for owner, tests in sorted(by_owner.items())], run_id)
+
+
+def _summary(owner: str, tests: Sequence[Node]) -> GateResult:
+    bad = [t for t in tests if t.is_bad]
+    return GateResult(
+        gate=TESTS_GATE,
+        relation=owner,
+        passed=not bad,
+        observed=f"{len(bad)} of {len(tests)} tests fail" + (": " + "; ".join(t.name for t in bad[:3]) if bad else ""),
+        expected="every test of the model passes",
+        description="Keys, relationships, accepted values and every other test that stands beside the model.",
+        violations=sum(t.failures for t in bad),
+        failing=[{"test": t.name, "message": t.message, "rows": t.failures} for t in bad[:20]],
+        seconds=round(sum(t.seconds for t in tests), 3),
+        look=bad[0].compiled.strip() if bad else "",
+    )

@@ -1,0 +1,37 @@
+"""Errors of Nexus as Dagster understands them: translated once, at this edge.
+
+Belongs here: the rule that only what can help is tried again. Does not belong here: the errors (nexus/errors.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dagster import Failure, MetadataValue, RetryRequested
+
+from nexus.errors import NexusError, Transient
+
+RETRIES = 3
+_FIRST_PAUSE = 2.0  # seconds; doubled each time
+
+
+@contextmanager
+def translated(retry_number: int = 0) -> Iterator[None]:
+    """Raises RetryRequested for a Transient error, a Failure that is not retried for any other of Nexus.
+
+    What is no NexusError is a fault of the program: it passes unchanged, with its traceback, and is not retried.
+    """
+    try:
+        yield
+    except NexusError as error:
+        if isinstance(error, Transient) and retry_number < RETRIES:
+            raise RetryRequested(max_retries=RETRIES, seconds_to_wait=_FIRST_PAUSE * 2**retry_number) from error
+        raise Failure(
+            description=error.message,
+            metadata={
+                "error": MetadataValue.text(f"{type(error).__module__}.{type(error).__name__}"),
+                "what to do": MetadataValue.text(error.remedy or ""),
+            },
+            allow_retries=False,
+        ) from error

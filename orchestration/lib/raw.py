@@ -1,0 +1,99 @@
+"""Raw tables as assets: materialising one lands what lies in its source's export folders and loads what is pending.
+
+Belongs here: the factory from a `Source` to assets. Does not belong here: any source, and how landing works (warehouse).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from dagster import AssetExecutionContext, AssetsDefinition, AssetSpec, MaterializeResult, multi_asset
+
+from nexus.contracts import Source, Table
+from nexus.settings import Settings
+from orchestration import exports
+from orchestration.instance import POOL
+from orchestration.lib import candidate, naming
+from orchestration.lib.failures import translated
+from orchestration.lib.progress import tell
+
+
+def spec(source: Source, table: Table, engine: str, deps: Sequence[str] = ()) -> AssetSpec:
+    """The asset of one raw table; everything shown of it comes from its name and its contract."""
+    named = naming.parse(table.relation)
+    return AssetSpec(
+        named.key,
+        deps=list(deps),
+        description=table.description or f"One row per {table.name.replace('_', ' ')} of {source.title}.",
+        group_name=naming.group(named, None),
+        owners=naming.owners(source.owner),
+        kinds=naming.kinds(named, engine),
+        tags=naming.tags(named),
+        code_version=table.fingerprint,
+        metadata={
+            "nature": table.nature,
+            "record id": table.id or "none: rows are never merged",
+            "source": source.title,
+        },
+    )
+
+
+def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str]) -> AssetsDefinition:
+    """One step for each source. `produced_by` names, by relation, the asset whose records a table holds."""
+    specs = [
+        spec(source, t, settings.warehouse, [produced_by[t.relation]] if t.relation in produced_by else [])
+        for t in source.tables
+    ]
+
+    @multi_asset(
+        name=f"land_{source.name}", specs=specs, can_subset=True, pool=POOL, required_resource_keys={candidate.KEY}
+    )
+    def land_and_load(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
+        with translated(context.retry_number):
+            landed = land(source, settings)
+            counts = load(source, settings)
+        for table in source.tables:
+            if naming.parse(table.relation).key in context.selected_asset_keys:
+                metadata = {**counts[table.relation], **landed.get(table.name, {})}
+                yield MaterializeResult(asset_key=table.relation, metadata=metadata)
+
+    return land_and_load
+
+
+def land(source: Source, settings: Settings) -> dict[str, dict[str, int]]:
+    """Lands every export of `source` that is known; counts by table. What has landed before is recognised."""
+    from warehouse.land import land as land_files
+
+    from orchestration.sources import choose
+
+    counts: dict[str, dict[str, int]] = {}
+    for export in exports.known(settings, source.name):
+        chosen, mapping = choose(source.name, [Path(export.path)], export.mapping)
+        report = land_files(
+            chosen,
+            [Path(export.path)],
+            export.workspace,
+            settings,
+            mapping=mapping,
+            progress=lambda p: tell(p.file, p.bytes_done, p.bytes_total),
+        )
+        for table, found in report.tables.items():
+            held = counts.setdefault(table, {})
+            for name, count in found.as_dict().items():
+                held[name] = held.get(name, 0) + count
+    return counts
+
+
+def load(source: Source, settings: Settings) -> dict[str, dict[str, int]]:
+    """Loads pending batches of `source` into the build; rows in all and new ones, by relation."""
+    from warehouse.load import load_pending
+    from warehouse.quality.reads import reading, row_counts
+
+    report = load_pending(
+        settings.warehouse, settings, source.tables, on_table=lambda name, done, of: tell(name, done, of)
+    )
+    with reading(settings) as reads:
+        totals = row_counts(reads, {t.relation: "raw" for t in source.tables})
+    return {
+        name: {"dagster/row_count": total, "new rows": report.rows.get(name, 0), "batches": report.batches.get(name, 0)}
+        for name, total in totals.items()
+    }
