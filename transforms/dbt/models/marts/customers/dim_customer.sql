@@ -1,6 +1,6 @@
 with profiles as (
 
-    select * from {{ ref('int_customers__profile') }}
+    select * from {{ ref('int_customer__profile') }}
 
 ),
 
@@ -23,7 +23,7 @@ payments as (
 
 revenue as (
 
-    select * from {{ ref('int_customers__revenue') }}
+    select * from {{ ref('int_customer__revenue') }}
 
 ),
 

@@ -1,6 +1,6 @@
 with clock as (
 
-    select * from {{ ref('int_customers__workspace_clock') }}
+    select * from {{ ref('int_customer__workspace_clock') }}
 
 ),
 

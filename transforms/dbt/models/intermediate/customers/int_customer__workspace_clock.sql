@@ -1,0 +1,48 @@
+{{ config(materialized='table') }}
+
+{%- set clocks = [
+    ('stg_stripe__event', 'created_at'),
+    ('stg_stripe__charge', 'created_at'),
+    ('stg_stripe__invoice', 'created_at'),
+    ('stg_stripe__refund', 'created_at'),
+    ('stg_stripe__dispute', 'created_at'),
+    ('stg_stripe__balance_transaction', 'created_at'),
+    ('stg_stripe__subscription_change', 'changed_at'),
+    ('stg_stripe__customer', 'created_at'),
+    ('stg_paypal__transaction', 'initiated_at'),
+    ('stg_paypal__subscription', 'created_at'),
+    ('stg_s3__access_log', 'requested_at'),
+    ('stg_okta__log', 'logged_at'),
+    ('stg_email_events__ses_event', 'event_at'),
+    ('stg_email_events__sendgrid_event', 'event_at'),
+    ('stg_tabular__payment', 'paid_at'),
+    ('stg_tabular__invoice_line', 'line_at'),
+    ('stg_tabular__customer', 'created_at'),
+    ('stg_tabular__login', 'login_at'),
+    ('stg_tabular__file_event', 'event_at'),
+    ('stg_tabular__email_event', 'event_at'),
+    ('stg_tabular__email_message', 'sent_at'),
+] %}
+
+with spans as (
+{% for relation, moment in clocks %}
+    select workspace_id, min({{ moment }}) as first_at, max({{ moment }}) as last_at
+    from {{ ref(relation) }}
+    group by workspace_id
+    {% if not loop.last %}union all{% endif %}
+{% endfor %}
+),
+
+clock as (
+
+    select
+        workspace_id,
+        min(first_at) as first_event_at,
+        max(last_at) as as_of_at,
+        cast(max(last_at) as date) as as_of_date
+    from spans
+    group by workspace_id
+
+)
+
+select * from clock
