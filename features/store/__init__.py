@@ -11,9 +11,9 @@ from features.store.export import export
 from features.store.folder import Folder, Manifest, current, folder
 from features.store.online import Online, Row
 from features.store.repository import Counts, apply, materialize, open_store
-from features.store.training import TrainingSet, training_set
+from features.store.training import Latest, TrainingSet, latest, training_set
 
 __all__ = [
-    "Counts", "Folder", "Manifest", "Online", "Row", "TrainingSet",
-    "apply", "current", "export", "folder", "materialize", "open_store", "training_set",
+    "Counts", "Folder", "Latest", "Manifest", "Online", "Row", "TrainingSet",
+    "apply", "current", "export", "folder", "latest", "materialize", "open_store", "training_set",
 ]  # fmt: skip

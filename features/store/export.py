@@ -23,7 +23,7 @@ _FLOATS = ("DECIMAL", "FLOAT", "REAL", "NUMERIC")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
 
-def export(settings: Settings, version: str | None = None) -> Folder:
+def export(settings: Settings, version: str | int | None = None) -> Folder:
     """Writes every `feat_…` relation of a published version (default: the newest); does nothing if it is there.
 
     Raises NotFoundError when a relation that the catalogue names is not in that version.

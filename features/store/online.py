@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from features import catalog
 from features.store.folder import Folder, current, root
-from nexus.errors import NotFoundError
+from nexus.errors import MachineError
 from nexus.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Online:
         opened = self._opened()
         unknown = set(features).difference(opened.columns)
         if unknown:
-            raise NotFoundError(
+            raise MachineError(
                 f"the feature store {opened.folder.path.name} has no feature {', '.join(sorted(unknown))}",
                 remedy="train again on the present features: nexus train churn",
             )

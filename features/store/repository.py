@@ -38,7 +38,7 @@ class Counts:
     already: bool = False
 
 
-def apply(settings: Settings, version: str | None = None) -> Folder:
+def apply(settings: Settings, version: str | int | None = None) -> Folder:
     """Exports the version if needed and registers the definitions over it. Column types are read from the export."""
     made = export(settings, version)
     with writing(settings):
@@ -46,7 +46,7 @@ def apply(settings: Settings, version: str | None = None) -> Folder:
     return made
 
 
-def materialize(settings: Settings, version: str | None = None) -> Counts:
+def materialize(settings: Settings, version: str | int | None = None) -> Counts:
     """Fills the online store with each customer's newest row of a published version, then lets it answer.
 
     Readers see the old store until the new one is whole. Repeating it for a version that is there changes nothing.

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from nexus.settings import Settings
 
 
 @contextlib.contextmanager
-def published(settings: Settings, version: str | None = None) -> Iterator[tuple[str, Any]]:
-    """Name of, and a read-only connection to, a published version (default: the newest)."""
-    import duckdb
+def published(settings: Settings, version: str | int | None = None) -> Iterator[tuple[str, Any]]:
+    """Name (`v000012`) of, and a read-only connection to, a published version (default: the newest)."""
+    from warehouse import marts
 
-    directory = settings.warehouse_dir
-    name = version or (directory / "current").read_text().strip()
-    connection = duckdb.connect(str(directory / "versions" / f"{name}.duckdb"), read_only=True)
+    connection = marts.open(version, settings=settings)
     try:
-        yield name, connection
+        # the file that was opened says which version it is: another may have become current meanwhile
+        opened = connection.execute(
+            "select path from duckdb_databases() where database_name = ?", [marts.ALIAS]
+        ).fetchone()
+        assert opened is not None
+        yield Path(opened[0]).stem, connection
     finally:
         connection.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,18 @@ class TrainingSet:
         return pq.read_table(self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Keys, moment and features of all customers of one workspace at its last snapshot (`moment`, UTC)."""
+
+    table: pa.Table
+    features: tuple[str, ...]
+    moment: datetime
+    version: str
+
+
 def training_set(
-    settings: Settings, service: str, labels: str, workspace: str | None = None, version: str | None = None
+    settings: Settings, service: str, labels: str, workspace: str | None = None, version: str | int | None = None
 ) -> TrainingSet:
     """Joins the relation `labels` (keys, event_timestamp, anything else) with the features of a service.
 
@@ -50,7 +61,9 @@ def training_set(
     made = export(settings, version)
     if not made.parquet(labels).exists():
         raise NotFoundError(f"warehouse version {made.version} has no {labels}", remedy="build and publish again")
-    table, names = join(made, service, labels, workspace)
+    where = "where workspace_id = $workspace" if workspace else ""
+    spine = f"select * from read_parquet('{_quote(made.parquet(labels))}') {where}"
+    table, names = join(made, service, spine, {"workspace": workspace} if workspace else {})
     import pyarrow.parquet as pq
 
     directory = root(settings) / "training"
@@ -58,15 +71,38 @@ def training_set(
     scratch = directory / f".{os.getpid()}.parquet"
     pq.write_table(table, scratch, compression="zstd")
     digest = sha256(scratch)
-    where = f"-{workspace}" if workspace else ""
-    path = directory / f"{service}{where}-{made.version}-{digest[:12]}.parquet"
+    whose = f"-{workspace}" if workspace else ""
+    path = directory / f"{service}{whose}-{made.version}-{digest[:12]}.parquet"
     scratch.replace(path)
     own = tuple(c for c in table.column_names if c not in {*names, *catalog.KEYS, catalog.EVENT})
     return TrainingSet(path, digest, int(table.num_rows), made.version, service, tuple(names), own)
 
 
-def join(made: Folder, service: str, labels: str, workspace: str | None = None) -> tuple[pa.Table, list[str]]:
-    """The joined table in key order, and the names of the features in it."""
+def latest(settings: Settings, service: str, workspace: str, version: str | int | None = None) -> Latest:
+    """The features of every customer who stands in the workspace's last snapshot.
+
+    Raises NotFoundError when the workspace has no snapshot in that version.
+    """
+    made = export(settings, version)
+    as_of = made.manifest().as_of.get(workspace)
+    if as_of is None:
+        raise NotFoundError(
+            f"warehouse version {made.version} has no paying customer of workspace {workspace!r}",
+            remedy="features are made of customers with recurring revenue: land their subscriptions and build again",
+        )
+    moment = datetime.fromisoformat(as_of)
+    keys = ", ".join((*catalog.KEYS, catalog.EVENT))
+    spine = " union ".join(
+        f"select {keys} from read_parquet('{_quote(made.parquet(catalog.view(name).relation))}') "
+        f"where workspace_id = $workspace and {catalog.EVENT} = $moment"
+        for name in catalog.service(service).views
+    )
+    table, names = join(made, service, spine, {"workspace": workspace, "moment": moment})
+    return Latest(table, tuple(names), moment, made.version)
+
+
+def join(made: Folder, service: str, spine: str, parameters: dict[str, object]) -> tuple[pa.Table, list[str]]:
+    """The rows of `spine` (SQL) in key order, each with the features known by then; and the names of the features."""
     import duckdb
 
     names: list[str] = []
@@ -87,13 +123,10 @@ def join(made: Folder, service: str, labels: str, workspace: str | None = None) 
                 f"asof left join ({_newest(str(path))}) as {name} "
                 f"on {keys} and label.{catalog.EVENT} >= {name}.{catalog.EVENT}"
             )
-        where = "where label.workspace_id = $workspace" if workspace else ""
         query = (
-            f"select label.* {''.join(f', {c}' for c in columns)} from read_parquet('{_quote(made.parquet(labels))}') "
-            f"as label {' '.join(joins)} {where} "
+            f"select label.* {''.join(f', {c}' for c in columns)} from ({spine}) as label {' '.join(joins)} "
             f"order by {', '.join(f'label.{k}' for k in (*catalog.KEYS, catalog.EVENT))}"
         )
-        parameters = {"workspace": workspace} if workspace else {}
         return connection.execute(query, parameters).to_arrow_table(), names
 
 

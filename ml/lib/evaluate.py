@@ -116,7 +116,7 @@ class _Ranked:
 
     def _sums(self, weight: Array) -> tuple[Array, Array]:
         w = weight[self._order]
-        positive = np.bincount(self._group, weights=w * self._y)
+        positive: Array = np.bincount(self._group, weights=w * self._y).astype(np.float64)
         return positive, np.bincount(self._group, weights=w) - positive
 
     def auc(self, weight: Array) -> float:

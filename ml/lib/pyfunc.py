@@ -29,13 +29,13 @@ def served() -> Any:
     """An MLflow model that answers a frame of features with probabilities."""
     import mlflow.pyfunc
 
-    class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
         def load_context(self, context: Any) -> None:
             from ml.lib.scorer import load
 
             self.scorer = load(Path(context.artifacts["bundle"]))
 
-        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow reads annotations
             rows = model_input[list(self.scorer.features)].to_numpy(dtype="float64")
             return self.scorer.scores(rows)
 

@@ -20,7 +20,7 @@ from nexus.settings import Settings
 
 CHAMPION, BASELINE = "champion", "baseline"
 _ANSWERS = """
-    select a.alias, v.version, v.run_id, v.storage_location,
+    select a.alias, v.version, v.run_id, v.storage_location, v.description,
            (select coalesce(json_object_agg(t.key, t.value), '{}') from model_version_tags t
              where t.name = v.name and t.version = v.version) as tags
       from registered_model_aliases a join model_versions v on v.name = a.name and v.version = a.version
@@ -37,6 +37,7 @@ class ModelVersion:
     role: str
     run_id: str
     location: Path
+    card: str = ""
     tags: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -94,5 +95,6 @@ def answering(settings: Settings, name: str) -> ModelVersion:
             f"no {model} model has been trained for workspace {workspace!r}",
             remedy=f"nexus train {model} --workspace {workspace}",
         )
-    role, version, run_id, location, tags = chosen
-    return ModelVersion(name, str(version), role, run_id, Path(unquote(urlparse(location).path)), dict(tags))
+    role, version, run_id, location, card, tags = chosen
+    path = Path(unquote(urlparse(location).path))
+    return ModelVersion(name, str(version), role, run_id, path, card or "", dict(tags))

@@ -7,6 +7,7 @@ Does not belong here: fitting (a model's train.py), the registry, sentences for 
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.lib.booster import Booster
-from ml.lib.calibrate import Calibration, sigmoid
+from ml.lib.calibrate import Calibration
 
 Array = NDArray[np.float64]
 
@@ -91,7 +92,7 @@ class Boosted(Scorer):
         margin = self._booster.margin_of(row)
         if self.calibration.kind == "isotonic":
             return float(np.interp(margin, self.calibration.x, self.calibration.y))
-        return float(sigmoid(np.float64(self.calibration.a * margin + self.calibration.b)))
+        return 1.0 / (1.0 + math.exp(-max(-700.0, min(700.0, self.calibration.a * margin + self.calibration.b))))
 
     def _content(self, folder: Path) -> dict[str, Any]:
         (folder / "booster.txt").write_text(self._text)
@@ -140,7 +141,8 @@ def load(folder: Path) -> Scorer:
     """The model written into `folder`."""
     content = json.loads((folder / "bundle.json").read_text())
     typical = [float("nan") if t is None else float(t) for t in content["typical"]]
-    calibration = Calibration(**{k: tuple(v) if isinstance(v, list) else v for k, v in content["calibration"].items()})
+    kept = content["calibration"]
+    calibration = Calibration(kept["kind"], kept["a"], kept["b"], tuple(kept["x"]), tuple(kept["y"]))
     common = {"features": content["features"], "typical": typical, "calibration": calibration}
     if content["kind"] == Boosted.kind:
         return Boosted((folder / "booster.txt").read_text(), **common)

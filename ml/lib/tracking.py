@@ -149,11 +149,12 @@ class _Run:
 
     def dataset(self, data: TrainingSet) -> None:
         """Names the frozen table by version and hash, and keeps it beside the run."""
-        from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.data.sources import LocalArtifactDatasetSource
+        from mlflow.data import meta_dataset, sources
 
-        source = LocalArtifactDatasetSource(uri=data.path.resolve().as_uri())
-        made = MetaDataset(source=source, name=f"{data.service}@{data.version}", digest=data.sha256[:32])
+        source = sources.LocalArtifactDatasetSource(uri=data.path.resolve().as_uri())  # type: ignore[attr-defined]
+        made = meta_dataset.MetaDataset(  # type: ignore[abstract]
+            source=source, name=f"{data.service}@{data.version}", digest=data.sha256[:32]
+        )
         self._mlflow.log_input(
             made, context="training", tags={"sha256": data.sha256, "warehouse_version": data.version}
         )

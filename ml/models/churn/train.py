@@ -48,7 +48,7 @@ class Trained:
 
 
 def train(
-    settings: Settings, workspace: str, version: str | None = None, spec: ModelSpec = SPEC,
+    settings: Settings, workspace: str, version: str | int | None = None, spec: ModelSpec = SPEC,
     tracker: Tracker | NoTracker | None = None, force: bool = False,
 ) -> Trained:  # fmt: skip
     """Trains, judges, registers and appoints on a published warehouse version (default: the newest).

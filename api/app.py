@@ -1,0 +1,70 @@
+"""The application: middleware, problem documents, and every slice that is found.
+
+Belongs here: putting together. Does not belong here: any endpoint; `api/<domain>/endpoints.py` offers `router`, and
+`start(app, settings)` if the domain keeps something for as long as the application lives.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from types import ModuleType
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import api
+from api import credentials, docs, problems
+from api.guard import Guard
+from nexus.settings import Settings, get_settings
+
+DESCRIPTION = """
+Predictions from the features of the published warehouse. Every answer but `/healthz`, `/readyz` and these pages needs a
+token: `nexus token` prints one, to be sent as `Authorization: Bearer …`. It carries the workspaces it may read.
+Errors are problem documents (RFC 9457).
+"""
+
+
+def slices() -> list[ModuleType]:
+    """The endpoints of every domain, by name."""
+    names = sorted(m.name for m in pkgutil.iter_modules(api.__path__) if m.ispkg)
+    return [importlib.import_module(f"api.{name}.endpoints") for name in names]
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """An application over the home of `settings`. Touches neither disk nor database until it starts."""
+    settings = settings or get_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        credentials.ensure(settings)
+        for found in slices():
+            if warm := getattr(found, "warm", None):
+                warm(app)
+        yield
+
+    app = FastAPI(
+        title="Nexus",
+        version=version("nexus-platform"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(Guard)],
+        responses=problems.RESPONSES,  # type: ignore[arg-type]
+    )
+    app.state.settings = settings
+    app.state.tokens = credentials.Tokens(settings)
+    problems.install(app)
+    docs.install(app)
+    for found in slices():
+        if start := getattr(found, "start", None):
+            start(app, settings)
+        app.include_router(found.router)
+    return app
+
+
+app = create_app()

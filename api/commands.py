@@ -1,0 +1,43 @@
+"""`nexus serve` and `nexus token`: the API by hand, and what opens it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nexus.settings import get_settings
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def serve(
+        port: Annotated[int | None, typer.Option(help="default: NEXUS_API_PORT")] = None,
+    ) -> None:
+        """Run the API alone, in the foreground (`nexus up` runs everything)."""
+        import uvicorn
+
+        from nexus.errors import MachineError
+        from nexus.ports import holder
+
+        settings = get_settings()
+        port = port or settings.api_port
+        if taken := holder(settings.host, port):
+            raise MachineError(f"port {port} is taken by {taken}", remedy="nexus serve --port 3100")
+        uvicorn.run("api.app:app", host=settings.host, port=port, log_level=settings.log_level.lower())
+
+    @app.command()
+    def token(
+        workspace: Annotated[
+            list[str] | None,
+            typer.Option("--workspace", "-w", help="may be given several times; default: the usual one"),
+        ] = None,
+    ) -> None:
+        """Print the API token that carries these workspaces; makes it if there is none.
+
+        curl -H "Authorization: Bearer $(nexus token)" http://127.0.0.1:3000/v1/models
+        """
+        from api import credentials
+
+        settings = get_settings()
+        typer.echo(credentials.issue(settings, workspace or [settings.workspace]))

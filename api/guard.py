@@ -1,0 +1,82 @@
+"""What every request passes first: this machine only, not too large, and headers that keep a browser safe.
+
+Belongs here: limits that hold whatever the endpoint. Does not belong here: who the caller is (credentials.py).
+Until people sign in, the API answers this machine alone, whatever address it was told to listen on; the Host header is
+checked too, because a web page of elsewhere can make a browser send requests to this machine under its own name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import problem
+
+LARGEST_BODY = 1_000_000
+_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+    ),
+}
+
+
+class Guard:
+    """Pure ASGI: it costs microseconds and never touches the body it lets through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        if refusal is not None:
+            await problem(*refusal, str(scope["path"]))(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > LARGEST_BODY:
+                # a body without a stated length: end the request as if the caller had gone
+                return {"type": "http.disconnect"}
+            return message
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    answer.setdefault(name, value)
+                if scope["path"].startswith("/v1/"):
+                    answer.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, counted, guarded)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        client = scope.get("client")
+        if client is None or not _is_loopback(client[0]):
+            return 403, "forbidden", "the API answers this machine only"
+        host = headers.get("host", "")
+        if (host.rsplit(":", 1)[0] if not host.endswith("]") else host) not in _NAMES:
+            return 403, "forbidden", "the API answers under the names localhost and 127.0.0.1 only"
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > LARGEST_BODY:
+            return 413, "too_large", f"a request may have {LARGEST_BODY:,} bytes at most"
+        return None
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

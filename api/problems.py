@@ -1,0 +1,152 @@
+"""Errors as problem documents (RFC 9457), translated once.
+
+Belongs here: what a problem looks like and which exception becomes which. Does not belong here: raising them.
+A problem never repeats what the caller sent, and a 500 never says what broke: that is in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
+
+from nexus.errors import NexusError
+
+MEDIA_TYPE = "application/problem+json"
+_TITLES = {
+    400: "The request cannot be read",
+    401: "A token is needed",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "The request is too large",
+    422: "The request cannot be used",
+    500: "Something broke",
+    503: "Not available now",
+}
+_CODES = {400: "unreadable", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+_log = logging.getLogger("nexus.api")
+
+
+class ProblemItem(BaseModel):
+    """One of several things that are wrong."""
+
+    code: str = Field(examples=["unknown_customer"])
+    detail: str = Field(examples=["workspace 'demo' has no customer 'cus_404'"])
+    pointer: str | None = Field(default=None, description="JSON pointer into the request, `#/…`")
+    value: str | None = Field(default=None, description="the id that it is about")
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(examples=["urn:nexus:problem:unknown_customer"])
+    title: str = Field(examples=["Not found"])
+    status: int = Field(examples=[404])
+    detail: str
+    instance: str = Field(description="path of the request")
+    remedy: str | None = Field(default=None, description="what to do next")
+    errors: list[ProblemItem] | None = None
+
+
+class ProblemError(NexusError):
+    """Raised by slices that have several things to say at once."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, errors: list[ProblemItem], remedy: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status  # type: ignore[misc]
+        self.code = code  # type: ignore[misc]
+        self.errors = errors
+
+
+def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {s: {"model": Problem, "description": _TITLES[s], "content": {MEDIA_TYPE: schema}} for s in statuses}
+
+
+#: What any endpoint may answer besides its own.
+RESPONSES = _documented(400, 422, 500)
+#: What an endpoint behind a token may answer.
+GUARDED = _documented(401, 403, 404, 503)
+
+
+def problem(
+    status: int, code: str, detail: str, path: str, *,
+    remedy: str | None = None, errors: list[ProblemItem] | None = None, headers: dict[str, str] | None = None,
+) -> JSONResponse:  # fmt: skip
+    """The response."""
+    content = Problem(
+        type=f"urn:nexus:problem:{code}", title=_TITLES.get(status, "Error"), status=status, detail=detail,
+        instance=path, remedy=remedy, errors=errors,
+    ).model_dump(exclude_none=True)  # fmt: skip
+    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Makes `app` answer problems for everything that goes wrong."""
+
+    @app.exception_handler(NexusError)
+    async def ours(request: Request, error: NexusError) -> JSONResponse:
+        if error.status >= 500:
+            _log.warning("%s %s: %s", request.method, request.url.path, error)
+        headers = {"WWW-Authenticate": 'Bearer realm="nexus"'} if error.status == 401 else None
+        return problem(
+            error.status, error.code, error.message, request.url.path,
+            remedy=error.remedy, errors=getattr(error, "errors", None), headers=headers,
+        )  # fmt: skip
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()
+        errors = [
+            ProblemItem(code=str(e["type"]), detail=str(e["msg"]), pointer=_pointer(e["loc"])) for e in found[:50]
+        ]
+        if any(e["type"] == "json_invalid" for e in found):
+            return problem(400, "unreadable", "the body is not JSON", request.url.path, errors=errors)
+        detail = "; ".join(f"{e.pointer}: {e.detail}" for e in errors[:3])
+        return problem(422, "invalid_input", detail, request.url.path, errors=errors)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        detail = str(error.detail)
+        if error.status_code == 405:
+            allowed = allowed_methods(app, request.scope)
+            headers["Allow"] = ", ".join(allowed)
+            detail = f"{request.method} is not possible here; possible: {', '.join(allowed)}"
+        elif error.status_code == 404:
+            detail = f"there is nothing at {request.url.path}"
+        code = _CODES.get(error.status_code, "error")
+        remedy = "see /docs for what there is" if error.status_code in {404, 405} else None
+        return problem(error.status_code, code, detail, request.url.path, remedy=remedy, headers=headers)
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(500, "internal", "this is a mistake in Nexus; the log says more", request.url.path)
+
+
+def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Every method that some route offers at this path; the framework itself names only the first route's."""
+    found: set[str] = set()
+    for route in app.routes:
+        match, _ = route.matches(scope)
+        if match is not Match.NONE:
+            found |= set(getattr(route, "methods", None) or ())
+    return sorted(found)
+
+
+def _pointer(location: tuple[Any, ...] | list[Any]) -> str:
+    first, *rest = location
+    parts = rest if first == "body" else [first, *rest]
+    return "#/" + "/".join(str(p).replace("~", "~0").replace("/", "~1") for p in parts)
