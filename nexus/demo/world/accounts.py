@@ -65,7 +65,7 @@ def make_accounts(options: Options, streams: Streams) -> Accounts:
     country = country[order := np.argsort(signed_up, kind="stable")]
     signed_up = signed_up[order]
     tier = pick(rng, [46, 38, 16], n)
-    seats = np.clip(np.round(np.exp(rng.normal(np.array([0.9, 1.5, 2.1])[tier], 0.75))), 1, 60).astype(np.int64)
+    seats = np.clip(np.round(np.exp(rng.normal(np.array([0.55, 1.15, 1.8])[tier], 0.7))), 1, 60).astype(np.int64)
     is_paypal = rng.random(n) < 0.12
     names, domains = companies(streams.get("companies"), n)
     owner = list(zip(*people(streams.get("owners"), n), strict=True))

@@ -58,16 +58,16 @@ class Collector:
         """One card attempt at `at`. Before it, the network or the customer may have replaced an expired card."""
         mind = self._mind
         if self._is_expired(at):
-            willing = 0.6 if retry_of is None else min(0.55, max(0.06, 0.30 + 0.14 * mind.health(at)))
+            willing = 0.6 if retry_of is None else min(0.55, max(0.06, 0.30 + 0.2 * mind.health(at)))
             if mind.chance(willing):
                 self.new_card(at - mind.between(60, 3000), is_long_lived=True)
         failure: tuple[str, str] | None = None
         if self._is_expired(at):
             failure = ("expired_card", "expired_card")
         elif retry_of is None:
-            if mind.chance(min(0.2, max(0.02, 0.045 - 0.015 * mind.health(at)))):
+            if mind.chance(min(0.2, max(0.02, 0.045 - 0.02 * mind.health(at)))):
                 failure = DECLINES[mind.between(0, len(DECLINES))]
-        elif not mind.chance(0.45 + 0.06 * mind.health(at)):
+        elif not mind.chance(0.45 + 0.12 * mind.health(at)):
             failure = retry_of.failure if retry_of.failure != ("expired_card", "expired_card") else DECLINES[0]
         return self._attempt(self._ids.next_id("ch_3", 23), amount, at, failure, self.card)
 

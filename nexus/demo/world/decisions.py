@@ -38,19 +38,22 @@ class Mind:
     def between(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high))
 
-    def health(self, at: int) -> float:
-        """Mean of this and the three weeks before."""
-        week = min((at - self._start) // WEEK, len(self._sums) - 2)
-        low = max(0, week - 3)
+    def health(self, at: int, lag: int = 0, span: int = 4) -> float:
+        """Mean of `span` weeks, the last of them `lag` weeks ago; by default the last four."""
+        week = max(0, min((at - self._start) // WEEK - lag, len(self._sums) - 2))
+        low = max(0, week - span + 1)
         return (self._sums[week + 1] - self._sums[low]) / (week + 1 - low)
 
     def converts(self, at: int) -> bool:
         return self.chance(1 / (1 + math.exp(-(0.75 + 1.1 * self.health(at)))))
 
     def leaves(self, at: int, tenure_days: float, trouble: float) -> bool:
-        """Whether they decide to leave this week; `trouble` counts recent failed payments."""
+        """Whether they decide to leave this week; `trouble` counts recent failed payments.
+
+        Patience is long: what counts is how the last two months were, so use falls well before they go.
+        """
         young = 0.35 if tenure_days < 90 else 0.0
-        return self.chance(min(0.5, 0.0026 * math.exp(-1.55 * self.health(at) + young + 0.3 * trouble)))
+        return self.chance(min(0.35, 0.0017 * math.exp(-2.9 * self.health(at, lag=2, span=8) + young + 0.4 * trouble)))
 
     def grows(self, at: int) -> bool:
         return self.chance(min(0.1, 0.011 * math.exp(0.9 * self.health(at))))

@@ -19,7 +19,7 @@ from nexus.demo.world.users import Users
 
 UPLOAD, DOWNLOAD, SHARE, DELETE, EXPIRE = range(5)
 OPERATIONS = ("upload", "download", "share", "delete", "expire")
-_MIX = (0.1, 0.92, 0.95, 1.0)
+_MIX = (0.105, 0.92, 0.95, 1.0)
 _KEPT = np.int64(2**62)
 #: Objects of a closed account are expired this long after its end.
 PURGE_DAYS = 45
@@ -107,7 +107,7 @@ def make_files(
 
 def _moments(options: Options, rng: np.random.Generator, users: Users, logins: Logins) -> tuple[Ints, Ints]:
     """Operations of a session: some sessions touch nothing, few touch much."""
-    count = rng.negative_binomial(0.9, 0.9 / (0.9 + 2.7), logins.sessions.height)
+    count = rng.negative_binomial(0.9, 0.9 / (0.9 + 1.75), logins.sessions.height)
     user = np.repeat(logins.sessions["user"].to_numpy(), count)
     at = np.repeat(logins.sessions["at"].to_numpy(), count) + 20 + rng.exponential(1500.0, len(user)).astype(np.int64)
     inside = (at < options.end) & (at < users.left_at[user])

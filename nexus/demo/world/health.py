@@ -15,7 +15,7 @@ from nexus.demo.world.accounts import Accounts
 
 _MEMORY = 0.93
 _NOISE = 0.16
-_TROUBLE_A_WEEK = 0.014
+_TROUBLE_A_WEEK = 0.010
 
 
 def weeks(options: Options) -> int:
@@ -35,6 +35,6 @@ def make_health(options: Options, streams: Streams, accounts: Accounts) -> NDArr
     for week in range(count):
         alive = week > born
         level = np.where(alive, accounts.fit + _MEMORY * (level - accounts.fit) + noise[:, week], level)
-        pressure = np.where(alive, 0.9 * pressure + trouble[:, week], 0.0)
+        pressure = np.where(alive, 0.95 * pressure + trouble[:, week], 0.0)
         health[:, week] = level - np.minimum(pressure, 3.0)
     return health

@@ -18,7 +18,7 @@ from nexus.demo.world.mail import Mail
 from nexus.demo.world.users import NEVER, Users
 
 #: Sign-ins a day of an ordinary user on an ordinary working day.
-_RATE = 0.031
+_RATE = 0.058
 _WEEKDAY = np.array([1.1, 1.2, 1.2, 1.1, 0.9, 0.2, 0.18])
 #: Sign-ins by month: quiet in August and in the last days of December.
 _MONTH = np.array([1.0, 1.02, 1.04, 1.0, 1.0, 0.97, 0.86, 0.78, 1.03, 1.06, 1.05, 0.85])
@@ -107,7 +107,7 @@ def _days_of_use(
     for low in range(0, len(users), _CHUNK):
         part = slice(low, min(low + _CHUNK, len(users)))
         account = users.account[part]
-        rate = np.exp(0.75 * np.clip(health, -4, 2))[account][:, week] * (seats[account] > 0) * season
+        rate = np.exp(1.05 * np.clip(health, -4, 1.5))[account][:, week] * (seats[account] > 0) * season
         rate *= _RATE * users.energy[part][:, None] * np.where(lifted[part], 1 + _LIFT, 1.0)
         count = rng.poisson(np.minimum(rate, 4.0))
         rows, columns = np.nonzero(count)

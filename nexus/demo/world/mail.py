@@ -155,7 +155,7 @@ def _digests(options: Options, rng: np.random.Generator, users: Users, health: N
     for at in range(first, options.end - DAY, 2 * WEEK):
         present = np.flatnonzero(users.is_present(at))
         level = health[users.account[present], (at - options.start) // WEEK]
-        chosen = present[rng.random(len(present)) < 0.34 / (1 + np.exp(-level))]
+        chosen = present[rng.random(len(present)) < 0.28 / (1 + np.exp(-level))]
         found_user.append(chosen)
         found_at.append(at + np.sort(rng.integers(0, 5400, len(chosen))))
     if not found_user:

@@ -96,7 +96,7 @@ def make_users(options: Options, streams: Streams, accounts: Accounts, seats: ND
         mfa_at=_within(enrols & (mfa < left) & (activated < NEVER), mfa, options.end),
         admin_at=np.where(owner, invited, _within((rng.random(n) < 0.05) & (promoted < left), promoted, options.end)),
         mailbox_dies_at=np.where(owner, NEVER, dies),
-        energy=np.exp(rng.normal(-0.2, 0.75, n)) * np.where(owner, 1.5, 1.0),
+        energy=np.exp(rng.normal(-0.15, 0.55, n)) * np.where(owner, 1.5, 1.0),
         client=pick(rng, [55, 33, 12], n),
         browser=rng.integers(0, 5, n),
         id=[f"00u{t}" for t in tokens(rng, n, 17)],
