@@ -38,7 +38,7 @@ def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None
                 stage.documents(tagged(chunk, index), chunk.form, chunk.has_arrays)
                 stage.run(
                     f"""insert into told
-                        select distinct _line >> {DOCUMENT_BITS}, md5(cast(json(doc) as varchar)) as h, cast(doc as varchar)
+                        select distinct _line >> {DOCUMENT_BITS}, {sql.record_hash()} as h, cast(doc as varchar)
                         from ({table.select})
                         where _line >> {DOCUMENT_BITS} in (select (_file << {LINE_BITS}) + _line from sought)
                           and h in (select h from sought)"""

@@ -145,25 +145,39 @@ class Stage:
                 from parsed where doc is null and {_NOT_BLANK}"""
         )
 
-    def _table(self, name: str, query: str, where: str = "unwrap") -> int:
+    def _table(self, name: str, query: str) -> int:
         """Registers the result of `query` as `name`; its rows. Arrow, because small pieces are read in parallel."""
         try:
             result = self.engine.execute(query).to_arrow_table(batch_size=SLICE)
         except duckdb.Error as error:
-            raise InputError(
-                f"source {self.source.name!r}, {where}: its SQL failed: {str(error).splitlines()[0]}",
-                remedy=f"correct the contract of {self.source.name}; nothing of this batch has landed",
-            ) from error
+            raise self._broken_source("unwrap", error) from error
         self.engine.unregister(name)
         self.engine.register(name, result)
         return len(result)
 
+    def _query(self, query: str, where: str) -> list[tuple[Any, ...]]:
+        try:
+            return self.engine.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise self._broken_source(where, error) from error
+
+    def _broken_source(self, where: str, error: duckdb.Error) -> InputError:
+        return InputError(
+            f"source {self.source.name!r}, {where}: its SQL failed: {str(error).splitlines()[0]}",
+            remedy=f"correct the contract of {self.source.name}; nothing of this batch has landed",
+        )
+
     def _insert(self, table: Table, select: str) -> None:
-        if self._table("picked", select, f"table {table.name}"):
-            self.engine.execute(
-                f"insert into {staging(table)} select *, {_FILE_OF_DOC}, {_LINE_OF_DOC}, {self._chunk} "
-                f"from ({sql.rows_of(table)})"
-            )
+        where = f"table {table.name}"
+        if not self._query(f"select 1 from ({select}) limit 1", where):
+            return
+        name = staging(table)
+        insert = f"insert into {name} select *, {_FILE_OF_DOC}, {_LINE_OF_DOC}, {self._chunk} from"
+        self._query(f"{insert} (with picked as ({select}) {sql.rows_of(table, explain=False)})", where)
+        marked = f"_chunk = {self._chunk} and _reason = {sql.literal(sql.MARK)}"
+        if self.run(f"select count(*) from {name} where {marked}")[0][0]:
+            self.run(f"delete from {name} where {marked}")
+            self._query(f"{insert} (with picked as ({select}) {sql.rows_of(table, explain=True)})", where)
 
     def _not_taken(self) -> None:
         taken = " union all ".join(

@@ -28,10 +28,14 @@ def record(settings: Settings, results: Iterable[GateResult], run_id: str = "") 
         )
 
 
-def recorded(settings: Settings) -> list[GateResult]:
-    """The latest judgement of every gate, refusals first."""
+def recorded(settings: Settings, run_id: str | None = None) -> list[GateResult]:
+    """The latest judgement of every gate (of those that one run has judged), refusals first."""
     with ledger.connect(settings) as connection:
-        rows = connection.execute("select result from gate_result order by passed, relation, gate").fetchall()
+        rows = connection.execute(
+            "select result from gate_result where %(run)s::text is null or run_id = %(run)s"
+            " order by passed, relation, gate",
+            {"run": run_id},
+        ).fetchall()
     return [GateResult(**row["result"]) for row in rows]
 
 
