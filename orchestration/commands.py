@@ -1,12 +1,10 @@
-"""Commands of orchestration: `nexus ingest`, and those that build.
+"""`nexus ingest`.
 
 Belongs here: arguments and what is shown while and after files land. Does not belong here: landing (warehouse.land).
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +16,6 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command("ingest")(ingest)
-    # commands of the build live beside the build
-    if importlib.util.find_spec("orchestration.build") is not None:
-        build = importlib.import_module("orchestration.build")
-        if hasattr(build, "register"):
-            build.register(app)
 
 
 def ingest(
@@ -94,7 +87,9 @@ def show_report(report: LandingReport) -> None:
     if report.repeated_files:
         console.print(f"{len(report.repeated_files)} files had landed before: counted as duplicates", style="dim")
     if report.ignored_files:
-        console.print(f"{len(report.ignored_files)} files ignored, no reader for their names: {_few(report.ignored_files)}")
+        console.print(
+            f"{len(report.ignored_files)} files ignored, no reader for their names: {_few(report.ignored_files)}"
+        )
     for relation, fields in sorted(report.new_columns.items()):
         console.print(f"new columns in {relation}, kept in _extra: {_few(fields)}", style="dim")
     if report.quarantined:

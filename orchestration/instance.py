@@ -75,13 +75,19 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-def open_instance(settings: Settings) -> DagsterInstance:
-    """The instance of this home; makes its tables the first time."""
+def open_instance(settings: Settings, capture: bool = True) -> DagsterInstance:
+    """The instance of this home; makes its tables the first time.
+
+    Without `capture` what runs print is not redirected into files, so that a terminal can be written to meanwhile.
+    """
     from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
 
     home = prepare(settings)
     os.environ["DAGSTER_HOME"] = str(home)
-    return DagsterInstance.from_config(str(home))
+    quiet = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    overrides = {} if capture else {"compute_logs": quiet}
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
 
 
 def code_socket(settings: Settings) -> Path:

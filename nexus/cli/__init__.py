@@ -1,7 +1,7 @@
 """The command line `nexus`: discovers commands, translates errors into one message and an exit code.
 
 Belongs here: the application and its edges. Does not belong here: what a command does; every command lives in
-`nexus/cli/<name>.py` or `<layer>/commands.py` and offers `register(app)`. Heavy imports stay inside command bodies.
+`nexus/cli/<name>.py`, `<layer>/commands.py` or `<layer>/<name>_command.py` and offers `register(app)`. Heavy imports stay inside command bodies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 from nexus.errors import NexusError
 
 #: Layers that may bring commands, in the order in which `nexus --help` shows them.
-LAYERS = ("nexus.cli", "orchestration", "warehouse", "features", "ml", "api")
+LAYERS = ("orchestration", "warehouse", "features", "ml", "api")
 
 
 def build() -> typer.Typer:
@@ -35,10 +35,11 @@ def build() -> typer.Typer:
 
 
 def _modules() -> list[str]:
-    found = [f"nexus.cli.{m.name}" for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    for layer in LAYERS[1:]:
-        if importlib.util.find_spec(layer) and importlib.util.find_spec(f"{layer}.commands"):
-            found.append(f"{layer}.commands")
+    found = [f"nexus.cli.{m.name}" for m in pkgutil.iter_modules(__path__)]
+    for layer in LAYERS:
+        spec = importlib.util.find_spec(layer)
+        names = [m.name for m in pkgutil.iter_modules(spec.submodule_search_locations if spec else [])]
+        found += [f"{layer}.{name}" for name in names if name == "commands" or name.endswith("_command")]
     return found
 
 

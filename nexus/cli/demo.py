@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nexus.demo.build import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -15,12 +20,16 @@ def register(app: typer.Typer) -> None:
         customers: Annotated[int, typer.Option(help="Accounts that sign up within the window.")] = 2000,
         months: Annotated[int, typer.Option(help="Calendar months of history.")] = 18,
         seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
-        until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last complete day.")] = datetime(2026, 10, 31),
+        until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last complete day.")] = datetime(
+            2026, 10, 31
+        ),
         name: Annotated[str, typer.Option(help="Folder below <home>/demo.")] = "demo",
-        out: Annotated[Path | None, typer.Option(help="Folder to write instead.", show_default="<home>/demo/<name>")] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="Folder to write instead.", show_default="<home>/demo/<name>")
+        ] = None,
         force: Annotated[bool, typer.Option("--force", help="Replace a demo company that is there.")] = False,
     ) -> None:
-        """Generate a fictional software company: exports of Stripe, PayPal, S3, SES, SendGrid and Okta, and the truth."""
+        """Generate a fictional software company: exports of Stripe, PayPal, S3, SES, SendGrid, Okta; and the truth."""
         import time
 
         from rich.console import Console
@@ -35,7 +44,13 @@ def register(app: typer.Typer) -> None:
         folder = out or get_settings().home / "demo" / workspace_slug(name)
         console = Console()
         began = time.monotonic()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task("starting", total=STEPS)
 
@@ -47,7 +62,7 @@ def register(app: typer.Typer) -> None:
         console.print(f"{report.total:,} records in {time.monotonic() - began:.1f} s → {report.folder}")
 
 
-def _table(report):  # type: ignore[no-untyped-def]
+def _table(report: Report) -> Table:
     from rich.table import Table
 
     table = Table("source", "files", "records", title="demo company")

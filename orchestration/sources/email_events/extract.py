@@ -45,7 +45,9 @@ SES_EVENT = f"""
     select _line, _text, json_merge_patch(doc, json_object(
         'id', md5(concat_ws('|', doc->>'$.mail.messageId', kind, said_at, recipient.email,
             detail->>'$.link', detail->>'$.ipAddress', detail->>'$.userAgent')),
-        'kind', kind, 'at', said_at, 'recipient', recipient.email, 'recipient_detail', recipient.r, 'detail', detail)) as doc
+        'kind', kind, 'eventType', null, 'notificationType', null, 'at', said_at,
+        'recipient', recipient.email, 'recipient_detail', recipient.r,
+        'agent', detail->'$.userAgent', 'address', detail->'$.ipAddress')) as doc
     from (
         select *, coalesce(detail->>'$.timestamp', doc->>'$.mail.timestamp') as said_at,
             unnest(case when len(recipients) > 0 then recipients else [null] end) as recipient

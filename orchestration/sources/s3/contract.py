@@ -46,6 +46,7 @@ ACCESS_LOG = Table(
         text("access_point_arn"),
         text("acl_required", None, "Yes where the request needed an ACL"),
         text("source_region"),
+        text("later_fields", "more", "What Amazon has appended since"),
     ),
 )  # fmt: skip
 

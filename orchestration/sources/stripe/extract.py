@@ -33,7 +33,7 @@ def _with_period(column: str) -> str:
     start = first(f"{column}.current_period_start", f"{column}.items.data[0].current_period_start")
     end = first(f"{column}.current_period_end", f"{column}.items.data[0].current_period_end")
     patch = f"json_object('current_period_start', {start}, 'current_period_end', {end})"
-    return f"""case when {column}->>'$.current_period_start' is not null then {column}
+    return f"""case when ({column}->>'$.current_period_start') is not null then {column}
         else json_merge_patch({column}, {patch}) end"""
 
 

@@ -9,10 +9,9 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def declare() -> None:
         """Write the dbt declaration of every source from its contract (after changing a contract)."""
+        from nexus.settings import PROJECT
         from orchestration.sources import discover
         from warehouse.dbt_sources import write
-
-        from nexus.settings import PROJECT
 
         written = write(list(discover().values()))
         for path in written:
