@@ -9,6 +9,7 @@ whose names begin with an underscore tell how a row was loaded, not what it says
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from typing import Any
 import duckdb
 import psycopg
 from psycopg import sql
+
+from nexus import postgres
+from nexus.errors import NotFoundError
+from nexus.settings import Settings
+from warehouse.dbt import DbtError, Node
+from warehouse.engines.duckdb.connect import build_path
 
 #: Schemas whose relations must be equal.
 SCHEMAS = ("marts", "features")
@@ -48,6 +55,27 @@ class Parity:
     @property
     def is_equal(self) -> bool:
         return self.difference is None
+
+    @property
+    def note(self) -> str:
+        return self.difference.message if self.difference else ""
+
+
+def compare_builds(settings: Settings, show: int = 3) -> list[Parity]:
+    """The builds of `settings.home` on both engines. The caller holds the build lock."""
+    path = build_path(settings)
+    if not path.exists():
+        raise NotFoundError("nothing is built on DuckDB yet", remedy="nexus build, or nexus parity --build")
+    return compare(path, postgres.dsn(settings, "warehouse"), show=show)
+
+
+def refuse_failures(engine: str, nodes: Sequence[Node]) -> None:
+    """Raises DbtError if a model could not be built: what then stands in the warehouse is older."""
+    bad = [node for node in nodes if node.is_bad]
+    if bad:
+        raise DbtError(
+            f"{engine}: {len(bad)} models failed, first {bad[0].name}: {bad[0].message}", remedy="read its SQL"
+        )
 
 
 def compare(database: Path, dsn: str, schemas: tuple[str, ...] = SCHEMAS, show: int = 3) -> list[Parity]:
@@ -98,8 +126,7 @@ def _compare_rows(
         "max_line_size = 16777216, strict_mode = true, auto_detect = false)"
     )
     ours = f'select {names} from built."{schema}"."{table}"'
-    duck.execute(f"create or replace temp table theirs as {theirs}" if file.stat().st_size else
-                 f"create or replace temp table theirs as {ours} limit 0")  # fmt: skip
+    duck.execute(f"create or replace temp table theirs as {theirs if file.stat().st_size else ours + ' limit 0'}")
     duck.execute(f"create or replace temp table missing as {ours} except all from theirs")
     duck.execute(f"create or replace temp table surplus as from theirs except all {ours}")
     row_count, missing, surplus = (
@@ -109,7 +136,9 @@ def _compare_rows(
     file.unlink()
     if not missing and not surplus:
         return Parity(name, row_count, None)
-    rows = [("DuckDB", r) for r in _rows(duck, "missing", show)] + [("PostgreSQL", r) for r in _rows(duck, "surplus", show)]
+    rows = [("DuckDB", r) for r in _rows(duck, "missing", show)] + [
+        ("PostgreSQL", r) for r in _rows(duck, "surplus", show)
+    ]
     message = f"{missing} rows on DuckDB only, {surplus} rows on PostgreSQL only"
     return Parity(name, row_count, Difference(name, message, missing, surplus, rows))
 
@@ -156,7 +185,9 @@ def _columns_differ(left: dict[str, str], right: dict[str, str]) -> str:
     changed = sorted(set(left.items()) ^ set(right.items()))
     if not changed:
         return "the columns stand in another order"
-    return "the columns differ: " + ", ".join(f"{c} {t} ({'DuckDB' if left.get(c) == t else 'PostgreSQL'})" for c, t in changed)
+    return "the columns differ: " + ", ".join(
+        f"{c} {t} ({'DuckDB' if left.get(c) == t else 'PostgreSQL'})" for c, t in changed
+    )
 
 
 def _quoted(text: str) -> str:
