@@ -7,8 +7,8 @@ Does not belong here: definitions (catalog.py, views.py), what a model does with
 and `manifest.json`; `<home>/features/current` names the folder that answers. A folder never changes once it is named.
 """
 
-from features.store.export import export
-from features.store.folder import Folder, Manifest, current, folder
+from features.store.exporting import export
+from features.store.folders import Folder, Manifest, current, folder
 from features.store.online import Online, Row
 from features.store.repository import Counts, apply, materialize, open_store
 from features.store.training import Latest, TrainingSet, latest, training_set

@@ -19,7 +19,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from features import catalog
-from features.store.folder import Folder, current, root
+from features.store.folders import Folder, current, root
 from nexus.errors import MachineError
 from nexus.settings import Settings
 

@@ -17,8 +17,8 @@ import yaml
 
 from features import catalog
 from features.store import online
-from features.store.export import export
-from features.store.folder import Folder, switch, writing
+from features.store.exporting import export
+from features.store.folders import Folder, switch, writing
 from nexus.errors import InputError
 from nexus.settings import Settings
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features import catalog
-from features.store.export import export, sha256
-from features.store.folder import Folder, root
+from features.store.exporting import export, sha256
+from features.store.folders import Folder, root
 from nexus.errors import NotFoundError
 from nexus.settings import Settings
 

@@ -6,6 +6,7 @@ Customers whose logins fall, whose payments fail and who file less leave more of
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def frame(workspace: str, customers: int, seed: int, months: pd.DatetimeIndex = 
                     "customer_id": [f"cus_{workspace}_{i:05d}" for i in range(customers)],
                     "snapshot": day,
                     "event_timestamp": day + timedelta(days=1),
-                    "mrr_minor": (base * 700).astype(int),
+                    "mrr_minor": rng.integers(2, 40, customers) * 500,
                     "mrr_change_90d_minor": rng.integers(-500, 900, customers),
                     "failed_payments_90d": failed,
                     "refunds_90d": rng.poisson(0.05, customers),
@@ -126,7 +127,7 @@ def publish(directory: Path, name: str, frames: list[pd.DataFrame], as_of: datet
             "?::timestamp as as_of_at, (?::timestamp - interval 1 day)::date as as_of_date from frame group by 1",
             [as_of, as_of],
         )
-    (directory / "current").write_text(name + "\n")
+    (directory / "current").write_text(json.dumps({"version": int(name[1:]), "file": path.name}))
     return path
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from features import catalog
-from features.store.folder import Folder, Manifest, folder, root, writing
+from features.store.folders import Folder, Manifest, folder, root, writing
 from features.store.source import published
 from nexus.errors import NotFoundError
 from nexus.settings import Settings
