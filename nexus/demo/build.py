@@ -26,7 +26,7 @@ from nexus.errors import ConflictError
 
 #: Written last: says that a folder is a complete demo company, and from which options.
 MARKER = "demo.json"
-STEPS = 9
+STEPS = 10
 Step = Callable[[str], None]
 
 
@@ -80,7 +80,8 @@ def _write(options: Options, partial: Path, folder: Path, step: Step) -> Report:
             ("Stripe", write_stripe),
             ("PayPal", write_paypal),
             ("S3", write_s3),
-            ("SES and SendGrid", lambda c, f: (write_ses(c, f), write_sendgrid(c, f))),
+            ("SES", write_ses),
+            ("SendGrid", write_sendgrid),
             ("Okta", write_okta),
         ):
             step(f"writing {title}")
@@ -104,4 +105,7 @@ def _check(folder: Path, replace: bool) -> None:
     if not (folder / MARKER).exists():
         raise ConflictError(f"{folder} holds other files", remedy="give an empty folder with --out")
     if not replace:
-        raise ConflictError(f"{folder} holds a demo company already", remedy="pass --force to replace it, or give another --name or --out")
+        raise ConflictError(
+            f"{folder} holds a demo company already",
+            remedy="pass --force to replace it, or give another --name or --out",
+        )

@@ -87,6 +87,9 @@ DISPUTE_FEE = {"usd": 1500, "eur": 1500, "gbp": 1500, "jpy": 1500}
 PAYPAL_FEE = {"usd": (349, 49), "eur": (299, 39), "gbp": (290, 30), "jpy": (360, 40)}
 
 
+assert set(MONTHLY) == set(PRODUCTS), "every product has a price in every currency"
+
+
 def fee(amount: int, rate: tuple[int, int]) -> int:
     """Percentage (rounded half up) and fixed part of a provider's fee."""
     return (amount * rate[0] + 5000) // 10_000 + rate[1]

@@ -7,13 +7,94 @@ from __future__ import annotations
 
 import numpy as np
 
-_HEADS = "bal cor dor fen gal hel ker lum mar nor pel quin ros sel tam ulm vel wend yor zan bri dra flo gre klo".split()
-_MIDDLES = "a e i o u an el im or us av ed ir ol un".split()
-_TAILS = "bex dane fold gate heim lith mond nix pora quist rath stel tova vane wick zeth lora mire nova dell".split()
+_HEADS = [
+    "bal",
+    "cor",
+    "dor",
+    "fen",
+    "gal",
+    "hel",
+    "ker",
+    "lum",
+    "mar",
+    "nor",
+    "pel",
+    "quin",
+    "ros",
+    "sel",
+    "tam",
+    "ulm",
+    "vel",
+    "wend",
+    "yor",
+    "zan",
+    "bri",
+    "dra",
+    "flo",
+    "gre",
+    "klo",
+]
+_MIDDLES = ["a", "e", "i", "o", "u", "an", "el", "im", "or", "us", "av", "ed", "ir", "ol", "un"]
+_TAILS = [
+    "bex",
+    "dane",
+    "fold",
+    "gate",
+    "heim",
+    "lith",
+    "mond",
+    "nix",
+    "pora",
+    "quist",
+    "rath",
+    "stel",
+    "tova",
+    "vane",
+    "wick",
+    "zeth",
+    "lora",
+    "mire",
+    "nova",
+    "dell",
+]
 _LEGAL = ("Ltd", "Inc", "GmbH", "Labs", "Works", "Group", "Studio", "Partners")
 _GIVEN = ("Ta", "Mi", "Lo", "Ke", "Ari", "Be", "No", "Sa", "Eli", "Ru", "Fa", "Jo", "Vi", "Da", "Hu", "Ny")
-_GIVEN_TAILS = ("vo", "ren", "lia", "mik", "dra", "sel", "nor", "bine", "ket", "yu", "zo", "lin", "mar", "pen", "tis", "ne")
-_FAMILY = ("Brel", "Kolv", "Drem", "Fask", "Hult", "Jorv", "Krent", "Lomb", "Mosk", "Narv", "Plint", "Quor", "Strav", "Tolm", "Vask", "Wrel")
+_GIVEN_TAILS = (
+    "vo",
+    "ren",
+    "lia",
+    "mik",
+    "dra",
+    "sel",
+    "nor",
+    "bine",
+    "ket",
+    "yu",
+    "zo",
+    "lin",
+    "mar",
+    "pen",
+    "tis",
+    "ne",
+)
+_FAMILY = (
+    "Brel",
+    "Kolv",
+    "Drem",
+    "Fask",
+    "Hult",
+    "Jorv",
+    "Krent",
+    "Lomb",
+    "Mosk",
+    "Narv",
+    "Plint",
+    "Quor",
+    "Strav",
+    "Tolm",
+    "Vask",
+    "Wrel",
+)
 _FAMILY_TAILS = ("nik", "an", "ert", "ovi", "is", "hagen", "ell", "una", "ard", "eby", "ost", "ume")
 
 

@@ -38,7 +38,9 @@ def write_truth(company: Company, folder: Path) -> None:
         table.write_parquet(folder / f"{name}.parquet", statistics=False)
     months(company.options, moved).write_csv(folder / "mrr_month.csv")
     by = ["provider", "status", "currency"]
-    paid.group_by(by).agg(pl.len().alias("count"), pl.col("amount_minor").sum()).sort(by).write_csv(folder / "payments.csv")
+    paid.group_by(by).agg(pl.len().alias("count"), pl.col("amount_minor").sum()).sort(by).write_csv(
+        folder / "payments.csv"
+    )
     total = held.group_by("snapshot_date").agg(pl.col("object_count").sum(), pl.col("storage_bytes").sum())
     total.sort("snapshot_date").write_csv(folder / "storage_month.csv")
     (folder / "incidents.json").write_bytes(orjson.dumps(_incidents(company), option=orjson.OPT_INDENT_2))
@@ -54,10 +56,28 @@ def _churned(moved: pl.DataFrame) -> pl.DataFrame:
 
 def _payments(company: Company) -> pl.DataFrame:
     rows = [
-        (a.id, provider, company.accounts.customer_id[account], "succeeded" if a.succeeded else "failed", company.accounts.currency(account), a.amount, a.fee, a.at)
+        (
+            a.id,
+            provider,
+            company.accounts.customer_id[account],
+            "succeeded" if a.succeeded else "failed",
+            company.accounts.currency(account),
+            a.amount,
+            a.fee,
+            a.at,
+        )
         for provider, account, a, _ in company.ledger.attempts()
-    ]  # fmt: skip
-    schema = {"payment_id": pl.String, "provider": pl.String, "customer_id": pl.String, "status": pl.String, "currency": pl.String, "amount_minor": pl.Int64, "fee_minor": pl.Int64, "at": pl.Int64}  # fmt: skip
+    ]
+    schema = {
+        "payment_id": pl.String,
+        "provider": pl.String,
+        "customer_id": pl.String,
+        "status": pl.String,
+        "currency": pl.String,
+        "amount_minor": pl.Int64,
+        "fee_minor": pl.Int64,
+        "at": pl.Int64,
+    }
     return _timed(pl.DataFrame(rows, schema=schema, orient="row"), "paid_at").sort("paid_at", "payment_id")
 
 
@@ -68,29 +88,72 @@ def _owners(company: Company) -> dict[str, tuple[str, int]]:
 def _refunds(company: Company) -> pl.DataFrame:
     whose = _owners(company)
     rows = [
-        (r.id, r.payment, whose[r.payment][0], company.accounts.customer_id[whose[r.payment][1]], company.accounts.currency(whose[r.payment][1]), r.amount, r.at)
-        for refunds in company.ledger.refunds.values() for r in refunds
-    ]  # fmt: skip
-    schema = {"refund_id": pl.String, "payment_id": pl.String, "provider": pl.String, "customer_id": pl.String, "currency": pl.String, "amount_minor": pl.Int64, "at": pl.Int64}  # fmt: skip
+        (
+            r.id,
+            r.payment,
+            whose[r.payment][0],
+            company.accounts.customer_id[whose[r.payment][1]],
+            company.accounts.currency(whose[r.payment][1]),
+            r.amount,
+            r.at,
+        )
+        for refunds in company.ledger.refunds.values()
+        for r in refunds
+    ]
+    schema = {
+        "refund_id": pl.String,
+        "payment_id": pl.String,
+        "provider": pl.String,
+        "customer_id": pl.String,
+        "currency": pl.String,
+        "amount_minor": pl.Int64,
+        "at": pl.Int64,
+    }
     return _timed(pl.DataFrame(rows, schema=schema, orient="row"), "refunded_at").sort("refunded_at", "refund_id")
 
 
 def _disputes(company: Company) -> pl.DataFrame:
     whose = _owners(company)
     rows = [
-        (d.id, d.payment, company.accounts.customer_id[whose[d.payment][1]], company.accounts.currency(whose[d.payment][1]), d.amount,
-         "needs_response" if d.closed_at is None else "won" if d.is_won else "lost", d.at)
+        (
+            d.id,
+            d.payment,
+            company.accounts.customer_id[whose[d.payment][1]],
+            company.accounts.currency(whose[d.payment][1]),
+            d.amount,
+            "needs_response" if d.closed_at is None else "won" if d.is_won else "lost",
+            d.at,
+        )
         for d in company.ledger.disputes.values()
-    ]  # fmt: skip
-    schema = {"dispute_id": pl.String, "payment_id": pl.String, "customer_id": pl.String, "currency": pl.String, "amount_minor": pl.Int64, "status": pl.String, "at": pl.Int64}  # fmt: skip
+    ]
+    schema = {
+        "dispute_id": pl.String,
+        "payment_id": pl.String,
+        "customer_id": pl.String,
+        "currency": pl.String,
+        "amount_minor": pl.Int64,
+        "status": pl.String,
+        "at": pl.Int64,
+    }
     return _timed(pl.DataFrame(rows, schema=schema, orient="row"), "disputed_at").sort("disputed_at", "dispute_id")
 
 
 def _messages(company: Company) -> pl.DataFrame:
     frames = [
-        transactional(company).with_columns(provider=pl.lit("ses"), category=pl.lit("transactional"), campaign_id=pl.lit(None, dtype=pl.String), template="kind", drop_reason=pl.lit(None, dtype=pl.String)),
-        campaigns(company).with_columns(provider=pl.lit("sendgrid"), category=pl.lit("campaign"), campaign_id="kind", template=pl.lit(None, dtype=pl.String)),
-    ]  # fmt: skip
+        transactional(company).with_columns(
+            provider=pl.lit("ses"),
+            category=pl.lit("transactional"),
+            campaign_id=pl.lit(None, dtype=pl.String),
+            template="kind",
+            drop_reason=pl.lit(None, dtype=pl.String),
+        ),
+        campaigns(company).with_columns(
+            provider=pl.lit("sendgrid"),
+            category=pl.lit("campaign"),
+            campaign_id="kind",
+            template=pl.lit(None, dtype=pl.String),
+        ),
+    ]
     users = company.users
     owner = pl.Series(company.accounts.customer_id, dtype=pl.String).gather(pl.Series(users.account))
 
@@ -135,13 +198,19 @@ def _customers(company: Company, moved: pl.DataFrame) -> pl.DataFrame:
     n = len(accounts)
     frame = pl.DataFrame(
         {
-            "customer_id": accounts.customer_id, "provider": ["paypal" if p else "stripe" for p in accounts.is_paypal.tolist()],
-            "payer_id": accounts.payer_id, "name": accounts.name, "domain": accounts.domain, "billing_email": accounts.billing_email,
-            "payer_email": accounts.payer_email, "country_code": [accounts.place(a).code for a in range(n)],
-            "currency": [accounts.currency(a) for a in range(n)], "mrr_minor": [mrr.get(a, 0) for a in range(n)],
+            "customer_id": accounts.customer_id,
+            "provider": ["paypal" if p else "stripe" for p in accounts.is_paypal.tolist()],
+            "payer_id": accounts.payer_id,
+            "name": accounts.name,
+            "domain": accounts.domain,
+            "billing_email": accounts.billing_email,
+            "payer_email": accounts.payer_email,
+            "country_code": [accounts.place(a).code for a in range(n)],
+            "currency": [accounts.currency(a) for a in range(n)],
+            "mrr_minor": [mrr.get(a, 0) for a in range(n)],
             "at": accounts.signed_up_at,
         }
-    )  # fmt: skip
+    )
     return _timed(frame, "created_at")
 
 
@@ -150,12 +219,18 @@ def _users(company: Company) -> pl.DataFrame:
     gone, joined = users.left_at < NEVER, users.activated_at < NEVER
     frame = pl.DataFrame(
         {
-            "user_id": users.id, "email": users.email, "customer_id": [accounts.customer_id[a] for a in users.account.tolist()],
-            "is_owner": users.is_owner, "is_mfa_enrolled": users.mfa_at < NEVER,
-            "status": ["DEPROVISIONED" if g else "ACTIVE" if j else "PROVISIONED" for g, j in zip(gone.tolist(), joined.tolist(), strict=True)],
+            "user_id": users.id,
+            "email": users.email,
+            "customer_id": [accounts.customer_id[a] for a in users.account.tolist()],
+            "is_owner": users.is_owner,
+            "is_mfa_enrolled": users.mfa_at < NEVER,
+            "status": [
+                "DEPROVISIONED" if g else "ACTIVE" if j else "PROVISIONED"
+                for g, j in zip(gone.tolist(), joined.tolist(), strict=True)
+            ],
             "at": users.invited_at,
         }
-    )  # fmt: skip
+    )
     return _timed(frame, "created_at")
 
 
@@ -164,7 +239,12 @@ def _storage(company: Company) -> pl.DataFrame:
     names = pl.Series(company.accounts.customer_id, dtype=pl.String)
     frames = []
     for day in company.options.month_ends:
-        held = stored(company.files, epoch(day) + DAY).group_by("account").agg(pl.len(), pl.col("size").sum()).sort("account")
+        held = (
+            stored(company.files, epoch(day) + DAY)
+            .group_by("account")
+            .agg(pl.len(), pl.col("size").sum())
+            .sort("account")
+        )
         frames.append(
             held.select(
                 snapshot_date=pl.lit(day),
@@ -183,15 +263,24 @@ def _incidents(company: Company) -> dict[str, object]:
     theft = None
     if victim is not None:
         theft = {
-            "user_id": users.id[victim], "email": users.email[victim],
-            "customer_id": company.accounts.customer_id[users.account[victim]], "ip_address": EXFILTRATION_IP,
-            "from": _iso(taken["at"].min()), "until": _iso(taken["at"].max()), "downloads": taken.height,
-            "objects": taken["object"].n_unique(), "bytes": size,
-        }  # fmt: skip
+            "user_id": users.id[victim],
+            "email": users.email[victim],
+            "customer_id": company.accounts.customer_id[users.account[victim]],
+            "ip_address": EXFILTRATION_IP,
+            "from": _iso(taken["at"].min()),
+            "until": _iso(taken["at"].max()),
+            "downloads": taken.height,
+            "objects": taken["object"].n_unique(),
+            "bytes": size,
+        }
     burst = {
-        "ip_address": BURST_IP, "from": _iso(tries["at"].min()), "until": _iso(tries["at"].max()), "attempts": tries.height,
-        "failures": int((~tries["is_success"]).sum()), "successes": int(tries["is_success"].sum()),
-    }  # fmt: skip
+        "ip_address": BURST_IP,
+        "from": _iso(tries["at"].min()),
+        "until": _iso(tries["at"].max()),
+        "attempts": tries.height,
+        "failures": int((~tries["is_success"]).sum()),
+        "successes": int(tries["is_success"].sum()),
+    }
     return {"credential_stuffing": burst, "exfiltration": theft}
 
 

@@ -26,7 +26,8 @@ def transactional(company: Company) -> pl.DataFrame:
     made = tokens(company.streams.get("ses-id"), frame.height, 28, HEX).tolist()
     ids = [f"010701{t[:10]}-{t[10:18]}-{t[18:22]}-4{t[22:25]}-a{t[25:]}0c4f1e2d7-000000" for t in made]
     return frame.with_columns(
-        message_id=pl.Series(ids, dtype=pl.String), subject=pl.col("kind").replace_strict(SUBJECTS, return_dtype=pl.String)
+        message_id=pl.Series(ids, dtype=pl.String),
+        subject=pl.col("kind").replace_strict(SUBJECTS, return_dtype=pl.String),
     )
 
 

@@ -1,7 +1,7 @@
 """Okta: System Log events, users, groups and memberships, as the Okta API returns them.
 
-System Log: https://developer.okta.com/docs/reference/api/system-log/ (LogEvent). Users carry the custom profile attributes
-`customerId` and `organization`. Membership is exported flat: {"group_id", "user_id"}.
+System Log: https://developer.okta.com/docs/reference/api/system-log/ (LogEvent). Users carry the custom
+profile attribute `customerId`, beside `organization`. Membership is exported flat: {"group_id", "user_id"}.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ import polars as pl
 from nexus.demo.catalog import COMPANY, COMPANY_DOMAIN, COUNTRIES
 from nexus.demo.rand import BASE62, HEX, Ints, tokens
 from nexus.demo.wire.agents import BROWSER_NAMES, BROWSERS, DEVICES, SYSTEMS
-from nexus.demo.wire.okta_facts import GROUPS, facts, members
+from nexus.demo.wire.okta_facts import facts
+from nexus.demo.wire.okta_groups import GROUPS, members
 from nexus.demo.wire.text import Folder, Quoted, iso, json, number, optional, stamp, text
 from nexus.demo.world.company import Company
 from nexus.demo.world.users import NEVER
 
-_APP = {"id": "0oaQuillhaven00000x7", "type": "AppInstance", "alternateId": f"{COMPANY} Files", "displayName": f"{COMPANY} Files", "detailEntry": None}  # fmt: skip
+_APP = {
+    "id": "0oaQuillhaven00000x7",
+    "type": "AppInstance",
+    "alternateId": f"{COMPANY} Files",
+    "displayName": f"{COMPANY} Files",
+    "detailEntry": None,
+}
 
 
 def write_okta(company: Company, folder: Folder) -> None:
@@ -76,12 +83,22 @@ def _event() -> pl.Expr:
         )
 
     def client(ordinary: str, attacker: str | None) -> pl.Expr:
-        return optional(pl.when(system).then(None).when(attacked).then(pl.lit(attacker, dtype=pl.String)).otherwise(pl.col(ordinary)))
+        return optional(
+            pl.when(system)
+            .then(None)
+            .when(attacked)
+            .then(pl.lit(attacker, dtype=pl.String))
+            .otherwise(pl.col(ordinary))
+        )
 
     ip = optional(pl.when(system).then(None).otherwise(pl.col("ip")))
     place = {
-        "city": client("city", None), "state": None, "country": client("country", "ZZ"), "postalCode": None, "geolocation": None,
-    }  # fmt: skip
+        "city": client("city", None),
+        "state": None,
+        "country": client("country", "ZZ"),
+        "postalCode": None,
+        "geolocation": None,
+    }
     shape: dict[str, Any] = {
         "actor": {
             "id": who(pl.col("actor_id"), "unknown", "00uSystemPrincipal00"),
@@ -104,35 +121,64 @@ def _event() -> pl.Expr:
         },
         "device": None,
         "authenticationContext": {
-            "authenticationProvider": None, "credentialProvider": optional("credential"), "credentialType": None, "issuer": None,
-            "interface": None, "authenticationStep": 0, "externalSessionId": text("session"),
+            "authenticationProvider": None,
+            "credentialProvider": optional("credential"),
+            "credentialType": None,
+            "issuer": None,
+            "interface": None,
+            "authenticationStep": 0,
+            "externalSessionId": text("session"),
         },
         "displayMessage": text("message"),
         "eventType": text("event"),
         "outcome": {"result": text("result"), "reason": optional("reason")},
         "published": text(pl.concat_str(iso("at", "."), "milli", pl.lit("Z"))),
-        "securityContext": {"asNumber": None, "asOrg": None, "isp": None, "domain": None, "isProxy": number(pl.when(system).then(None).otherwise(pl.lit(False)))},
+        "securityContext": {
+            "asNumber": None,
+            "asOrg": None,
+            "isp": None,
+            "domain": None,
+            "isProxy": number(pl.when(system).then(None).otherwise(pl.lit(False))),
+        },
         "severity": text("severity"),
         "debugContext": {"debugData": {"requestId": text("transaction"), "requestUri": text("uri")}},
         "legacyEventType": optional("legacy"),
         "transaction": {"type": "WEB", "id": text("transaction"), "detail": pl.lit("{}")},
         "uuid": text("uuid"),
         "version": "0",
-        "request": {"ipChain": pl.when(system).then(pl.lit("[]")).otherwise(json([{"ip": ip, "geographicalContext": place, "version": "V4", "source": None}]))},
+        "request": {
+            "ipChain": pl.when(system)
+            .then(pl.lit("[]"))
+            .otherwise(json([{"ip": ip, "geographicalContext": place, "version": "V4", "source": None}]))
+        },
         "target": _targets(),
-    }  # fmt: skip
+    }
     return json(shape)
 
 
 def _targets() -> pl.Expr:
     """A user, a user and a group, or the application, as the kind of event asks."""
-    user = {"id": text("target_id"), "type": "User", "alternateId": text("target_login"), "displayName": text("target_name"), "detailEntry": None}
-    group = {"id": text("group_id"), "type": "UserGroup", "alternateId": "unknown", "displayName": text("group_name"), "detailEntry": None}
+    user = {
+        "id": text("target_id"),
+        "type": "User",
+        "alternateId": text("target_login"),
+        "displayName": text("target_name"),
+        "detailEntry": None,
+    }
+    group = {
+        "id": text("group_id"),
+        "type": "UserGroup",
+        "alternateId": "unknown",
+        "displayName": text("group_name"),
+        "detailEntry": None,
+    }
     return (
-        pl.when(pl.col("target") < 0).then(pl.when(pl.col("event") == "user.authentication.sso").then(json([_APP])).otherwise(pl.lit("null")))
-        .when(pl.col("group_id").is_not_null()).then(json([user, group]))
+        pl.when(pl.col("target") < 0)
+        .then(pl.when(pl.col("event") == "user.authentication.sso").then(json([_APP])).otherwise(pl.lit("null")))
+        .when(pl.col("group_id").is_not_null())
+        .then(json([user, group]))
         .otherwise(json([user]))
-    )  # fmt: skip
+    )
 
 
 def _uuids(rng: np.random.Generator, n: int) -> list[str]:
@@ -145,20 +191,31 @@ def _users(company: Company) -> pl.DataFrame:
     countries = pl.Series([c.code for c in COUNTRIES]).gather(pl.Series(accounts.country).gather(account))
     frame = pl.DataFrame(
         {
-            "id": users.id, "given": users.given, "family": users.family, "email": users.email, "is_owner": users.is_owner,
-            "invited": users.invited_at, "activated": users.activated_at, "left": users.left_at, "last": _last_seen(company),
-            "organization": pl.Series(accounts.name).gather(account), "customer": pl.Series(accounts.customer_id).gather(account),
+            "id": users.id,
+            "given": users.given,
+            "family": users.family,
+            "email": users.email,
+            "is_owner": users.is_owner,
+            "invited": users.invited_at,
+            "activated": users.activated_at,
+            "left": users.left_at,
+            "last": _last_seen(company),
+            "organization": pl.Series(accounts.name).gather(account),
+            "customer": pl.Series(accounts.customer_id).gather(account),
             "country": countries,
         }
-    )  # fmt: skip
+    )
     frame = frame.with_columns(
-        pl.when(pl.col(c) < NEVER).then(pl.col(c)).alias(c) for c in ("invited", "activated", "left")
+        pl.when(pl.col(c) < int(NEVER)).then(pl.col(c)).alias(c) for c in ("invited", "activated", "left")
     ).with_columns(last=pl.when(pl.col("last") > 0).then(pl.col("last")))
     return frame.with_columns(
         changed=pl.coalesce("left", "activated", "invited"),
-        status=pl.when(pl.col("left").is_not_null()).then(pl.lit("DEPROVISIONED"))
-        .when(pl.col("activated").is_not_null()).then(pl.lit("ACTIVE")).otherwise(pl.lit("PROVISIONED")),
-    )  # fmt: skip
+        status=pl.when(pl.col("left").is_not_null())
+        .then(pl.lit("DEPROVISIONED"))
+        .when(pl.col("activated").is_not_null())
+        .then(pl.lit("ACTIVE"))
+        .otherwise(pl.lit("PROVISIONED")),
+    )
 
 
 def _user() -> pl.Expr:

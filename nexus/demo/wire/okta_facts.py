@@ -1,6 +1,7 @@
 """What Okta saw of the company: one row for each event of its log, without the format.
 
-Columns: at, event, result, reason, actor, target, ip, guess, group_id, group_name, is_attack and texts of the event type.
+Columns: at, event, result, reason, actor, target, ip, guess, group_id, group_name, is_attack and the texts
+of the event type.
 """
 
 from __future__ import annotations
@@ -8,53 +9,135 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nexus.demo.catalog import SEAT_TIERS
 from nexus.demo.rand import Ints
+from nexus.demo.wire.okta_groups import GROUPS, memberships
 from nexus.demo.world.company import Company
 from nexus.demo.world.incidents import BURST_IP, BURST_SECONDS, EXFILTRATION_IP
 from nexus.demo.world.logins import is_at_home
 from nexus.demo.world.users import NEVER
 
-GROUPS = {
-    "everyone": ("00gEveryone000000001", "Everyone", "All users in your organization"),
-    "starter": ("00gQhStarter00000001", "plan-starter", "Users of accounts on Starter"),
-    "team": ("00gQhTeam00000000001", "plan-team", "Users of accounts on Team"),
-    "business": ("00gQhBusiness0000001", "plan-business", "Users of accounts on Business"),
-    "admins": ("00gQhAdmins000000001", "account-admins", "May manage users and billing of their account"),
-}
 #: displayMessage, severity, legacyEventType, requestUri, credentialProvider by event type.
-_TEXTS = {
-    "user.session.start": ("User login to Okta", "INFO", "core.user_auth.login_success", "/api/v1/authn", "OKTA_CREDENTIAL_PROVIDER"),
-    "user.authentication.auth_via_mfa": ("Authentication of user via MFA", "INFO", "core.user.factor.attempt_success", "/api/v1/authn/factors", "OKTA_CREDENTIAL_PROVIDER"),
+_TEXTS: dict[str, tuple[str | None, ...]] = {
+    "user.session.start": (
+        "User login to Okta",
+        "INFO",
+        "core.user_auth.login_success",
+        "/api/v1/authn",
+        "OKTA_CREDENTIAL_PROVIDER",
+    ),
+    "user.authentication.auth_via_mfa": (
+        "Authentication of user via MFA",
+        "INFO",
+        "core.user.factor.attempt_success",
+        "/api/v1/authn/factors",
+        "OKTA_CREDENTIAL_PROVIDER",
+    ),
     "policy.evaluate_sign_on": ("Evaluation of sign-on policy", "INFO", None, "/api/v1/authn", None),
     "user.authentication.sso": ("User single sign on to app", "INFO", "app.auth.sso", "/app/quillhaven/sso", None),
-    "user.lifecycle.create": ("Create okta user", "INFO", "core.user.config.user_creation.success", "/api/v1/users", None),
-    "user.lifecycle.activate": ("Activate Okta user", "INFO", "core.user.config.user_activated", "/api/v1/users/activate", None),
-    "user.lifecycle.deactivate": ("Deactivate Okta user", "INFO", "core.user.config.user_deactivated", "/api/v1/users/deactivate", None),
-    "user.mfa.factor.activate": ("Activate factor for user", "INFO", "core.user.factor.activate", "/api/v1/users/factors", None),
-    "user.account.reset_password": ("User reset password for Okta (by admin)", "INFO", "core.user.config.password_reset", "/api/v1/authn/recovery/password", None),
-    "user.account.update_password": ("User update password for Okta", "INFO", "core.user.config.password_update", "/api/v1/users/credentials", None),
-    "user.account.privilege.grant": ("Grant user privilege", "INFO", "core.user.admin_privilege.granted", "/api/v1/users/roles", None),
-    "group.user_membership.add": ("Add user to group membership", "INFO", "core.user_group_member.user_add", "/api/v1/groups/users", None),
-    "group.user_membership.remove": ("Remove user from group membership", "INFO", "core.user_group_member.user_remove", "/api/v1/groups/users", None),
+    "user.lifecycle.create": (
+        "Create okta user",
+        "INFO",
+        "core.user.config.user_creation.success",
+        "/api/v1/users",
+        None,
+    ),
+    "user.lifecycle.activate": (
+        "Activate Okta user",
+        "INFO",
+        "core.user.config.user_activated",
+        "/api/v1/users/activate",
+        None,
+    ),
+    "user.lifecycle.deactivate": (
+        "Deactivate Okta user",
+        "INFO",
+        "core.user.config.user_deactivated",
+        "/api/v1/users/deactivate",
+        None,
+    ),
+    "user.mfa.factor.activate": (
+        "Activate factor for user",
+        "INFO",
+        "core.user.factor.activate",
+        "/api/v1/users/factors",
+        None,
+    ),
+    "user.account.reset_password": (
+        "User reset password for Okta (by admin)",
+        "INFO",
+        "core.user.config.password_reset",
+        "/api/v1/authn/recovery/password",
+        None,
+    ),
+    "user.account.update_password": (
+        "User update password for Okta",
+        "INFO",
+        "core.user.config.password_update",
+        "/api/v1/users/credentials",
+        None,
+    ),
+    "user.account.privilege.grant": (
+        "Grant user privilege",
+        "INFO",
+        "core.user.admin_privilege.granted",
+        "/api/v1/users/roles",
+        None,
+    ),
+    "group.user_membership.add": (
+        "Add user to group membership",
+        "INFO",
+        "core.user_group_member.user_add",
+        "/api/v1/groups/users",
+        None,
+    ),
+    "group.user_membership.remove": (
+        "Remove user from group membership",
+        "INFO",
+        "core.user_group_member.user_remove",
+        "/api/v1/groups/users",
+        None,
+    ),
     "security.threat.detected": ("Request from suspicious actor", "WARN", None, "/api/v1/authn", None),
-    "user.account.lock": ("Max sign in attempts exceeded", "WARN", "core.user_auth.account_locked", "/api/v1/authn", None),
-}  # fmt: skip
+    "user.account.lock": (
+        "Max sign in attempts exceeded",
+        "WARN",
+        "core.user_auth.account_locked",
+        "/api/v1/authn",
+        None,
+    ),
+}
 _NOBODY, _SYSTEM = -1, -2
-_SCHEMA = {"at": pl.Int64, "event": pl.String, "result": pl.String, "reason": pl.String, "actor": pl.Int64, "target": pl.Int64, "ip": pl.String, "guess": pl.String, "group": pl.String, "is_attack": pl.Boolean}  # fmt: skip
+_SCHEMA = {
+    "at": pl.Int64,
+    "event": pl.String,
+    "result": pl.String,
+    "reason": pl.String,
+    "actor": pl.Int64,
+    "target": pl.Int64,
+    "ip": pl.String,
+    "guess": pl.String,
+    "group": pl.String,
+    "is_attack": pl.Boolean,
+}
 
 
 def facts(company: Company) -> pl.DataFrame:
     parts = [*_sign_ins(company), *_attack(company), *_lifecycle(company), *_groups(company)]
     frame = pl.concat([p for p in parts if p.height])
-    frame = frame.filter(pl.col("at") < company.options.end).sort("at", "actor", "target", "event", "group", maintain_order=True)
+    frame = frame.filter(pl.col("at") < company.options.end).sort(
+        "at", "actor", "target", "event", "group", maintain_order=True
+    )
     texts = pl.DataFrame(
-        [(event, *rest) for event, rest in _TEXTS.items()],
+        [(event, *_TEXTS[event]) for event in _TEXTS],
         schema=["event", "message", "severity", "legacy", "uri", "credential"],
         orient="row",
     )
-    groups = pl.DataFrame([(c, g[0], g[1]) for c, g in GROUPS.items()], schema=["group", "group_id", "group_name"], orient="row")
-    frame = frame.join(texts, on="event", how="left", maintain_order="left").join(groups, on="group", how="left", maintain_order="left")
+    groups = pl.DataFrame(
+        [(c, g[0], g[1]) for c, g in GROUPS.items()], schema=["group", "group_id", "group_name"], orient="row"
+    )
+    frame = frame.join(texts, on="event", how="left", maintain_order="left").join(
+        groups, on="group", how="left", maintain_order="left"
+    )
     failed = (pl.col("event") == "user.session.start") & (pl.col("result") == "FAILURE")
     return frame.with_columns(
         legacy=pl.when(failed).then(pl.lit("core.user_auth.login_failed")).otherwise(pl.col("legacy")),
@@ -85,12 +168,19 @@ def _rows(
         where = [ip] * n
     return pl.DataFrame(
         {
-            "at": at, "event": [event] * n, "result": [result] * n, "reason": [reason] * n, "actor": actor,
-            "target": np.full(n, _NOBODY) if target is None else target, "ip": where, "guess": guess or [None] * n,
-            "group": group if isinstance(group, list) else [group] * n, "is_attack": [is_attack] * n,
+            "at": at,
+            "event": [event] * n,
+            "result": [result] * n,
+            "reason": [reason] * n,
+            "actor": actor,
+            "target": np.full(n, _NOBODY) if target is None else target,
+            "ip": where,
+            "guess": pl.Series(guess or [None] * n, dtype=pl.String),
+            "group": pl.Series(group if isinstance(group, list) else [group] * n, dtype=pl.String),
+            "is_attack": [is_attack] * n,
         },
         schema=_SCHEMA,
-    )  # fmt: skip
+    )
 
 
 def _sign_ins(company: Company) -> list[pl.DataFrame]:
@@ -98,15 +188,23 @@ def _sign_ins(company: Company) -> list[pl.DataFrame]:
     user, at = sessions["user"].to_numpy(), sessions["at"].to_numpy()
     second = sessions["is_mfa"].to_numpy()
     rng = company.streams.get("okta-sessions")
-    sso = rng.random(len(user)) < 0.45
+    sso = rng.random(len(user)) < 0.25
     wrong = failures["user"].to_numpy(), failures["at"].to_numpy()
     return [
         _rows(company, at, "user.session.start", user, user),
-        _rows(company, at[second] - 2, "policy.evaluate_sign_on", user[second], user[second], "CHALLENGE", "Sign-on policy evaluation resulted in CHALLENGE"),
+        _rows(
+            company,
+            at[second] - 2,
+            "policy.evaluate_sign_on",
+            user[second],
+            user[second],
+            "CHALLENGE",
+            "Sign-on policy evaluation resulted in CHALLENGE",
+        ),
         _rows(company, at[second] - 1, "user.authentication.auth_via_mfa", user[second], user[second]),
         _rows(company, at[sso] + 4, "user.authentication.sso", user[sso]),
         _rows(company, wrong[1], "user.session.start", wrong[0], wrong[0], "FAILURE", "INVALID_CREDENTIALS"),
-    ]  # fmt: skip
+    ]
 
 
 def _attack(company: Company) -> list[pl.DataFrame]:
@@ -117,12 +215,35 @@ def _attack(company: Company) -> list[pl.DataFrame]:
     known &= ~hit
     nobody = [g for g, is_user in zip(guesses, (user >= 0).tolist(), strict=True) if not is_user]
     made = [
-        _rows(company, at[known], "user.session.start", user[known], user[known], "FAILURE", "INVALID_CREDENTIALS", BURST_IP, is_attack=True),
-        _rows(company, at[user < 0], "user.session.start", user[user < 0], None, "FAILURE", "VERIFICATION_ERROR", BURST_IP, is_attack=True, guess=nobody),
+        _rows(
+            company,
+            at[known],
+            "user.session.start",
+            user[known],
+            user[known],
+            "FAILURE",
+            "INVALID_CREDENTIALS",
+            BURST_IP,
+            is_attack=True,
+        ),
+        _rows(
+            company,
+            at[user < 0],
+            "user.session.start",
+            user[user < 0],
+            None,
+            "FAILURE",
+            "VERIFICATION_ERROR",
+            BURST_IP,
+            is_attack=True,
+            guess=nobody,
+        ),
         _rows(company, at[hit], "user.session.start", user[hit], user[hit], ip=BURST_IP, is_attack=True),
-    ]  # fmt: skip
+    ]
     alarm = np.array([at[0] + BURST_SECONDS // 2, at[0] + BURST_SECONDS])
-    made.append(_rows(company, alarm, "security.threat.detected", np.full(2, _SYSTEM), None, "DENY", "Password Spray", BURST_IP))
+    made.append(
+        _rows(company, alarm, "security.threat.detected", np.full(2, _SYSTEM), None, "DENY", "Password Spray", BURST_IP)
+    )
     if company.incidents.victim is not None:
         who, when = np.array([company.incidents.victim]), np.array([company.incidents.session_at])
         made.append(_rows(company, when, "user.session.start", who, who, ip=EXFILTRATION_IP))
@@ -145,7 +266,13 @@ def _lifecycle(company: Company) -> list[pl.DataFrame]:
     return [
         _rows(company, users.invited_at, "user.lifecycle.create", np.where(users.is_owner, _SYSTEM, host), everyone),
         _rows(company, users.activated_at[active], "user.lifecycle.activate", active, active),
-        _rows(company, users.left_at[left], "user.lifecycle.deactivate", np.where(by_owner[left], host[left], system), left),
+        _rows(
+            company,
+            users.left_at[left],
+            "user.lifecycle.deactivate",
+            np.where(by_owner[left], host[left], system),
+            left,
+        ),
         _rows(company, users.mfa_at[mfa], "user.mfa.factor.activate", mfa, mfa),
         _rows(company, when, "user.account.reset_password", who, who),
         _rows(company, when + 240, "user.account.update_password", who, who),
@@ -170,47 +297,3 @@ def _groups(company: Company) -> list[pl.DataFrame]:
             )
         )
     return made
-
-
-def memberships(company: Company) -> list[tuple[int, int, str, int]]:
-    """(at, user, group, +1 or −1), in no order."""
-    users, options = company.users, company.options
-    plans = _plans(company)
-    found: list[tuple[int, int, str, int]] = []
-    for user in range(len(users)):
-        since, until = int(users.invited_at[user]), min(int(users.left_at[user]), options.end)
-        steps = plans[int(users.account[user])]
-        now = [tier for at, tier in steps if at <= since][-1:] or [steps[0][1]]
-        found.append((since + 1, user, now[0], 1))
-        for at, tier in steps:
-            if since < at < until and tier != now[-1]:
-                found += [(at + 20, user, now[-1], -1), (at + 21, user, tier, 1)]
-                now.append(tier)
-        if users.left_at[user] < NEVER:
-            found.append((until, user, now[-1], -1))
-        if users.admin_at[user] < NEVER:
-            found.append((int(users.admin_at[user]) + 2, user, "admins", 1))
-            if users.left_at[user] < NEVER:
-                found.append((until, user, "admins", -1))
-    return found
-
-
-def _plans(company: Company) -> list[list[tuple[int, str]]]:
-    """Since when each account is on which plan."""
-    steps = [[(0, SEAT_TIERS[t])] for t in company.accounts.tier.tolist()]
-    for sub in company.ledger.subscriptions:
-        for change in sub.changes:
-            if change.items[0].price.tier != steps[sub.account][-1][1]:
-                steps[sub.account].append((change.at, change.items[0].price.tier))
-    return steps
-
-
-def members(company: Company) -> list[tuple[str, int]]:
-    """Who is in which group when the window closes; Everyone is whoever is not deprovisioned."""
-    state: dict[tuple[str, int], int] = {}
-    for at, user, group, sign in sorted(memberships(company)):
-        if at < company.options.end:
-            state[group, user] = sign
-    held = [key for key, sign in state.items() if sign > 0]
-    held += [("everyone", u) for u in np.flatnonzero(company.users.left_at == NEVER).tolist()]
-    return sorted(held, key=lambda key: (list(GROUPS).index(key[0]), key[1]))

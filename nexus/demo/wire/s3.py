@@ -1,7 +1,8 @@
 """S3 server access log lines and the monthly inventory, as Amazon documents them.
 
 Log format: https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html (26 fields, `-` for an empty one).
-A share is a change of an object's ACL (REST.PUT.ACL); a closed account's objects go by lifecycle rule (S3.EXPIRE.OBJECT).
+A share is a change of an object's ACL (REST.PUT.ACL); the objects of a closed account go by lifecycle rule
+(S3.EXPIRE.OBJECT).
 Inventory: CSV without header, columns as in `INVENTORY_SCHEMA`; the date of the snapshot stands in the file's name.
 """
 
@@ -23,7 +24,13 @@ BUCKET = "quillhaven-files"
 ACCOUNT = "111122223333"
 OWNER = "7c0e4a52f1d93b6680aa5be0d47f2c19e3b8a6d51f0c4e7792ab3d68015ec4f9"
 INVENTORY_SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
-_OPERATION = {UPLOAD: "REST.PUT.OBJECT", DOWNLOAD: "REST.GET.OBJECT", SHARE: "REST.PUT.ACL", DELETE: "REST.DELETE.OBJECT", EXPIRE: "S3.EXPIRE.OBJECT"}  # fmt: skip
+_OPERATION = {
+    UPLOAD: "REST.PUT.OBJECT",
+    DOWNLOAD: "REST.GET.OBJECT",
+    SHARE: "REST.PUT.ACL",
+    DELETE: "REST.DELETE.OBJECT",
+    EXPIRE: "S3.EXPIRE.OBJECT",
+}
 _METHOD = {UPLOAD: "PUT", DOWNLOAD: "GET", SHARE: "PUT", DELETE: "DELETE"}
 
 
@@ -45,7 +52,9 @@ def object_keys(company: Company) -> pl.Series:
         }
     )
     return names.select(
-        pl.concat_str(pl.lit("tenants/"), "customer", pl.lit("/"), "user", pl.lit("/"), "token", pl.lit("."), "extension")
+        pl.concat_str(
+            pl.lit("tenants/"), "customer", pl.lit("/"), "user", pl.lit("/"), "token", pl.lit("."), "extension"
+        )
     ).to_series()
 
 
@@ -62,7 +71,9 @@ def _write_log(company: Company, folder: Folder, keys: pl.Series) -> None:
     objects = company.files.objects
     home = is_at_home(user, frame["at"].to_numpy())
     place = np.where(user < 0, 0, user)
-    ip = np.where(home, np.array(company.users.home_ip)[place], np.array(company.accounts.office_ip)[frame["account"].to_numpy()])
+    ip = np.where(
+        home, np.array(company.users.home_ip)[place], np.array(company.accounts.office_ip)[frame["account"].to_numpy()]
+    )
     ip = np.where(frame["stolen"].to_numpy(), EXFILTRATION_IP, np.where(user < 0, "-", ip))
     size = objects["size"].to_numpy()[object_]
     cut = (kind == DOWNLOAD) & (rng.random(n) < 0.012) & ~frame["stolen"].to_numpy()
@@ -90,7 +101,7 @@ def _write_log(company: Company, folder: Folder, keys: pl.Series) -> None:
             "version": objects["version"].gather(object_),
             "host": tokens(rng, n, 56, BASE64URL.replace("-", "+").replace("_", "/")).tolist(),
         },
-        schema_overrides={c: pl.String for c in ("ip", "request", "suffix", "agent", "host")},
+        schema_overrides=dict.fromkeys(("ip", "request", "suffix", "agent", "host"), pl.String),
     )
     for (name,), part in sorted(
         lines.with_columns(_m=pl.from_epoch("at").dt.strftime("%Y-%m-01")).group_by("_m", maintain_order=True),
@@ -106,17 +117,56 @@ def _line() -> pl.Expr:
     dash = pl.lit("-")
     counted = [pl.when(pl.col(c) < 0).then(dash).otherwise(pl.col(c).cast(pl.String)) for c in ("moved", "size")]
     by_user = pl.concat_str(
-        pl.lit(f"{OWNER} {BUCKET} "), stamp, pl.lit(" "), "ip", pl.lit(f" arn:aws:sts::{ACCOUNT}:assumed-role/app/"), "requester",
-        pl.lit(" "), "request", pl.lit(" "), "operation", pl.lit(" "), "key", pl.lit(' "'), "method", pl.lit(" /"), "key", "suffix",
-        pl.lit(' HTTP/1.1" '), pl.col("status").cast(pl.String), pl.lit(" - "), counted[0], pl.lit(" "), counted[1], pl.lit(" "),
-        pl.col("took").cast(pl.String), pl.lit(" "), pl.col("turn").cast(pl.String), pl.lit(' "-" "'), "agent", pl.lit('" '),
-        pl.when(pl.col("operation") == "REST.PUT.ACL").then(dash).otherwise(pl.col("version")), pl.lit(" "), "host",
+        pl.lit(f"{OWNER} {BUCKET} "),
+        stamp,
+        pl.lit(" "),
+        "ip",
+        pl.lit(f" arn:aws:sts::{ACCOUNT}:assumed-role/app/"),
+        "requester",
+        pl.lit(" "),
+        "request",
+        pl.lit(" "),
+        "operation",
+        pl.lit(" "),
+        "key",
+        pl.lit(' "'),
+        "method",
+        pl.lit(" /"),
+        "key",
+        "suffix",
+        pl.lit(' HTTP/1.1" '),
+        pl.col("status").cast(pl.String),
+        pl.lit(" - "),
+        counted[0],
+        pl.lit(" "),
+        counted[1],
+        pl.lit(" "),
+        pl.col("took").cast(pl.String),
+        pl.lit(" "),
+        pl.col("turn").cast(pl.String),
+        pl.lit(' "-" "'),
+        "agent",
+        pl.lit('" '),
+        pl.when(pl.col("operation") == "REST.PUT.ACL").then(dash).otherwise(pl.col("version")),
+        pl.lit(" "),
+        "host",
         pl.lit(f"= SigV4 TLS_AES_128_GCM_SHA256 AuthHeader {host} TLSv1.3 - -"),
-    )  # fmt: skip
+    )
     by_store = pl.concat_str(
-        pl.lit(f"{OWNER} {BUCKET} "), stamp, pl.lit(" - AmazonS3 "), "request", pl.lit(" "), "operation", pl.lit(" "), "key",
-        pl.lit(' "-" - - - - - - "-" "-" '), "version", pl.lit(" "), "host", pl.lit("= - - - - - - -"),
-    )  # fmt: skip
+        pl.lit(f"{OWNER} {BUCKET} "),
+        stamp,
+        pl.lit(" - AmazonS3 "),
+        "request",
+        pl.lit(" "),
+        "operation",
+        pl.lit(" "),
+        "key",
+        pl.lit(' "-" - - - - - - "-" "-" '),
+        "version",
+        pl.lit(" "),
+        "host",
+        pl.lit("= - - - - - - -"),
+    )
     return pl.when("is_store").then(by_store).otherwise(by_user)
 
 
@@ -127,8 +177,18 @@ def _write_inventory(company: Company, folder: Folder, keys: pl.Series) -> None:
         held = held.with_columns(key=keys.gather(held["object"]))
         cold = epoch(day) - 180 * DAY
         line = pl.concat_str(
-            pl.lit(f'"{BUCKET}","'), "key", pl.lit('","'), "version", pl.lit('","true","false","'), pl.col("size").cast(pl.String),
-            pl.lit('","'), pl.from_epoch("born_at").dt.strftime("%Y-%m-%dT%H:%M:%S.000Z"), pl.lit('","'), "etag", pl.lit('","'),
-            pl.when(pl.col("born_at") < cold).then(pl.lit("STANDARD_IA")).otherwise(pl.lit("STANDARD")), pl.lit('"'),
-        )  # fmt: skip
+            pl.lit(f'"{BUCKET}","'),
+            "key",
+            pl.lit('","'),
+            "version",
+            pl.lit('","true","false","'),
+            pl.col("size").cast(pl.String),
+            pl.lit('","'),
+            pl.from_epoch("born_at").dt.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            pl.lit('","'),
+            "etag",
+            pl.lit('","'),
+            pl.when(pl.col("born_at") < cold).then(pl.lit("STANDARD_IA")).otherwise(pl.lit("STANDARD")),
+            pl.lit('"'),
+        )
         folder.lines(f"s3/inventory/{day.isoformat()}.csv.gz", held.sort("key").select(line.alias("line"))["line"])

@@ -1,7 +1,8 @@
 """SendGrid Event Webhook arrays of campaign mail.
 
-Format: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event . Unique arguments (`campaign_id`, `arm`)
-stand beside the provider's own fields, as SendGrid writes them. A soft bounce is a bounce of type `blocked`.
+Format: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event .
+Unique arguments (`campaign_id`, `arm`) stand beside the provider's own fields, as SendGrid writes them.
+A soft bounce is a bounce of type `blocked`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def write_sendgrid(company: Company, folder: Folder) -> None:
     for order, (column, event, body) in enumerate(_events()):
         chosen = messages.filter((pl.col(column) > 0) & ((pl.lit(event) == "dropped") | ~pl.col("gone")))
         chosen = chosen.with_columns(
-            at=pl.col(column), step=pl.lit(order), event_id=pl.Series(tokens(rng, chosen.height, 22, BASE64URL).tolist(), dtype=pl.String)
+            at=pl.col(column),
+            step=pl.lit(order),
+            event_id=pl.Series(tokens(rng, chosen.height, 22, BASE64URL).tolist(), dtype=pl.String),
         )
         parts.append(chosen.select("at", "step", json({**_common(event), **body}).alias("line")))
     frame = pl.concat(parts).sort("at", "step", maintain_order=True)
@@ -40,7 +43,9 @@ def _common(event: str) -> dict[str, Any]:
     return {
         "email": text("email"),
         "timestamp": number("at"),
-        "smtp-id": text(pl.concat_str(pl.lit("<"), pl.col("message_id").str.slice(0, 22), pl.lit("@geopod-ismtpd-12>"))),
+        "smtp-id": text(
+            pl.concat_str(pl.lit("<"), pl.col("message_id").str.slice(0, 22), pl.lit("@geopod-ismtpd-12>"))
+        ),
         "event": event,
         "category": ["campaign", text("kind")],
         "sg_event_id": text("event_id"),
@@ -53,7 +58,12 @@ def _common(event: str) -> dict[str, Any]:
 
 def _click(agent: str, ip: str, link: int) -> dict[str, Any]:
     url = pl.concat_str(pl.lit(f"https://www.{COMPANY_DOMAIN}/c/"), "kind", pl.lit(f"/{link}"))
-    return {"useragent": text(agent), "ip": text(ip), "url": text(url), "url_offset": {"index": link - 1, "type": "html"}}
+    return {
+        "useragent": text(agent),
+        "ip": text(ip),
+        "url": text(url),
+        "url_offset": {"index": link - 1, "type": "html"},
+    }
 
 
 def _open(agent: str, ip: str, is_machine: bool) -> dict[str, Any]:
@@ -68,7 +78,9 @@ def _events() -> list[tuple[str, str, dict[str, Any]]]:
         return text(pl.when(hard).then(pl.lit(permanent)).otherwise(pl.lit(transient)))
 
     bounce = {
-        "reason": either("550 5.1.1 The email account that you tried to reach does not exist", "452 4.2.2 The mailbox is over quota"),
+        "reason": either(
+            "550 5.1.1 The email account that you tried to reach does not exist", "452 4.2.2 The mailbox is over quota"
+        ),
         "status": either("5.1.1", "4.2.2"),
         "type": either("bounce", "blocked"),
         "bounce_classification": either("Invalid Address", "Mailbox Unavailable"),
@@ -78,7 +90,16 @@ def _events() -> list[tuple[str, str, dict[str, Any]]]:
     return [
         ("sent_at", "processed", {}),
         ("dropped_at", "dropped", {"reason": text("drop_reason"), "status": "5.0.0"}),
-        ("deferred_at", "deferred", {"response": "451 4.7.1 Greylisting in action, please come back later", "attempt": "1", "ip": text("mx"), "tls": 1}),
+        (
+            "deferred_at",
+            "deferred",
+            {
+                "response": "451 4.7.1 Greylisting in action, please come back later",
+                "attempt": "1",
+                "ip": text("mx"),
+                "tls": 1,
+            },
+        ),
         ("delivered_at", "delivered", {"response": "250 OK", "ip": text("mx"), "tls": 1}),
         ("bounced_at", "bounce", bounce),
         ("machine_open_at", "open", _open("proxy", "office", True)),
@@ -87,4 +108,4 @@ def _events() -> list[tuple[str, str, dict[str, Any]]]:
         *(("scanner_at", "click", _click("scanner", "office", link)) for link in (1, 2, 3)),
         ("complained_at", "spamreport", {}),
         ("unsubscribed_at", "unsubscribe", {}),
-    ]  # fmt: skip
+    ]

@@ -23,7 +23,9 @@ _MTA = "a7-30.smtp-out.eu-central-1.amazonses.com"
 def write_ses(company: Company, folder: Folder) -> None:
     messages = with_recipients(company, transactional(company))
     parts = [
-        messages.filter(pl.col(column) > 0).with_columns(at=pl.col(column) + later, step=pl.lit(order)).select("at", "step", line.alias("line"))
+        messages.filter(pl.col(column) > 0)
+        .with_columns(at=pl.col(column) + later, step=pl.lit(order))
+        .select("at", "step", line.alias("line"))
         for order, (column, later, line) in enumerate(_events())
     ]
     frame = pl.concat(parts).sort("at", "step", maintain_order=True)
@@ -48,10 +50,12 @@ def with_recipients(company: Company, messages: pl.DataFrame) -> pl.DataFrame:
 def _mail() -> dict[str, Any]:
     sent, email, subject, id = text(iso("sent_at")), text("email"), text("subject"), text("message_id")
     header = [
-        {"name": "From", "value": f"Quillhaven <{SENDER}>"}, {"name": "To", "value": email},
-        {"name": "Subject", "value": subject}, {"name": "MIME-Version", "value": "1.0"},
+        {"name": "From", "value": f"Quillhaven <{SENDER}>"},
+        {"name": "To", "value": email},
+        {"name": "Subject", "value": subject},
+        {"name": "MIME-Version", "value": "1.0"},
         {"name": "Content-Type", "value": "multipart/alternative"},
-    ]  # fmt: skip
+    ]
     return {
         "timestamp": sent,
         "source": SENDER,
@@ -79,7 +83,15 @@ def _record(kind: str, key: str, body: dict[str, Any]) -> pl.Expr:
 def _click(agent: str, ip: str, column: str, link: int) -> pl.Expr:
     url = pl.concat_str(pl.lit(f"https://app.{COMPANY_DOMAIN}/"), "kind", pl.lit(f"/{link}"))
     return _record(
-        "Click", "click", {"ipAddress": text(ip), "timestamp": text(iso(column)), "userAgent": text(agent), "link": text(url), "linkTags": None}
+        "Click",
+        "click",
+        {
+            "ipAddress": text(ip),
+            "timestamp": text(iso(column)),
+            "userAgent": text(agent),
+            "link": text(url),
+            "linkTags": None,
+        },
     )
 
 
@@ -117,7 +129,13 @@ def _events() -> list[tuple[str, int, pl.Expr]]:
         "timestamp": text(iso("deferred_at")),
         "delayType": "TransientCommunicationFailure",
         "expirationTime": text(iso(pl.col("sent_at") + 50_400)),
-        "delayedRecipients": [{"emailAddress": email, "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host"}],
+        "delayedRecipients": [
+            {
+                "emailAddress": email,
+                "status": "4.4.1",
+                "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host",
+            }
+        ],
         "reportingMTA": _MTA,
     }
     complaint = {
@@ -131,7 +149,9 @@ def _events() -> list[tuple[str, int, pl.Expr]]:
     }
 
     def opened(column: str, agent: str, ip: str) -> pl.Expr:
-        return _record("Open", "open", {"ipAddress": text(ip), "timestamp": text(iso(column)), "userAgent": text(agent)})
+        return _record(
+            "Open", "open", {"ipAddress": text(ip), "timestamp": text(iso(column)), "userAgent": text(agent)}
+        )
 
     return [
         ("sent_at", 0, _record("Send", "send", {})),

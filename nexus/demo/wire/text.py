@@ -48,7 +48,7 @@ def number(value: pl.Expr | str) -> pl.Expr:
 
 
 def json(shape: Any) -> pl.Expr:
-    """JSON text of `shape`: dicts, lists and constants as they are, expressions (see `text`, `optional`, `number`) in their place."""
+    """JSON text of `shape`: dicts, lists and constants as they are, columns (see `text`, `number`) in their place."""
     pieces: list[str | pl.Expr] = []
     _collect(shape, pieces)
     merged: list[pl.Expr] = []
@@ -129,7 +129,7 @@ class Folder:
         self._submit(name, lambda: orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
     def monthly(self, pattern: str, frame: pl.DataFrame, at: str, line: pl.Expr, **joined: str) -> None:
-        """One file a calendar month (UTC) of column `at`; `pattern` holds `{month}`. Months without rows give no file."""
+        """One file a calendar month (UTC) of `at`; `pattern` holds `{month}`. A month without rows gives none."""
         frame = frame.with_columns(_month=month(at))
         for (name,), part in sorted(frame.group_by("_month", maintain_order=True), key=lambda kv: str(kv[0])):
             self.lines(pattern.format(month=name), part.select(line.alias("line"))["line"], **joined)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nexus.demo.catalog import ADDON, PRICES, SEAT_TIERS
+from nexus.demo.catalog import ADDON, PRICES, SEAT_TIERS, Price
 from nexus.demo.options import DAY, Options, add_months
 from nexus.demo.rand import Streams
 from nexus.demo.world.accounts import Accounts
 from nexus.demo.world.collection import Collector
 from nexus.demo.world.decisions import Mind
 from nexus.demo.world.invoicing import Biller
-from nexus.demo.world.ledger import Change, Churn, Invoice, Item, Ledger, Subscription
+from nexus.demo.world.ledger import Attempt, Change, Churn, Invoice, Item, Ledger, Subscription
 
 TRIAL_DAYS = 14
 _NEVER = 2**62
@@ -24,7 +24,9 @@ _NEVER = 2**62
 class CardLife:
     """Tells the life of one account from sign-up to the end of the window."""
 
-    def __init__(self, options: Options, streams: Streams, accounts: Accounts, account: int, ledger: Ledger, mind: Mind):
+    def __init__(
+        self, options: Options, streams: Streams, accounts: Accounts, account: int, ledger: Ledger, mind: Mind
+    ):
         self._ids, self._ledger, self._mind, self._account = streams, ledger, mind, account
         self._end = options.end
         self._accounts = accounts
@@ -75,7 +77,7 @@ class CardLife:
         addon = (Item(self._ids.next_id("si_", 14), self._price(ADDON), self._units, at),) if self._units else ()
         return (seat, *addon)
 
-    def _price(self, tier: str):  # type: ignore[no-untyped-def]
+    def _price(self, tier: str) -> Price:
         return PRICES[tier, self._currency, self._interval]
 
     def _change(self, at: int, kind: str, **new: object) -> Change | None:
@@ -97,15 +99,26 @@ class CardLife:
         sub.anchor = sub.trial_end
         invoice = self._biller.trial(sub, self._items, at, sub.trial_end)
         self._change(
-            at, "created", status="trialing", items=self._items, period_start=at, period_end=sub.trial_end,
+            at,
+            "created",
+            status="trialing",
+            items=self._items,
+            period_start=at,
+            period_end=sub.trial_end,
             latest_invoice=invoice.id,
-        )  # fmt: skip
+        )
         if mind.converts(at + 6 * DAY):
             return None if sub.trial_end >= self._end else self._renew(sub.trial_end)
         if mind.chance(0.25):
             asked = at + mind.between(2 * DAY, 12 * DAY)
-            self._change(asked, "updated", cancel_at_period_end=True, canceled_at=asked, reason="cancellation_requested",
-                         feedback=mind.reason(at))  # fmt: skip
+            self._change(
+                asked,
+                "updated",
+                cancel_at_period_end=True,
+                canceled_at=asked,
+                reason="cancellation_requested",
+                feedback=mind.reason(at),
+            )
         elif mind.chance(0.1):
             return self._pause(sub.trial_end)
         return self._delete(sub.trial_end, None)
@@ -119,7 +132,14 @@ class CardLife:
         self._sub.anchor = back
         self._collector.new_card(back - 60)
         invoice = self._biller.period(self._sub, self._items, back, self._period_end(0), "subscription_update", back)
-        self._change(back, "resumed", status="active", period_start=back, period_end=self._period_end(0), latest_invoice=invoice.id)
+        self._change(
+            back,
+            "resumed",
+            status="active",
+            period_start=back,
+            period_end=self._period_end(0),
+            latest_invoice=invoice.id,
+        )
         return self._settle(invoice)
 
     def _start_paying(self, at: int) -> int | None:
@@ -128,9 +148,14 @@ class CardLife:
         first = self._collector.charge(invoice.total, at)
         invoice.attempts.append(first)
         self._change(
-            at, "created", status="active" if first.succeeded else "incomplete", items=self._items, period_start=at,
-            period_end=self._period_end(0), latest_invoice=invoice.id,
-        )  # fmt: skip
+            at,
+            "created",
+            status="active" if first.succeeded else "incomplete",
+            items=self._items,
+            period_start=at,
+            period_end=self._period_end(0),
+            latest_invoice=invoice.id,
+        )
         if first.succeeded:
             return None
         again = at + self._mind.between(600, 20 * 3600)
@@ -162,7 +187,15 @@ class CardLife:
         self._items = items or self._items
         end = self._period_end(self._cycle_after(at))
         invoice = self._biller.period(self._sub, self._items, at, end, "subscription_cycle", at + 3600)
-        self._change(at, "updated", status="active", items=self._items, period_start=at, period_end=end, latest_invoice=invoice.id)
+        self._change(
+            at,
+            "updated",
+            status="active",
+            items=self._items,
+            period_start=at,
+            period_end=end,
+            latest_invoice=invoice.id,
+        )
         first_at = invoice.finalized_at + self._mind.between(20, 600)
         if first_at >= self._end:
             return None
@@ -187,7 +220,7 @@ class CardLife:
             return None
         if len(retries) < 3:
             return None
-        invoice.written_off_at = last.at + 2
+        invoice.written_off_at = last.at + 2 if last.at + 2 < self._end else None
         if self._mind.chance(0.15):
             self._change(last.at + 1, "updated", status="unpaid")
             return self._delete(last.at + 21 * DAY, "payment_failed")
@@ -196,7 +229,7 @@ class CardLife:
     def _run(self) -> int | None:
         while True:
             period = self._sub.changes[-1]
-            ended = self._decide(period.at, min(period.period_end - 3600, self._end))
+            ended = self._decide(period.at, min(period.period_end, self._end) - 3600)
             at = self._sub.changes[-1].period_end
             if ended is not None or at >= self._end:
                 return ended
@@ -216,7 +249,9 @@ class CardLife:
                 continue
             if state.cancel_at_period_end:
                 if mind.chance(0.05):
-                    self._change(at, "updated", cancel_at_period_end=False, canceled_at=None, reason=None, feedback=None)
+                    self._change(
+                        at, "updated", cancel_at_period_end=False, canceled_at=None, reason=None, feedback=None
+                    )
                 continue
             if self._interval == "year" and state.period_end - at > 75 * DAY:
                 wants_out = False
@@ -229,8 +264,14 @@ class CardLife:
                 if mind.chance(0.2):
                     self._refund_last(at)
                     return self._delete(at, "cancellation_requested")
-                self._change(at, "updated", cancel_at_period_end=True, canceled_at=at, reason="cancellation_requested",
-                             feedback=mind.reason(at))  # fmt: skip
+                self._change(
+                    at,
+                    "updated",
+                    cancel_at_period_end=True,
+                    canceled_at=at,
+                    reason="cancellation_requested",
+                    feedback=mind.reason(at),
+                )
             elif mind.grows(at):
                 self._grow(at)
         return None
@@ -238,7 +279,9 @@ class CardLife:
     def _refund_last(self, at: int) -> None:
         paid = [a for i in self._ledger.invoices if i.subscription == self._sub.id for a in i.attempts if a.succeeded]
         if paid and at - paid[-1].at < 20 * DAY and self._mind.chance(0.4):
-            self._collector.refund(paid[-1], at + self._mind.between(600, 86_400), paid[-1].amount, "requested_by_customer")
+            self._collector.refund(
+                paid[-1], at + self._mind.between(600, 86_400), paid[-1].amount, "requested_by_customer"
+            )
 
     def _grow(self, at: int) -> None:
         """More seats, a better plan or an archive; the difference for the rest of the period is due at once."""
@@ -260,8 +303,8 @@ class CardLife:
         self._items = after
         self._change(at, "updated", items=after, latest_invoice=invoice.id if invoice else state.latest_invoice)
         if invoice:
-            attempt = self._collector.charge(invoice.total, at + 2)
-            if not attempt.succeeded:
+            attempt: Attempt | None = self._collector.charge(invoice.total, at + 2)
+            if attempt and not attempt.succeeded:
                 # a refused difference does not stop the service: they pay it by another card within the hour
                 self._collector.new_card(at + 600, is_long_lived=True)
                 invoice.attempts.append(attempt)
@@ -269,7 +312,7 @@ class CardLife:
             if attempt:
                 invoice.attempts.append(attempt)
 
-    def _until_paid(self, invoice: Invoice, at: int):  # type: ignore[no-untyped-def]
+    def _until_paid(self, invoice: Invoice, at: int) -> Attempt | None:
         while at < self._end:
             attempt = self._collector.charge(invoice.total, at)
             if attempt.succeeded:
@@ -302,10 +345,15 @@ class CardLife:
         last = self._sub.changes[-1]
         asked = last.canceled_at if last.cancel_at_period_end else at
         change = self._change(
-            at, "deleted", status="canceled", canceled_at=asked, ended_at=max(at, last.at + 1), cancel_at_period_end=last.cancel_at_period_end,
+            at,
+            "deleted",
+            status="canceled",
+            canceled_at=asked,
+            ended_at=max(at, last.at + 1),
+            cancel_at_period_end=last.cancel_at_period_end,
             reason=reason or last.reason or "cancellation_requested",
             feedback=last.feedback if last.feedback or reason == "payment_failed" else self._mind.reason(at),
-        )  # fmt: skip
+        )
         if change is None:
             return None
         if any(c.mrr for c in self._sub.changes):

@@ -12,7 +12,15 @@ import numpy as np
 from nexus.demo.options import DAY, WEEK
 from nexus.demo.rand import Floats
 
-REASONS = ("too_expensive", "missing_features", "switched_service", "unused", "customer_service", "too_complex", "other")
+REASONS = (
+    "too_expensive",
+    "missing_features",
+    "switched_service",
+    "unused",
+    "customer_service",
+    "too_complex",
+    "other",
+)
 DECLINES = (
     ("card_declined", "insufficient_funds"),
     ("card_declined", "insufficient_funds"),

@@ -1,6 +1,7 @@
 """What users do with files: upload, download, share, delete; and what is stored at the end of a day.
 
-Belongs here: operations and objects, consistent with each other. Log lines and inventories are written in nexus/demo/wire.
+Belongs here: operations and objects, consistent with each other.
+Log lines and inventories are written in nexus/demo/wire.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from nexus.demo.options import DAY, Options
-from nexus.demo.rand import HEX, Floats, Ints, Streams, tokens
+from nexus.demo.rand import HEX, Flags, Floats, Ints, Streams, tokens
 from nexus.demo.world.accounts import Accounts
 from nexus.demo.world.ledger import Ledger
 from nexus.demo.world.logins import Logins
@@ -100,7 +101,7 @@ def make_files(
             "kind": np.concatenate([kind[alive], np.full(len(lapsed), EXPIRE)]),
             "at": np.concatenate([at[alive], gone[lapsed]]),
         },
-        schema={c: pl.Int64 for c in ("user", "account", "object", "kind", "at")},
+        schema=dict.fromkeys(("user", "account", "object", "kind", "at"), pl.Int64),
     ).sort("at", "account", "object", "kind")
     return Files(operations, objects)
 
@@ -114,13 +115,14 @@ def _moments(options: Options, rng: np.random.Generator, users: Users, logins: L
     return user[inside], at[inside]
 
 
-def _running(account: Ints, flag: np.ndarray) -> Ints:  # type: ignore[type-arg]
+def _running(account: Ints, flag: Flags) -> Ints:
     """How many of `flag` stand before each row within its account (rows are grouped by account)."""
     if not len(account):
         return np.zeros(0, dtype=np.int64)
-    total = np.cumsum(flag) - flag
+    total: Ints = np.cumsum(flag) - flag
     start = np.flatnonzero(np.r_[True, account[1:] != account[:-1]])
-    return total - np.repeat(total[start], np.diff(np.r_[start, len(account)]))
+    before: Ints = total - np.repeat(total[start], np.diff(np.r_[start, len(account)]))
+    return before
 
 
 def _choose(rng: np.random.Generator, first: Ints, before: Ints, at: Ints) -> Ints:

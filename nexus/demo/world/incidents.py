@@ -54,7 +54,9 @@ def _victim(users: Users, files: Files, burst_at: int, theft_at: int) -> tuple[i
         found = np.flatnonzero(there & (users.account == account))
         if len(found):
             without = found[users.mfa_at[found] == NEVER]
-            return int((without if len(without) else found)[-1]), held.filter(pl.col("account") == account)["object"].to_numpy()
+            return int((without if len(without) else found)[-1]), held.filter(pl.col("account") == account)[
+                "object"
+            ].to_numpy()
     return None, np.zeros(0, dtype=np.int64)
 
 
@@ -76,7 +78,7 @@ def _attempts(options: Options, rng: np.random.Generator, users: Users, at: int,
 def _downloads(rng: np.random.Generator, users: Users, victim: int | None, objects: Ints, at: int) -> pl.DataFrame:
     rounds = 1 if len(objects) > _MOST_DOWNLOADS // 4 else 3
     taken = np.tile(objects, rounds)[:_MOST_DOWNLOADS].astype(np.int64)
-    schema = {c: pl.Int64 for c in ("user", "account", "object", "kind", "at")}
+    schema = dict.fromkeys(("user", "account", "object", "kind", "at"), pl.Int64)
     if victim is None:
         return pl.DataFrame(schema=schema)
     when = at + 90 + np.sort(rng.integers(0, 5400, len(taken)))

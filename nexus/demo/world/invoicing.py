@@ -41,7 +41,9 @@ class Biller:
             for item in items:
                 if item in before and item in after:
                     continue
-                amount = sign * ((item.price.amount * item.quantity * (end - at) * 2 + (end - start)) // (2 * (end - start)))
+                amount = sign * (
+                    (item.price.amount * item.quantity * (end - at) * 2 + (end - start)) // (2 * (end - start))
+                )
                 text = f"{word} {item.quantity} × {PRODUCTS[item.price.tier][1]}"
                 lines.append(self._line(item, amount, item.quantity, text, at, end, proration=True))
         if sum(line.amount + line.tax for line in lines) <= 0:
@@ -76,4 +78,5 @@ class Biller:
 
 
 def describe(price: Price, quantity: int) -> str:
-    return f"{quantity} × {PRODUCTS[price.tier][1]} (at {price.amount} {price.currency.upper()} minor units / {price.interval})"
+    unit = f"{price.amount} {price.currency.upper()} minor units"
+    return f"{quantity} × {PRODUCTS[price.tier][1]} (at {unit} / {price.interval})"

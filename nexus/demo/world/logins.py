@@ -120,7 +120,8 @@ def _days_of_use(
 def _season(options: Options) -> Floats:
     day = np.arange(options.days)
     months = (np.datetime64(options.first_day) + day).astype("datetime64[M]").astype(int) % 12
-    return _WEEKDAY[(day + options.first_day.weekday()) % 7] * _MONTH[months]
+    season: Floats = _WEEKDAY[(day + options.first_day.weekday()) % 7] * _MONTH[months]
+    return season
 
 
 def is_at_home(user: Ints, at: Ints) -> Flags:
@@ -131,5 +132,7 @@ def is_at_home(user: Ints, at: Ints) -> Flags:
 def _hours(rng: np.random.Generator, n: int) -> Ints:
     """Local second of the day: a morning and an afternoon peak, some evenings."""
     kind = rng.random(n)
-    hour = np.where(kind < 0.5, rng.normal(9.3, 1.2, n), np.where(kind < 0.9, rng.normal(14.2, 1.9, n), rng.normal(20.5, 1.6, n)))
+    hour = np.where(
+        kind < 0.5, rng.normal(9.3, 1.2, n), np.where(kind < 0.9, rng.normal(14.2, 1.9, n), rng.normal(20.5, 1.6, n))
+    )
     return (np.clip(hour, 0, 23.99) * 3600).astype(np.int64)

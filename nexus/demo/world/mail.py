@@ -29,7 +29,18 @@ TEMPLATES = {
     "password_reset": 0.8,
     "share_digest": 0.35,
 }
-_TIMES = ("deferred_at", "delivered_at", "bounced_at", "machine_open_at", "open_at", "click_at", "scanner_at", "complained_at", "unsubscribed_at", "dropped_at")  # fmt: skip
+_TIMES = (
+    "deferred_at",
+    "delivered_at",
+    "bounced_at",
+    "machine_open_at",
+    "open_at",
+    "click_at",
+    "scanner_at",
+    "complained_at",
+    "unsubscribed_at",
+    "dropped_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +105,36 @@ def _campaigns(
         chosen = np.flatnonzero(users.is_present(plan.sent_at) & ~(suppressed & (dropped >= 2)))
         arm = rng.integers(0, 2, len(chosen))
         sent = plan.sent_at + np.sort(rng.integers(0, 2400, len(chosen)))
-        keen = 0.30 + 0.05 * arm * (number % 3 != 1)
+        keen: Floats = 0.30 + 0.05 * arm.astype(np.float64) * (number % 3 != 1)
         frame = _fate(options, rng, accounts, users, health, chosen, sent, keen, suppressed[chosen], is_campaign=True)
-        frames.append(frame.with_columns(kind=pl.lit(plan.id), arm=pl.Series(np.array(plan.arms)[arm].tolist(), dtype=pl.String), drop_reason=pl.Series(why[chosen].tolist(), dtype=pl.String)))
+        frames.append(
+            frame.with_columns(
+                kind=pl.lit(plan.id),
+                arm=pl.Series(np.array(plan.arms)[arm].tolist(), dtype=pl.String),
+                drop_reason=pl.Series(why[chosen].tolist(), dtype=pl.String),
+            )
+        )
         dropped[chosen] += suppressed[chosen]
-        for column, reason in (("bounced_at", "Bounced Address"), ("unsubscribed_at", "Unsubscribed Address"), ("complained_at", "Spam Reporting Address")):  # fmt: skip
+        for column, reason in (
+            ("bounced_at", "Bounced Address"),
+            ("unsubscribed_at", "Unsubscribed Address"),
+            ("complained_at", "Spam Reporting Address"),
+        ):
             out = (frame[column].to_numpy() > 0) & (frame["is_hard"].to_numpy() | (column != "bounced_at"))
             suppressed[chosen[out]] = True
             why[chosen[out]] = reason
-    nothing = _fate(options, streams.get("none"), accounts, users, health, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=bool), is_campaign=True)  # fmt: skip
+    nothing = _fate(
+        options,
+        streams.get("none"),
+        accounts,
+        users,
+        health,
+        np.zeros(0, dtype=np.int64),
+        np.zeros(0, dtype=np.int64),
+        np.zeros(0),
+        np.zeros(0, dtype=bool),
+        is_campaign=True,
+    )
     none = pl.lit(None, dtype=pl.String)
     return pl.concat([nothing.with_columns(kind=none, arm=none, drop_reason=none), *frames])
 
@@ -138,7 +170,9 @@ def _transactional(
         inside = sent < options.end - 5
         user, sent = user[inside], sent[inside]
         keen = np.full(len(user), TEMPLATES[name])
-        frame = _fate(options, rng, accounts, users, health, user, sent, keen, np.zeros(len(user), dtype=bool), is_campaign=False)
+        frame = _fate(
+            options, rng, accounts, users, health, user, sent, keen, np.zeros(len(user), dtype=bool), is_campaign=False
+        )
         frames.append(frame.with_columns(kind=pl.lit(name), arm=pl.lit(None, dtype=pl.String)))
     return pl.concat(frames).sort("sent_at", "user", "kind")
 
@@ -148,7 +182,9 @@ def _to_owner(owner: Ints, facts: list[tuple[int, int]], delay: int) -> tuple[In
     return owner[both[:, 0]], both[:, 1] + delay
 
 
-def _digests(options: Options, rng: np.random.Generator, users: Users, health: NDArray[np.float64]) -> tuple[Ints, Ints]:
+def _digests(
+    options: Options, rng: np.random.Generator, users: Users, health: NDArray[np.float64]
+) -> tuple[Ints, Ints]:
     """Every other Tuesday, to those for whom something was shared."""
     found_user, found_at = [], []
     first = options.start + (1 - options.first_day.weekday()) % 7 * DAY + 7 * 3600

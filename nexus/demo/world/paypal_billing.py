@@ -17,7 +17,9 @@ from nexus.demo.world.ledger import Churn, Ledger, PayPalSubscription
 class PayPalLife:
     """Tells the life of one account from sign-up to the end of the window."""
 
-    def __init__(self, options: Options, streams: Streams, accounts: Accounts, account: int, ledger: Ledger, mind: Mind):
+    def __init__(
+        self, options: Options, streams: Streams, accounts: Accounts, account: int, ledger: Ledger, mind: Mind
+    ):
         self._ids, self._ledger, self._mind, self._account = streams, ledger, mind, account
         self._end, self._accounts = options.end, accounts
         self._currency = accounts.currency(account)
@@ -45,7 +47,9 @@ class PayPalLife:
         ended = self._run(sub)
         self._ledger.access.append((self._account, at, ended or self._end, self._seats))
         if ended is not None:
-            self._ledger.churns.append(Churn(self._account, ended, "involuntary" if sub.status == "SUSPENDED" else "voluntary"))
+            self._ledger.churns.append(
+                Churn(self._account, ended, "involuntary" if sub.status == "SUSPENDED" else "voluntary")
+            )
         return ended
 
     def _run(self, sub: PayPalSubscription) -> int | None:

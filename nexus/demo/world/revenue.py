@@ -49,12 +49,16 @@ def movements(accounts: Accounts, ledger: Ledger) -> pl.DataFrame:
     )
     first = pl.col("day") == pl.col("day").min().over("account")
     kind = (
-        pl.when((pl.col("opening") == 0) & first).then(pl.lit("new"))
-        .when(pl.col("opening") == 0).then(pl.lit("reactivation"))
-        .when(pl.col("closing") == 0).then(pl.lit("churn"))
-        .when(pl.col("delta") > 0).then(pl.lit("expansion"))
+        pl.when((pl.col("opening") == 0) & first)
+        .then(pl.lit("new"))
+        .when(pl.col("opening") == 0)
+        .then(pl.lit("reactivation"))
+        .when(pl.col("closing") == 0)
+        .then(pl.lit("churn"))
+        .when(pl.col("delta") > 0)
+        .then(pl.lit("expansion"))
         .otherwise(pl.lit("contraction"))
-    )  # fmt: skip
+    )
     date = pl.from_epoch(pl.col("day"), time_unit="d")
     return daily.select(
         "account",

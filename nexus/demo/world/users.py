@@ -51,7 +51,7 @@ class Users:
 
 
 def make_seats(options: Options, accounts: Accounts, ledger: Ledger) -> NDArray[np.int32]:
-    """Seats by account and day; 0 where the account has no access. A day that begins without access counts from there."""
+    """Seats by account and day; 0 where the account has no access. The first day counts, the last does not."""
     seats = np.zeros((len(accounts), options.days), dtype=np.int32)
     for account, start, until, quantity in sorted(ledger.access):
         first, last = (start - options.start) // DAY, (until - options.start) // DAY
@@ -142,7 +142,12 @@ def _leaving(
     final = last >= options.days - 1
     after = np.minimum(last + 1, options.days - 1)
     shrunk = seats[account, after] > 0
-    at = options.start + (last + 1) * DAY + np.where(shrunk, 0, OFFBOARD_DAYS * DAY) + rng.integers(3600, 40_000, len(account))
+    at = (
+        options.start
+        + (last + 1) * DAY
+        + np.where(shrunk, 0, OFFBOARD_DAYS * DAY)
+        + rng.integers(3600, 40_000, len(account))
+    )
     return np.where(final, NEVER, at)
 
 

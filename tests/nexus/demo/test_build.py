@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from nexus.cli import build as build_cli
+from nexus.cli.demo import register
 from nexus.demo import Options, generate
 from nexus.errors import ConflictError, InputError
 
@@ -59,14 +60,23 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert not list(tmp_path.iterdir())
 
 
+def application() -> typer.Typer:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+    return app
+
+
 def test_the_command_writes_and_tells_what(tmp_path: Path) -> None:
-    result = CliRunner().invoke(build_cli(), ["demo", "--customers", "2", "--months", "2", "--out", str(tmp_path / "x")])
+    result = CliRunner().invoke(
+        application(), ["demo", "--customers", "2", "--months", "2", "--out", str(tmp_path / "x")]
+    )
     assert result.exit_code == 0, result.output
     assert "stripe" in result.output
     assert (tmp_path / "x" / "export" / "okta" / "users.jsonl.gz").exists()
 
 
 def test_the_command_refuses_bad_options(tmp_path: Path) -> None:
-    result = CliRunner().invoke(build_cli(), ["demo", "--months", "1", "--out", str(tmp_path / "x")])
+    result = CliRunner().invoke(application(), ["demo", "--months", "1", "--out", str(tmp_path / "x")])
     assert isinstance(result.exception, InputError)
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from nexus.demo import Options, generate
 
-_PROGRAM = "import sys; from pathlib import Path; from nexus.demo import Options, generate; generate(Options(customers=12, months=3), Path(sys.argv[1]))"
+_PROGRAM = """
+import sys
+from pathlib import Path
+from nexus.demo import Options, generate
+generate(Options(customers=12, months=3), Path(sys.argv[1]))
+"""
 
 
 def _digest(folder: Path) -> dict[str, str]:

@@ -9,8 +9,28 @@ from typing import Any
 import polars as pl
 
 SCANNERS = ("Barracuda", "Proofpoint", "Mimecast", "SafeLinks")
-FLAGS = ("is_delivered", "is_deferred", "is_bounced_hard", "is_bounced_soft", "is_dropped", "is_opened_human", "is_opened_machine", "is_clicked_human", "is_clicked_scanner", "is_complained", "is_unsubscribed")  # fmt: skip
-SES_KEYS = {"Send": "send", "Delivery": "delivery", "Bounce": "bounce", "Complaint": "complaint", "Open": "open", "Click": "click", "DeliveryDelay": "deliveryDelay"}  # fmt: skip
+FLAGS = (
+    "is_delivered",
+    "is_deferred",
+    "is_bounced_hard",
+    "is_bounced_soft",
+    "is_dropped",
+    "is_opened_human",
+    "is_opened_machine",
+    "is_clicked_human",
+    "is_clicked_scanner",
+    "is_complained",
+    "is_unsubscribed",
+)
+SES_KEYS = {
+    "Send": "send",
+    "Delivery": "delivery",
+    "Bounce": "bounce",
+    "Complaint": "complaint",
+    "Open": "open",
+    "Click": "click",
+    "DeliveryDelay": "deliveryDelay",
+}
 
 
 def is_scanner(agent: str) -> bool:
@@ -31,11 +51,14 @@ def ses(written: Any) -> list[tuple[str, float, str, dict[str, Any]]]:
         at = datetime.fromisoformat(body.get("timestamp", mail["timestamp"])).timestamp()
         agent = body.get("userAgent", "")
         flag = {
-            "Send": "sent", "Delivery": "is_delivered", "DeliveryDelay": "is_deferred", "Complaint": "is_complained",
+            "Send": "sent",
+            "Delivery": "is_delivered",
+            "DeliveryDelay": "is_deferred",
+            "Complaint": "is_complained",
             "Bounce": "is_bounced_hard" if body.get("bounceType") == "Permanent" else "is_bounced_soft",
             "Open": "is_opened_machine" if is_machine(agent) else "is_opened_human",
             "Click": "is_clicked_scanner" if is_scanner(agent) else "is_clicked_human",
-        }[kind]  # fmt: skip
+        }[kind]
         found.append((mail["messageId"], at, flag, body))
     return found
 
@@ -44,12 +67,16 @@ def sendgrid(written: Any) -> list[tuple[str, float, str, dict[str, Any]]]:
     found = []
     for event in (e for page in written.documents("email_events/sendgrid-*") for e in page):
         flag = {
-            "processed": "sent", "delivered": "is_delivered", "deferred": "is_deferred", "dropped": "is_dropped",
-            "spamreport": "is_complained", "unsubscribe": "is_unsubscribed",
+            "processed": "sent",
+            "delivered": "is_delivered",
+            "deferred": "is_deferred",
+            "dropped": "is_dropped",
+            "spamreport": "is_complained",
+            "unsubscribe": "is_unsubscribed",
             "bounce": "is_bounced_hard" if event.get("type") == "bounce" else "is_bounced_soft",
             "open": "is_opened_machine" if event.get("sg_machine_open") else "is_opened_human",
             "click": "is_clicked_scanner" if is_scanner(event.get("useragent", "")) else "is_clicked_human",
-        }[event["event"]]  # fmt: skip
+        }[event["event"]]
         found.append((event["sg_message_id"], event["timestamp"], flag, event))
     return found
 
@@ -79,7 +106,9 @@ def test_people_act_after_a_minute_and_scanners_within_seconds(written: Any) -> 
         assert all(at - delivered <= 10 for at in seen.get("is_clicked_scanner", []))
         assert len(seen.get("is_clicked_scanner", [])) in (0, 3)
         for flag, moments in seen.items():
-            assert flag == "is_deferred" or not delivered or flag in ("sent", "is_delivered") or min(moments) > delivered
+            assert (
+                flag == "is_deferred" or not delivered or flag in ("sent", "is_delivered") or min(moments) > delivered
+            )
 
 
 def test_sendgrid_events_have_their_ids_and_unique_arguments(written: Any) -> None:

@@ -7,7 +7,25 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-LOG_EVENT = {"actor", "client", "authenticationContext", "displayMessage", "eventType", "outcome", "published", "securityContext", "severity", "debugContext", "legacyEventType", "transaction", "uuid", "version", "request", "target", "device"}  # fmt: skip
+LOG_EVENT = {
+    "actor",
+    "client",
+    "authenticationContext",
+    "displayMessage",
+    "eventType",
+    "outcome",
+    "published",
+    "securityContext",
+    "severity",
+    "debugContext",
+    "legacyEventType",
+    "transaction",
+    "uuid",
+    "version",
+    "request",
+    "target",
+    "device",
+}
 RESERVED = [ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15")]
 
 
@@ -23,7 +41,9 @@ def test_events_have_the_documented_fields_and_their_own_id(written: Any) -> Non
         assert written.options.start <= at(event).timestamp() < written.options.end
         ip = event["client"]["ipAddress"]
         assert ip is None or any(ipaddress.ip_address(ip) in net for net in RESERVED)
-        assert (ip is None) == (event["actor"]["type"] == "SystemPrincipal") or event["eventType"] == "security.threat.detected"
+        assert (ip is None) == (event["actor"]["type"] == "SystemPrincipal") or event[
+            "eventType"
+        ] == "security.threat.detected"
 
 
 def test_nobody_acts_before_they_are_there_or_after_they_left(written: Any) -> None:
@@ -78,13 +98,19 @@ def test_replaying_group_events_gives_the_members(written: Any) -> None:
 
 def test_the_burst_is_one_address_within_ten_minutes(written: Any) -> None:
     burst = written.documents("../truth/incidents.json")[0]["credential_stuffing"]
-    tries = [e for e in written.log if e["client"]["ipAddress"] == burst["ip_address"] and e["eventType"] == "user.session.start"]
+    tries = [
+        e
+        for e in written.log
+        if e["client"]["ipAddress"] == burst["ip_address"] and e["eventType"] == "user.session.start"
+    ]
     results = Counter(e["outcome"]["result"] for e in tries)
     assert results == {"FAILURE": burst["failures"], "SUCCESS": burst["successes"]}
     assert max(map(at, tries)) - min(map(at, tries)) < timedelta(minutes=10)
     assert burst["failures"] >= 50
     assert written.options.end - at(tries[0]).timestamp() < 30 * 86_400
-    by_minute = Counter((e["client"]["ipAddress"], e["published"][:15]) for e in written.log if e["outcome"]["result"] == "FAILURE")
+    by_minute = Counter(
+        (e["client"]["ipAddress"], e["published"][:15]) for e in written.log if e["outcome"]["result"] == "FAILURE"
+    )
     others = [n for (ip, _), n in by_minute.items() if ip != burst["ip_address"]]
     assert max(others) < 50, "no other ten minutes look like a burst"
 

@@ -62,9 +62,13 @@ def test_payments_and_refunds_are_the_truth(written: Any) -> None:
             row = (info["transaction_id"], customer, status, amount["currency_code"].lower(), minor(amount))
             told[info["transaction_event_code"]].add(row)
     paid = written.truth("payments.parquet").filter(pl.col("provider") == "paypal")
-    assert told["T0002"] == set(paid.select("payment_id", "customer_id", "status", "currency", "amount_minor").iter_rows())
+    assert told["T0002"] == set(
+        paid.select("payment_id", "customer_id", "status", "currency", "amount_minor").iter_rows()
+    )
     back = written.truth("refunds.parquet").filter(pl.col("provider") == "paypal")
-    assert {(r[0], r[1], r[3], -r[4]) for r in told["T1107"]} == set(back.select("refund_id", "customer_id", "currency", "amount_minor").iter_rows())
+    assert {(r[0], r[1], r[3], -r[4]) for r in told["T1107"]} == set(
+        back.select("refund_id", "customer_id", "currency", "amount_minor").iter_rows()
+    )
 
 
 def test_a_payment_names_its_subscription_and_a_refund_its_payment(written: Any) -> None:
@@ -85,6 +89,9 @@ def test_payers_are_owners_under_another_spelling(written: Any) -> None:
     login = dict(owners.iter_rows())
     known = written.truth("customers.parquet")
     payers = dict(known.select("payer_id", "customer_id").iter_rows())
-    spelled = {s["subscriber"]["payer_id"]: s["subscriber"]["email_address"] for s in written.jsonl("paypal/subscriptions.jsonl")}
+    spelled = {
+        s["subscriber"]["payer_id"]: s["subscriber"]["email_address"]
+        for s in written.jsonl("paypal/subscriptions.jsonl")
+    }
     assert all(email.lower() == login[payers[payer]] for payer, email in spelled.items())
     assert any(email != email.lower() for email in spelled.values())

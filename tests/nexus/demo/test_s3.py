@@ -13,10 +13,34 @@ from typing import Any
 import polars as pl
 
 #: Bucket owner to aclRequired, as in "Amazon S3 server access log format".
-FIELDS = (
-    "owner bucket time ip requester request_id operation key uri status error sent size total turnaround referer agent "
-    "version host_id signature cipher auth host tls access_point acl_required"
-).split()
+FIELDS = [
+    "owner",
+    "bucket",
+    "time",
+    "ip",
+    "requester",
+    "request_id",
+    "operation",
+    "key",
+    "uri",
+    "status",
+    "error",
+    "sent",
+    "size",
+    "total",
+    "turnaround",
+    "referer",
+    "agent",
+    "version",
+    "host_id",
+    "signature",
+    "cipher",
+    "auth",
+    "host",
+    "tls",
+    "access_point",
+    "acl_required",
+]
 FIELD = re.compile(r'\[([^]]*)\]|"((?:[^"\\]|\\.)*)"|(\S+)')
 
 
@@ -59,7 +83,10 @@ def test_lines_are_in_order_within_the_window_and_link_to_users(written: Any) ->
             assert whose[user] == customer
             assert born[user].replace(tzinfo=UTC) < moment(line)
             assert line["uri"].split()[1].split("?")[0] == f"/{line['key']}"
-            assert any(ipaddress.ip_address(line["ip"]) in net for net in map(ipaddress.ip_network, ("198.18.0.0/15", "192.0.2.0/24")))
+            assert any(
+                ipaddress.ip_address(line["ip"]) in net
+                for net in map(ipaddress.ip_network, ("198.18.0.0/15", "192.0.2.0/24"))
+            )
 
 
 def test_replaying_the_log_gives_every_inventory_and_the_truth(written: Any) -> None:
