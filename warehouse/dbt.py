@@ -95,7 +95,10 @@ def run(
     with _mutex:
         _environment(settings, chosen)
         manifest = _parsed(settings, chosen)
-        result = _invoke(words, settings, chosen, manifest, _Teller(on_node))
+        try:
+            result = _invoke(words, settings, chosen, manifest, _Teller(on_node))
+        finally:
+            _let_go()
     if result.exception is not None:
         raise DbtError(
             f"dbt {command} could not run: {result.exception}", remedy=f"read {settings.log_dir / 'dbt' / 'dbt.log'}"
@@ -158,6 +161,18 @@ def _invoke(words: list[str], settings: Settings, engine: str, manifest: Manifes
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "info", "--no-version-check"]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         return dbtRunner(manifest=manifest, callbacks=[teller]).invoke([*quiet, *words, *options])
+
+
+def _let_go() -> None:
+    """Closes what dbt's adapters keep open between runs: nobody else could open the build file otherwise."""
+    from dbt.adapters.factory import FACTORY
+
+    FACTORY.cleanup_connections()
+    for adapter in FACTORY.adapters.values():
+        environment = getattr(adapter.connections, "_ENV", None)
+        if environment is not None:
+            environment.close()
+            adapter.connections.close_all_connections()
 
 
 def _environment(settings: Settings, engine: str) -> None:
