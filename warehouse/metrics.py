@@ -54,7 +54,8 @@ class Definition:
 
 def manifest_path(settings: Settings | None = None) -> Path:
     """The semantic manifest that the last dbt run or parse wrote."""
-    return (settings or get_settings()).warehouse_dir / "target" / "semantic_manifest.json"
+    settings = settings or get_settings()
+    return settings.home / "dbt" / settings.warehouse / "semantic_manifest.json"
 
 
 def definitions(settings: Settings | None = None, as_of: str | datetime | None = None) -> list[Definition]:

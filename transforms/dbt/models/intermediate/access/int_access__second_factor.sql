@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with factors as (
 
     select workspace_id, actor_id as user_id, session_id, logged_at as passed_at
@@ -12,16 +14,48 @@ logins as (
     from {{ ref('int_access__login') }}
     where provider = 'okta' and outcome = 'success'
 
+),
+
+by_session as (
+
+    select logins.workspace_id, logins.login_id
+    from logins
+    inner join factors
+        on
+            logins.workspace_id = factors.workspace_id
+            and logins.user_id = factors.user_id
+            and logins.session_id = factors.session_id
+
+),
+
+-- the factor is asked for before the session has its id: whoever passed it within the minute before
+in_order as (
+
+    select workspace_id, user_id, login_at as happened_at, login_id, cast(null as timestamp) as passed_at
+    from logins
+    union all
+    select workspace_id, user_id, passed_at, null, passed_at
+    from factors
+
+),
+
+last_passed as (
+
+    select
+        workspace_id,
+        login_id,
+        happened_at,
+        max(passed_at) over (
+            partition by workspace_id, user_id order by happened_at
+            range between interval '1 minute' preceding and current row
+        ) as last_passed_at
+    from in_order
+
 )
 
-select distinct logins.workspace_id, logins.login_id
-from logins
-inner join factors
-    on
-        logins.workspace_id = factors.workspace_id
-        and logins.user_id = factors.user_id
-        and (
-            logins.session_id = factors.session_id
-            -- the factor is asked for before the session has its id
-            or (factors.passed_at <= logins.login_at and factors.passed_at > logins.login_at - interval '1 minute')
-        )
+select workspace_id, login_id
+from by_session
+union
+select workspace_id, login_id
+from last_passed
+where login_id is not null and last_passed_at is not null

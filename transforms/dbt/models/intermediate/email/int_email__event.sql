@@ -46,21 +46,38 @@ timed as (
 
 ),
 
+clicks as (
+
+    select workspace_id, message_id, email_event_id, event_at, url
+    from timed
+    where event = 'clicked' and message_id is not null
+
+),
+
 -- moments from which three different links of a message were followed within two seconds
 rushes as (
 
-    select rush.workspace_id, rush.message_id, rush.event_at
-    from timed as rush
-    inner join timed as click
+    select first.workspace_id, first.message_id, first.event_at
+    from clicks as first
+    inner join clicks as other
         on
-            rush.workspace_id = click.workspace_id
-            and rush.message_id = click.message_id
-            and click.event = 'clicked'
-            and click.event_at >= rush.event_at
-            and click.event_at <= rush.event_at + interval '2 seconds'
-    where rush.event = 'clicked'
-    group by rush.workspace_id, rush.message_id, rush.event_at
-    having count(distinct click.url) >= 3
+            first.workspace_id = other.workspace_id
+            and first.message_id = other.message_id
+            and other.event_at between first.event_at and first.event_at + interval '2 seconds'
+    group by first.workspace_id, first.message_id, first.event_at
+    having count(distinct other.url) >= 3
+
+),
+
+rushed as (
+
+    select distinct clicks.workspace_id, clicks.email_event_id
+    from clicks
+    inner join rushes
+        on
+            clicks.workspace_id = rushes.workspace_id
+            and clicks.message_id = rushes.message_id
+            and clicks.event_at between rushes.event_at and rushes.event_at + interval '2 seconds'
 
 )
 
@@ -76,18 +93,13 @@ select
         )
     ) as is_machine_open,
     timed.event = 'clicked' and (
-        {{ is_scanner_agent('timed.user_agent') }}
+        coalesce(timed.is_flagged_machine, false)
+        or {{ is_scanner_agent('timed.user_agent') }}
         or coalesce(
             timed.event_at >= timed.delivered_at and timed.event_at < timed.delivered_at + interval '10 seconds', false
         )
-        or exists (
-            select 1
-            from rushes
-            where
-                rushes.workspace_id = timed.workspace_id
-                and rushes.message_id = timed.message_id
-                and rushes.event_at <= timed.event_at
-                and rushes.event_at + interval '2 seconds' >= timed.event_at
-        )
+        or rushed.email_event_id is not null
     ) as is_scanner_click
 from timed
+left join rushed
+    on timed.workspace_id = rushed.workspace_id and timed.email_event_id = rushed.email_event_id

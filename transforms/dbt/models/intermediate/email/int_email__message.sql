@@ -17,6 +17,8 @@ with from_events as (
         {% endfor -%}
         coalesce(min(message_sent_at), min(case when event = 'accepted' then event_at end), min(event_at)) as sent_at,
         bool_or(event = 'delivered') as is_delivered,
+        bool_or(event = 'deferred') as is_deferred,
+        bool_or(event = 'dropped') as is_dropped,
         bool_or(event = 'bounced_hard') as is_bounced_hard,
         bool_or(event = 'bounced_soft') as is_bounced_soft,
         bool_or(event = 'complained') as is_complained,
@@ -48,6 +50,8 @@ select
     coalesce(from_tables.{{ attribute }}, from_events.{{ attribute }}) as {{ attribute }},
     {% endfor -%}
     from_events.template_code,
+    from_events.is_deferred,
+    from_events.is_dropped,
     from_tables.category,
     coalesce(from_tables.is_holdout, false) as is_holdout,
     from_tables.is_visited,

@@ -25,6 +25,8 @@ select
     cast(messages.sent_at as date) as sent_date,
     messages.is_holdout,
     messages.is_delivered,
+    messages.is_deferred,
+    messages.is_dropped,
     messages.is_bounced_hard,
     messages.is_bounced_soft,
     messages.is_complained,
