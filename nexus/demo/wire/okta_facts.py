@@ -6,6 +6,8 @@ of the event type.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -160,6 +162,7 @@ def _rows(
 ) -> pl.DataFrame:
     n = len(at)
     users, accounts = company.users, company.accounts
+    named: Sequence[str | None] = group if isinstance(group, list) else [group] * n  # type: ignore[list-item]
     if ip is None:
         place = np.maximum(actor, 0)
         office = np.array(accounts.office_ip)[users.account[place]]
@@ -176,7 +179,7 @@ def _rows(
             "target": np.full(n, _NOBODY) if target is None else target,
             "ip": where,
             "guess": pl.Series(guess or [None] * n, dtype=pl.String),
-            "group": pl.Series(group if isinstance(group, list) else [group] * n, dtype=pl.String),
+            "group": pl.Series(named, dtype=pl.String),
             "is_attack": [is_attack] * n,
         },
         schema=_SCHEMA,
