@@ -222,4 +222,5 @@ class _Teller:
             return
         self._done += 1
         data = event.data
-        self._on_node(Step(data.node_info.node_name, data.node_info.node_status, self._done, int(data.total)))
+        total = getattr(data, "total", None) or getattr(data, "num_models", None) or self._done
+        self._on_node(Step(data.node_info.node_name, data.node_info.node_status, self._done, int(total)))
