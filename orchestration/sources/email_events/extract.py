@@ -8,8 +8,8 @@ from __future__ import annotations
 
 KIND = """case
     when (doc->'$.mail') is not null and coalesce(doc->'$.eventType', doc->'$.notificationType') is not null then 'ses'
-    when (doc->'$.sg_event_id') is not null or ((doc->'$.event') is not null and (doc->'$.email') is not null) then 'sendgrid'
-    end"""
+    when (doc->'$.sg_event_id') is not null then 'sendgrid'
+    when (doc->'$.event') is not null and (doc->'$.email') is not null then 'sendgrid' end"""
 
 #: SNS wraps a record as text: {"Type": "Notification", "Message": "{…}"}.
 UNWRAP = """

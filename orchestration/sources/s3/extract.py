@@ -10,8 +10,8 @@ from __future__ import annotations
 KIND = "case when (doc->'$.line') is not null then 'access_log' when (doc->'$.c1') is not null then 'inventory' end"
 
 _WORD = r"([^ ]+)"
-#: Amazon escapes no quote inside a quoted field; one ends where a blank and the next field follow.
-_QUOTED = r'("[^"]*(?:\\"[^"]*)*"|-)'
+#: Some clients send quotes in their names, which then stand escaped; a lone backslash escapes nothing.
+_QUOTED = r'("(?:[^"\\]|\\.)*"|"[^"]*"|-)'
 #: The first 17 fields are in every line; those after the version id were added over the years, and more may come.
 _FIELDS: tuple[tuple[str, str], ...] = (
     ("bucket_owner", _WORD),

@@ -28,7 +28,7 @@ def choose(paths: Sequence[Path], mapping: str | None) -> tuple[Source, str]:
     """
     if mapping is not None:
         chosen = load(mapping)
-        return source_for(chosen), chosen.name
+        return _bound(source_for(chosen), mapping), chosen.name
     files, _ = discover(SOURCE, paths)
     found = {file.name: recognise(file) for file in files}
     names = set(found.values())
@@ -37,6 +37,23 @@ def choose(paths: Sequence[Path], mapping: str | None) -> tuple[Source, str]:
         raise InputError(f"these files are not of one kind ({which})", remedy="ingest each kind by itself")
     name = names.pop()
     return (source_for(load(name)), name) if name else (SOURCE, "")
+
+
+def _bound(source: Source, mapping: str) -> Source:
+    """The source, if the engine understands what the mapping says; a wrong date pattern shows here, not half-way."""
+    import duckdb
+
+    with duckdb.connect() as engine:
+        engine.execute("create table documents (_line bigint, _text varchar, doc json)")
+        for table in source.tables:
+            try:
+                engine.sql(table.select)
+            except duckdb.Error as error:
+                raise InputError(
+                    f"mapping {mapping!r}, fact {table.name}: {str(error).splitlines()[0]}",
+                    remedy="check its formats against https://duckdb.org/docs/stable/sql/functions/dateformat",
+                ) from error
+    return source
 
 
 def recognise(file: InputFile) -> str:

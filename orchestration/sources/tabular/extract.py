@@ -13,7 +13,10 @@ from nexus.contracts import Column, Kind, Source, Table
 from orchestration.sources.tabular.contract import SOURCE
 from orchestration.sources.tabular.mapping import Condition, Fact, Mapping, Value
 
-_EXACT = "decimal(18, 6)"
+#: Wide enough for any amount; with a power of ten, or two factors multiplied, no product can overflow.
+_EXACT, _FACTOR = "decimal(30, 9)", "decimal(18, 6)"
+#: Seconds from 0001-01-01 to 9999-12-31: outside of these a number is no time.
+_SECONDS = (-62_135_596_800, 253_402_300_799)
 
 
 def source_for(mapping: Mapping) -> Source:
@@ -101,17 +104,32 @@ def _value(row: _Row, column: Column, value: Value) -> str:
         parts = [f"coalesce({row.read(name)}, '')" for name in value.join]
         return f"concat_ws('/', {', '.join(parts)})"
     if value.multiply is not None:
-        first, second = (f"try_cast({_number(row.mapping, row.read(name))} as {_EXACT})" for name in value.multiply)
-        return f"cast({_scaled(value, f'{first} * {second}')} as varchar)"
+        return _product(row, value)
     text = row.read(value.column or "")
     if value.case or value.prefix:
         return _choice(value, text)
     if column.kind in (Kind.timestamp, Kind.date) and (value.format or value.zone):
         return _moment(value, text)
     if column.kind in (Kind.decimal, Kind.integer):
-        number = _number(row.mapping, text)
-        return f"coalesce(cast({_scaled(value, f'try_cast({number} as {_EXACT})')} as varchar), {text})"
+        return _amount(row, value, text)
     return _formed(value, text)
+
+
+def _product(row: _Row, value: Value) -> str:
+    first, second = (row.read(name) for name in value.multiply or ())
+    factors = [f"try_cast({_number(row.mapping, text)} as {_FACTOR})" for text in (first, second)]
+    product = f"cast({' * '.join(factors)} as varchar)"
+    return f"coalesce({product}, {first} || ' × ' || {second})"
+
+
+def _amount(row: _Row, value: Value, text: str) -> str:
+    number = _number(row.mapping, text)
+    if not value.scale:
+        return number
+    digits = max(-value.scale, 0)
+    power = f"cast({10.0**value.scale:.{digits}f} as decimal(7, {digits}))"
+    too_large = f"case when try_cast({number} as double) is null then '' else ' is too large' end"
+    return f"coalesce(cast(try_cast({number} as {_EXACT}) * {power} as varchar), {text} || {too_large})"
 
 
 def _number(mapping: Mapping, text: str) -> str:
@@ -120,12 +138,6 @@ def _number(mapping: Mapping, text: str) -> str:
     if mapping.thousands:
         text = f"replace({text}, {_literal(mapping.thousands)}, '')"
     return f"replace({text}, ',', '.')" if mapping.decimal == "," else text
-
-
-def _scaled(value: Value, number: str) -> str:
-    if value.scale < 0:
-        return f"({number}) * {10**value.scale:.{-value.scale}f}"
-    return f"({number}) * {10**value.scale}" if value.scale else number
 
 
 def _choice(value: Value, text: str) -> str:
@@ -142,8 +154,9 @@ def _moment(value: Value, text: str) -> str:
     """The instant as RFC 3339 in UTC."""
     match value.format:
         case "epoch" | "epoch_ms":
-            scale = 1_000_000 if value.format == "epoch" else 1_000
-            moment = f"make_timestamp(cast(try_cast({text} as {_EXACT}) * {scale} as bigint))"
+            seconds = f"try_cast({text} as double)" + ("" if value.format == "epoch" else " / 1000")
+            bounded = f"case when {seconds} between {_SECONDS[0]} and {_SECONDS[1]} then {seconds} end"
+            moment = f"make_timestamp(cast(round({bounded} * 1000000) as bigint))"
         case None:
             moment = f"try_cast({text} as timestamp)"
         case pattern:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nexus.errors import InputError, NotFoundError
 from orchestration.sources.tabular.contract import SOURCE
@@ -47,6 +47,15 @@ class Value(_Model):
         default=None, description="whole: a number without decimals, for ids that a spreadsheet made floats of"
     )
     scale: int = Field(default=0, ge=-6, le=6, description="power of ten to multiply by: -2 turns cents into euros")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        import pytz
+
+        if zone is not None and zone not in pytz.all_timezones_set:
+            raise ValueError(f"{zone!r} is no IANA time zone; write it like Europe/Berlin")
+        return zone
 
     @model_validator(mode="after")
     def _one_origin(self) -> Value:
