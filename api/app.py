@@ -21,6 +21,8 @@ from api import credentials, docs, problems
 from api.guard import Guard
 from nexus.settings import Settings, get_settings
 
+#: Bytes of a request; larger ones are refused with 413 however they are sent.
+LARGEST_BODY = 1_000_000
 DESCRIPTION = """
 Predictions from the features of the published warehouse. Every answer but `/healthz`, `/readyz` and these pages needs a
 token: `nexus token` prints one, to be sent as `Authorization: Bearer …`. It carries the workspaces it may read.
@@ -53,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        max_body_size=LARGEST_BODY,
         middleware=[Middleware(Guard)],
         responses=problems.RESPONSES,  # type: ignore[arg-type]
     )
@@ -60,10 +63,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tokens = credentials.Tokens(settings)
     problems.install(app)
     docs.install(app)
+    app.state.routes = list(app.routes)
     for found in slices():
         if start := getattr(found, "start", None):
             start(app, settings)
         app.include_router(found.router)
+        app.state.routes += found.router.routes
     return app
 
 

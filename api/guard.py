@@ -1,4 +1,4 @@
-"""What every request passes first: this machine only, not too large, and headers that keep a browser safe.
+"""What every request passes first: this machine only, and headers that keep a browser safe.
 
 Belongs here: limits that hold whatever the endpoint. Does not belong here: who the caller is (credentials.py).
 Until people sign in, the API answers this machine alone, whatever address it was told to listen on; the Host header is
@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
 
-LARGEST_BODY = 1_000_000
 _NAMES = {"localhost", "127.0.0.1", "[::1]"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,16 +39,6 @@ class Guard:
         if refusal is not None:
             await problem(*refusal, str(scope["path"]))(scope, receive, send)
             return
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > LARGEST_BODY:
-                # a body without a stated length: end the request as if the caller had gone
-                return {"type": "http.disconnect"}
-            return message
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -60,7 +49,7 @@ class Guard:
                     answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, counted, guarded)
+        await self._app(scope, receive, guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
         client = scope.get("client")
@@ -69,9 +58,6 @@ class Guard:
         host = headers.get("host", "")
         if (host.rsplit(":", 1)[0] if not host.endswith("]") else host) not in _NAMES:
             return 403, "forbidden", "the API answers under the names localhost and 127.0.0.1 only"
-        length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST_BODY:
-            return 413, "too_large", f"a request may have {LARGEST_BODY:,} bytes at most"
         return None
 
 

@@ -18,7 +18,7 @@ class ModelRepository:
         self.online = Online(settings)
         self._serving = Serving(settings)
 
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         return spec.models()
 
     def spec(self, model: str) -> ModelSpec:

@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from types import ModuleType
 
 from nexus.errors import InputError, NotFoundError
@@ -54,11 +55,12 @@ class ModelSpec:
         return f"{self.name}.{workspace}"
 
 
-def models() -> list[str]:
+@lru_cache(maxsize=1)
+def models() -> tuple[str, ...]:
     """Names of all models there are."""
     import ml.models
 
-    return sorted(m.name for m in pkgutil.iter_modules(ml.models.__path__) if m.ispkg)
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(ml.models.__path__) if m.ispkg))
 
 
 def module(model: str, part: str) -> ModuleType:
@@ -68,6 +70,7 @@ def module(model: str, part: str) -> ModuleType:
     return importlib.import_module(f"ml.models.{model}.{part}")
 
 
+@lru_cache(maxsize=64)
 def spec(model: str) -> ModelSpec:
     found = module(model, "spec").SPEC
     assert isinstance(found, ModelSpec)

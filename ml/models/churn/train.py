@@ -135,7 +135,8 @@ def fit_boosted(data: Dataset, fold: split.Fold, spec: ModelSpec) -> Boosted:
 
     rows, y = data.rows[data.at(fold.train)], data.y[data.at(fold.train)]
     params = {**spec.params, "seed": spec.seed, "deterministic": True, "force_row_wise": True, "verbose": -1}
-    params["num_threads"] = 2
+    # some thousand rows: a second thread gains nothing, and on a busy machine they wait for each other
+    params["num_threads"] = 1
     booster = lightgbm.train(
         params, lightgbm.Dataset(rows, y, feature_name=list(data.features), free_raw_data=True), spec.rounds
     )
