@@ -51,7 +51,7 @@ class Value(_Model):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str | None) -> str | None:
-        import pytz
+        import pytz  # type: ignore[import-untyped]
 
         if zone is not None and zone not in pytz.all_timezones_set:
             raise ValueError(f"{zone!r} is no IANA time zone; write it like Europe/Berlin")
