@@ -11,6 +11,7 @@ from pathlib import Path
 from nexus.errors import NotFoundError
 from nexus.settings import Settings
 from warehouse import dbt
+from warehouse.engines.duckdb.connect import build_path
 
 
 def write(settings: Settings) -> Path:
@@ -18,7 +19,7 @@ def write(settings: Settings) -> Path:
 
     The catalogue (columns and sizes as built) is read from the last build; raises NotFoundError without one.
     """
-    if settings.warehouse == "duckdb" and not (settings.warehouse_dir / "build.duckdb").exists():
+    if settings.warehouse == "duckdb" and not build_path(settings).exists():
         raise NotFoundError("there is no build to document yet", remedy="nexus build")
     dbt.run("docs", settings, arguments=["generate", "--static", "--no-compile"])
     made = dbt.target_dir(settings, settings.warehouse) / "static_index.html"

@@ -126,7 +126,8 @@ def parts(
         {"part": part, "source": source, "table": table, "workspace": workspace},
     ).fetchall()
     return [
-        Part(r["batch_id"], r["seq"], r["source"], r["table_name"], settings.lake / r["path"], r["row_count"]) for r in rows
+        Part(r["batch_id"], r["seq"], r["source"], r["table_name"], settings.lake / r["path"], r["row_count"])
+        for r in rows
     ]
 
 

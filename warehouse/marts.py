@@ -131,7 +131,9 @@ class Reader:
                 continue
             self._stamp, self._current = stamp, current.version
             return
-        raise NotFoundError(f"no version that {current_path(self._settings)} names can be opened", remedy="run: nexus build")
+        raise NotFoundError(
+            f"no version that {current_path(self._settings)} names can be opened", remedy="run: nexus build"
+        )
 
     def _connection(self, version: int, path: Path) -> duckdb.DuckDBPyConnection:
         if version in self._open:
@@ -180,3 +182,28 @@ def _remedy(error: duckdb.Error) -> str | None:
     if isinstance(error, duckdb.PermissionException):
         return "published versions can only be read, and files outside of them not at all"
     return None
+
+
+def landings(settings: Settings, workspace: str | None = None, limit: int = 200) -> pl.DataFrame:
+    """Attempts to land, newest first: batch_id, source, status, reason, counts, started_at, landed_at. For people."""
+    from warehouse import ledger
+
+    columns = {
+        "batch_id": pl.String, "workspace_id": pl.String, "source": pl.String, "kind": pl.String, "status": pl.String,
+        "reason": pl.String, "read_count": pl.Int64, "landed_count": pl.Int64, "duplicate_count": pl.Int64,
+        "quarantined_count": pl.Int64, "started_at": pl.Datetime("us"), "landed_at": pl.Datetime("us"),
+    }  # fmt: skip
+    with ledger.connect(settings) as connection:
+        rows = connection.execute(
+            f"select {', '.join(columns)} from batch where %(workspace)s::text is null or workspace_id = %(workspace)s"
+            " order by started_at desc limit %(limit)s",
+            {"workspace": workspace, "limit": limit},
+        ).fetchall()
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def quarantined(settings: Settings, workspace: str | None = None, limit: int = 1000) -> pl.DataFrame:
+    """Records that broke their contract and have not been replayed, with reason and raw text, newest first."""
+    from warehouse import quarantine
+
+    return quarantine.read(settings, workspace=workspace).sort("quarantined_at", descending=True).head(limit)

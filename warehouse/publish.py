@@ -50,7 +50,9 @@ def build_lock(settings: Settings, *, wait: bool = False) -> Iterator[None]:
         yield
 
 
-def prepare(settings: Settings, engine: str | None = None, checkpoint: Callable[[str], None] = lambda _: None) -> Version:
+def prepare(
+    settings: Settings, engine: str | None = None, checkpoint: Callable[[str], None] = lambda _: None
+) -> Version:
     """Copies the build into a candidate under a new name. The caller holds the build lock.
 
     Also clears up candidates of publications that were killed.
@@ -87,7 +89,8 @@ def prepare(settings: Settings, engine: str | None = None, checkpoint: Callable[
         except BaseException as error:
             temporary.unlink(missing_ok=True)
             connection.execute(
-                "update publish_version set status = 'failed', reason = %s where version = %s", [str(error)[:4000], version]
+                "update publish_version set status = 'failed', reason = %s where version = %s",
+                [str(error)[:4000], version],
             )
             raise
         connection.execute(
@@ -123,9 +126,7 @@ def release(
                 remedy=f"{f'version {serving.version} goes on serving' if serving else 'nothing is published yet'}; "
                 "correct the data or the model and build again",
             )
-        connection.execute(
-            "update publish_version set gates = %s where version = %s", [results, candidate.version]
-        )
+        connection.execute("update publish_version set gates = %s where version = %s", [results, candidate.version])
         checkpoint("audited")
         switch(settings, candidate.version, candidate.path.name)
         checkpoint("switched")

@@ -136,7 +136,9 @@ def _replay(
         for row, entry in enumerate(frame.iter_rows(named=True)):
             table = entry["table_name"]
             if table != UNKNOWN and table not in known:
-                raise InputError(f"source {source.name!r} has no table {table!r} any more", remedy="replay the others by id")
+                raise InputError(
+                    f"source {source.name!r} has no table {table!r} any more", remedy="replay the others by id"
+                )
             only = source.table(table) if table != UNKNOWN else None
             stage.add(documents([row], [entry["raw_text"]], [], "json"), numbers[entry["source_file"]], only)
         stage.flush()
@@ -201,7 +203,7 @@ def _name_lines(stage: Stage, source: Source, lines: dict[int, int]) -> None:
         stage.run(f"update {staging(table)} s set _line = p.line from place p where p.n = s._line")
 
 
-_SCHEMA = {
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "quarantine_id": pl.String,
     "workspace_id": pl.String,
     "source": pl.String,
@@ -214,4 +216,3 @@ _SCHEMA = {
     "quarantined_at": pl.Datetime("us"),
     "replayed_at": pl.Datetime("us"),
 }
-

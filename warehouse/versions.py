@@ -55,7 +55,8 @@ def list_versions(settings: Settings, *, readable: bool = False) -> list[Version
             engine=row["engine"],
             path=versions_dir(settings) / row["file"],
             created_at=row["created_at"],
-            published_at=row["published_at"] or (row["created_at"] if current and current.version == row["version"] else None),
+            published_at=row["published_at"]
+            or (row["created_at"] if current and current.version == row["version"] else None),
             batch_seq=row["batch_seq"],
             bytes=row["byte_count"],
             gates=row["gates"],

@@ -28,9 +28,7 @@ def incoming(engine: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Pa
     engine.execute("create or replace temp table part_order (name VARCHAR, seq BIGINT)")
     engine.executemany("insert into part_order values (?, ?)", [[str(p.path), p.seq] for p in parts])
     files = "[" + ", ".join(literal(str(p.path)) for p in parts) + "]"
-    source = (
-        f"read_parquet({files}, union_by_name = true, filename = true, file_row_number = true, hive_partitioning = false)"
-    )
+    source = f"read_parquet({files}, union_by_name = true, filename = true, file_row_number = true, hive_partitioning = false)"
     there = {row[0] for row in engine.execute(f"describe select * from {source}").fetchall()}
     columns = ", ".join(
         f"{sequence} as {quoted(name)}" if name == LOAD_SEQUENCE

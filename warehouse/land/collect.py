@@ -125,4 +125,3 @@ def unnamed_fields(stage: Stage, table: Table) -> list[str]:
     )
     named = sql.named_fields(table)
     return [row[0] for row in rows if row[0] not in named]
-

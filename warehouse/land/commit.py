@@ -15,7 +15,9 @@ from warehouse.land.report import Counts
 from warehouse.ledger import Connection
 
 
-def landed_file(connection: Connection, workspace: str, source: str, mapping: str, sha256: str) -> dict[str, Counts] | None:
+def landed_file(
+    connection: Connection, workspace: str, source: str, mapping: str, sha256: str
+) -> dict[str, Counts] | None:
     """Counts per table of a file of this content that has landed, or None."""
     row = connection.execute(
         "select tables from landed_file where workspace_id = %s and source = %s and mapping = %s and sha256 = %s",

@@ -16,7 +16,9 @@ from warehouse.land.stage import DOCUMENT_BITS, LINE_BITS, Stage, staging, tagge
 
 def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]) -> None:
     """Fills the table `conflicts(_file, _line, _table, _reason, _raw)`."""
-    stage.run("create or replace table conflicts (_file INTEGER, _line BIGINT, _table VARCHAR, _reason VARCHAR, _raw VARCHAR)")
+    stage.run(
+        "create or replace table conflicts (_file INTEGER, _line BIGINT, _table VARCHAR, _reason VARCHAR, _raw VARCHAR)"
+    )
     for table in source.tables:
         stage.run(
             f"""create or replace temp table sought as
@@ -31,7 +33,7 @@ def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]
 
 
 def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None:
-    stage.run("create or replace temp table told (at BIGINT, h VARCHAR, raw VARCHAR)")
+    stage.run("create or replace temp table told (place BIGINT, h VARCHAR, raw VARCHAR)")
     for index, file in files.items():
         for chunk in read(file, lambda _: None):
             if len(chunk.table):
@@ -47,6 +49,6 @@ def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None
         f"""insert into conflicts
             select s._file, s._line, {sql.literal(table.name)},
                    {sql.literal(f"{table.id}: ")} || '"' || s.id || '" has landed already with another body', t.raw
-            from sought s left join (select at, h, any_value(raw) as raw from told group by at, h) t
-              on t.at = (s._file << {LINE_BITS}) + s._line and t.h = s.h"""
+            from sought s left join (select place, h, any_value(raw) as raw from told group by place, h) t
+              on t.place = (s._file << {LINE_BITS}) + s._line and t.h = s.h"""
     )

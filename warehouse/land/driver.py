@@ -9,6 +9,7 @@ Killed before the commit, a batch has not happened: the next landing of the sour
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from warehouse.land.files import InputFile, discover, groups, sha256
 from warehouse.land.merge import merge
 from warehouse.land.read import read
 from warehouse.land.report import Counts, LandingReport, Progress
-from warehouse.land.stage import Stage
+from warehouse.land.stage import Stage, scratch_dir
 from warehouse.land.write import remove, settle
 
 #: Called with the name of each step as it is reached; tests stop the process there.
@@ -77,6 +78,12 @@ def sweep(connection: ledger.Connection, settings: Settings, workspace: str, sou
             "update batch set status = 'abandoned', reason = 'the process ended before the commit' where batch_id = %s",
             [row["batch_id"]],
         )
+    scratch = {folder.name: folder for folder in scratch_dir(settings).glob("bat_*")}
+    over = connection.execute(
+        "select batch_id from batch where batch_id = any(%s) and status <> 'landing'", [list(scratch)]
+    ).fetchall()
+    for row in over:
+        shutil.rmtree(scratch[row["batch_id"]], ignore_errors=True)
 
 
 def _land_group(
@@ -98,8 +105,8 @@ def _land_group(
         earlier = commit.landed_file(connection, workspace, source.name, mapping, digest)
         if earlier is not None:
             report.repeated_files.append(file.name)
-            for table, counts in earlier.items():
-                report.count(file.name, table, counts.as_repeat())
+            for name, counts in earlier.items():
+                report.count(file.name, name, counts.as_repeat())
             tell.skip(file)
         elif digest in seen:
             repeats[index] = digest
@@ -128,7 +135,9 @@ def _land_group(
         checkpoint("written")
         settle(settings.lake, outcome.files)
         checkpoint("renamed")
-        commit.land(connection, batch_id, workspace, source, mapping, outcome, {i: (group[i], hashes[i]) for i in hashes})
+        commit.land(
+            connection, batch_id, workspace, source, mapping, outcome, {i: (group[i], hashes[i]) for i in hashes}
+        )
         checkpoint("committed")
     except BaseException as error:
         if commit.fail(connection, batch_id, error):
@@ -152,7 +161,9 @@ def _land_group(
 
 def _must_balance(total: Counts, source: Source) -> None:
     if not total.balanced:
-        raise NexusError(f"landing of {source.name} does not add up: {total.as_dict()}", remedy="report this as a defect")
+        raise NexusError(
+            f"landing of {source.name} does not add up: {total.as_dict()}", remedy="report this as a defect"
+        )
 
 
 class _Teller:

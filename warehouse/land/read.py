@@ -174,7 +174,9 @@ def _csv(path: Path, on_read: OnRead, header: bool) -> Iterator[Chunk]:
             bad.append(Bad(start, f"{len(row)} fields where the header names {len(names)}", raw.rstrip("\r\n")))
             continue
         if "\ufffe" in raw or (text.broken and any("\udc80" <= char <= "\udcff" for char in raw)):
-            bad.append(Bad(start, "not UTF-8", raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")))
+            bad.append(
+                Bad(start, "not UTF-8", raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+            )
             continue
         document = orjson.dumps({name: value or None for name, value in zip(names, row, strict=False)}).decode()
         numbers.append(start)

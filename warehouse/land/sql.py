@@ -66,7 +66,9 @@ def typed(column: Column, raw: str) -> str:
         case Kind.integer:
             number = f"try_cast({text} as decimal(38,9))"
             whole = f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"
-            return f"case when regexp_full_match({text}, '[+-]?[0-9]+') then try_cast({text} as bigint) else {whole} end"
+            return (
+                f"case when regexp_full_match({text}, '[+-]?[0-9]+') then try_cast({text} as bigint) else {whole} end"
+            )
         case Kind.decimal:
             return _decimal(text)
         case Kind.boolean:

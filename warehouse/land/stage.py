@@ -9,6 +9,7 @@ Nothing of it outlives the process: rows that do not fit into the memory limit g
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -31,6 +32,11 @@ _NOT_BLANK = "trim(_text, ' ' || chr(9) || chr(13) || chr(10)) <> ''"
 _FAULT_SCHEMA = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 
 
+def scratch_dir(settings: Settings) -> Path:
+    """Folders of batches under way, by batch id."""
+    return settings.run_dir / "landing"
+
+
 def staging(table: Table) -> str:
     return sql.quoted(f"s_{table.name}")
 
@@ -40,7 +46,7 @@ class Stage:
 
     def __init__(self, source: Source, settings: Settings, batch_id: str, files: dict[int, str]) -> None:
         self.source = source
-        self._scratch = settings.run_dir / "landing" / batch_id
+        self._scratch = scratch_dir(settings) / batch_id
         self._scratch.mkdir(parents=True, exist_ok=True)
         self.engine = duckdb.connect(
             config={
@@ -56,7 +62,9 @@ class Stage:
         self.engine.execute("create table origins (_origin INTEGER, _origin_name VARCHAR)")
         self.engine.executemany("insert into origins values (?, ?)", [[i, name] for i, name in files.items()])
         # a map as a variable: looked up without a join, which could change the order of rows
-        self.engine.execute("set variable file_names = (select map_from_entries(list((_origin, _origin_name))) from origins)")
+        self.engine.execute(
+            "set variable file_names = (select map_from_entries(list((_origin, _origin_name))) from origins)"
+        )
         for table in source.tables:
             self.engine.execute(f"create table {staging(table)} ({sql.staging_columns(table)})")
         self._chunk = 0

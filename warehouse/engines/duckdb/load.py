@@ -19,7 +19,9 @@ _SAME = "r.workspace_id = i.workspace_id and r._record_key = i._record_key"
 
 
 def loaded(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    return {(row[0], row[1]) for row in connection.execute("select batch_id, relation from raw._loaded_batch").fetchall()}
+    return {
+        (row[0], row[1]) for row in connection.execute("select batch_id, relation from raw._loaded_batch").fetchall()
+    }
 
 
 def next_sequence(connection: duckdb.DuckDBPyConnection) -> int:

@@ -21,7 +21,18 @@ _STATE = """
 
 
 def ensure(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[str]:
-    """Creates missing tables and columns; changes the type of a column whose contract changed."""
+    """Creates missing tables and columns; a table with a column of another type is made anew, to be loaded again."""
+    connection.execute("begin")
+    try:
+        done = _ensure(connection, tables)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return done
+
+
+def _ensure(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> list[str]:
     connection.execute(_STATE)
     have: dict[str, dict[str, str]] = {}
     for relation, column, kind in connection.execute(
@@ -32,17 +43,19 @@ def ensure(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> li
     for table in tables:
         wanted = [(name, DUCKDB_TYPE[kind]) for name, kind in raw_columns(table)]
         name = f"raw.{quoted(table.relation)}"
+        changed = [c for c, kind in wanted if have.get(table.relation, {}).get(c, kind) != kind]
+        if changed:
+            # the lake has every row, so the table is made anew rather than cast
+            connection.execute(f"drop table {name}")
+            connection.execute("delete from raw._loaded_batch where relation = $1", [table.relation])
+            have.pop(table.relation)
+            done.append(f"changed {table.relation}: {', '.join(changed)}; it is loaded again")
         if table.relation not in have:
             connection.execute(f"create table {name} ({', '.join(f'{quoted(n)} {t}' for n, t in wanted)})")
             done.append(f"created {table.relation}")
             continue
         for column, kind in wanted:
-            there = have[table.relation].get(column)
-            if there is None:
+            if column not in have[table.relation]:
                 connection.execute(f"alter table {name} add column {quoted(column)} {kind}")
                 done.append(f"added {table.relation}.{column}")
-            elif there != kind:
-                cast = f"try_cast({quoted(column)} as {kind})"
-                connection.execute(f"alter table {name} alter column {quoted(column)} type {kind} using {cast}")
-                done.append(f"changed {table.relation}.{column} from {there} to {kind}")
     return done
