@@ -1,7 +1,8 @@
 """The command line `nexus`: discovers commands, translates errors into one message and an exit code.
 
-Belongs here: the application and its edges. Does not belong here: what a command does; every command lives in
-`nexus/cli/<name>.py`, `<layer>/commands.py` or `<layer>/<name>_command.py` and offers `register(app)`. Heavy imports stay inside command bodies.
+Belongs here: the application and its edges. Does not belong here: what a command does. Commands live in
+`nexus/cli/<name>.py`, `<layer>/commands.py` or `<layer>/<name>_command.py` and offer `register(app)`. Heavy imports stay
+inside their bodies.
 """
 
 from __future__ import annotations
