@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from warehouse.land import LandingReport
 
 
@@ -90,10 +92,22 @@ def show_report(report: LandingReport) -> None:
         console.print(
             f"{len(report.ignored_files)} files ignored, no reader for their names: {_few(report.ignored_files)}"
         )
-    for relation, fields in sorted(report.new_columns.items()):
-        console.print(f"new columns in {relation}, kept in _extra: {_few(fields)}", style="dim")
+    show_new_columns(console, report.new_columns)
     if report.quarantined:
         console.print(f"{report.quarantined:,} records are in quarantine: nexus quarantine list -w {report.workspace}")
+
+
+def show_new_columns(console: Console, found: dict[str, list[str]]) -> None:
+    """Fields seen for the first time that no contract names: a few by name, a first landing's many as a count."""
+    if len(found) > 3:
+        count = sum(map(len, found.values()))
+        text = (
+            f"{count} fields of {len(found)} tables are new and not in the contract: kept in _extra, listed by --json"
+        )
+        console.print(text, style="dim")
+        return
+    for relation, fields in sorted(found.items()):
+        console.print(f"new columns in {relation}, kept in _extra: {_few(fields)}", style="dim")
 
 
 def _few(names: list[str], count: int = 6) -> str:
