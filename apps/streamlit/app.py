@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+MARK = str(Path(__file__).with_name("mark.svg"))
 # Streamlit puts this file's folder on the path; the project's root makes `apps`, `nexus` and `warehouse` importable.
 # `apps` itself must never be there: apps/streamlit would hide the library.
 if str(PROJECT) not in sys.path:
@@ -18,12 +19,13 @@ if str(PROJECT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from apps.streamlit.components import page, shell, warm  # noqa: E402
+from apps.streamlit.components import data, page, shell, warm  # noqa: E402
 
-st.set_page_config(page_title="Nexus", page_icon=":material/hub:", layout="wide", menu_items={})
-warm.up()
-
+# a file: an icon by name would be fetched from a font host
+st.set_page_config(page_title="Nexus", page_icon=MARK, layout="wide", initial_sidebar_state=220, menu_items={})
 modules = page.discover()
+warm.up(list(modules.values()), str(data.settings().home))
+st.logo(MARK, size="large")
 menu = [
     st.Page(
         partial(shell.show, module),

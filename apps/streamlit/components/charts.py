@@ -27,9 +27,10 @@ def draw(chart: Any, title: str, note: str = "", *, alt_text: str | None = None)
 
 
 def head(title: str, note: str = "") -> None:
-    st.markdown(f"#### {title}")
-    if note:
-        st.caption(note)
+    with st.container(gap=None):
+        st.markdown(f"#### {title}")
+        if note:
+            st.caption(note)
 
 
 def axis_money(currency: str) -> alt.Axis:
@@ -47,10 +48,16 @@ AXIS_COUNT = alt.Axis(title=None, tickCount=5, labelExpr="format(datum.value, da
 AXIS_PERCENT = alt.Axis(title=None, tickCount=5, format="~%")
 
 
-def day_axis(frame: pl.DataFrame, column: str = "day") -> alt.Axis:
-    """Days with the month named at its first tick; never more labels than fit a phone."""
+def day_x(frame: pl.DataFrame, column: str = "day") -> alt.X:
+    """Days, each label right under its bar; never more labels than fit a phone."""
     days = frame[column].n_unique()
-    return alt.Axis(title=None, format="%-d %b" if days < 150 else "%b %Y", tickCount=6, labelOverlap="greedy", labelFlush=True)
+    style = "%-d %b" if days < 150 else "%b %Y"
+    return alt.X(
+        f"{column}:T",
+        title=None,
+        axis=alt.Axis(format=style, tickCount=6, labelOverlap="greedy"),
+        scale=alt.Scale(nice=False, padding=max(4, min(14, 300 / max(1, days)))),
+    )
 
 
 def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palette) -> alt.LayerChart:
@@ -61,7 +68,19 @@ def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palett
         start, end = (0.0, amount) if kind == "total" else (level, level + amount)
         level = end
         text = formats.money(minor, currency, signed=kind != "total")
-        rows.append({"label": label, "start": start, "end": end, "top": max(start, end), "text": text, "kind": kind, "position": position, "exact": formats.money(minor, currency, exact=True, signed=kind != "total"), "next": steps[position + 1][0] if position + 1 < len(steps) else label})  # fmt: skip
+        rows.append(
+            {
+                "label": label,
+                "start": start,
+                "end": end,
+                "top": max(start, end),
+                "text": text,
+                "kind": kind,
+                "position": position,
+                "exact": formats.money(minor, currency, exact=True, signed=kind != "total"),
+                "next": steps[position + 1][0] if position + 1 < len(steps) else label,
+            }
+        )
     frame = pl.DataFrame(rows)
     totals = [r["end"] for r in rows if r["kind"] == "total"]
     low = min(min(r["start"], r["end"]) for r in rows if r["kind"] != "total") if len(rows) > len(totals) else 0
@@ -71,7 +90,9 @@ def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palett
     frame = frame.with_columns(pl.when(pl.col("kind") == "total").then(floor).otherwise(pl.col("start")).alias("start"))
     palette = {"total": colours.main, **colours.movements}
     order = [step[0] for step in steps]
-    base = alt.Chart(frame).encode(x=alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False)))
+    base = alt.Chart(frame).encode(
+        x=alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelFlush=False))
+    )
     scale = alt.Scale(domain=[floor, max(r["top"] for r in rows) + spread * 0.12], nice=False, zero=False)
     bars = base.mark_bar(size=46, cornerRadius=2).encode(
         y=alt.Y("start:Q", scale=scale, axis=axis_money(currency)),
@@ -80,7 +101,9 @@ def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palett
         tooltip=[alt.Tooltip("label:N", title="Step"), alt.Tooltip("exact:N", title="Amount")],
     )
     links = base.mark_rule(strokeDash=[2, 3], color=colours.quiet).encode(y=alt.Y("end:Q", scale=scale), x2="next:N")
-    text = base.mark_text(dy=-9, fontWeight=600, color=colours.text).encode(y=alt.Y("top:Q", scale=scale), text="text:N")
+    text = base.mark_text(dy=-9, fontWeight=600, color=colours.text).encode(
+        y=alt.Y("top:Q", scale=scale), text="text:N"
+    )
     return alt.layer(links, bars, text).properties(height=HEIGHT)
 
 
@@ -97,28 +120,48 @@ def movements(frame: pl.DataFrame, currency: str, colours: Palette, incomplete: 
     rows = frame.with_columns(
         (pl.col("amount_minor") / 10 ** formats.exponent(currency)).alias("amount"),
         (pl.col("month_date") == incomplete if incomplete else pl.lit(False)).alias("open"),
-        pl.col("movement").replace_strict({k: formats.words(k) for k in colours.movements}, default="Other").alias("kind"),
+        pl.col("movement")
+        .replace_strict({k: formats.words(k) for k in colours.movements}, default="Other")
+        .alias("kind"),
     )
     kinds = [formats.words(k) for k in colours.movements]
     net = rows.group_by("month_date").agg(pl.col("amount").sum()).sort("month_date")
-    x = alt.X("yearmonth(month_date):T", title=None, axis=alt.Axis(format="%b %y", labelOverlap="greedy", tickCount=8))
+    x = alt.X(
+        "yearmonth(month_date):T",
+        title=None,
+        bandPosition=0.5,
+        axis=alt.Axis(format="%b %y", labelOverlap="greedy", tickCount=8),
+    )
     bars = (
         alt.Chart(rows)
         .mark_bar(width={"band": 0.75})
         .encode(
             x=x,
             y=alt.Y("sum(amount):Q", axis=axis_money(currency)),
-            color=alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=list(colours.movements.values())), sort=kinds),
+            color=alt.Color(
+                "kind:N", scale=alt.Scale(domain=kinds, range=list(colours.movements.values())), sort=kinds
+            ),
             order=alt.Order("kind:N"),
             opacity=alt.condition("datum.open", alt.value(0.45), alt.value(1)),
-            tooltip=[alt.Tooltip("yearmonth(month_date):T", title="Month", format="%B %Y"), alt.Tooltip("kind:N", title="Movement"), alt.Tooltip("sum(amount):Q", title="Amount", format=",.0f")],
+            tooltip=[
+                alt.Tooltip("yearmonth(month_date):T", title="Month", format="%B %Y"),
+                alt.Tooltip("kind:N", title="Movement"),
+                alt.Tooltip("sum(amount):Q", title="Amount", format=",.0f"),
+            ],
         )
-    )  # fmt: skip
+    )
     line = (
         alt.Chart(net)
         .mark_line(color=colours.text, strokeWidth=1.5, point={"size": 26, "color": colours.text})
-        .encode(x=x, y="amount:Q", tooltip=[alt.Tooltip("yearmonth(month_date):T", title="Month", format="%B %Y"), alt.Tooltip("amount:Q", title="Net", format=",.0f")])
-    )  # fmt: skip
+        .encode(
+            x=x,
+            y="amount:Q",
+            tooltip=[
+                alt.Tooltip("yearmonth(month_date):T", title="Month", format="%B %Y"),
+                alt.Tooltip("amount:Q", title="Net", format=",.0f"),
+            ],
+        )
+    )
     zero = alt.Chart(pl.DataFrame({"y": [0]})).mark_rule(color=colours.quiet).encode(y="y:Q")
     return alt.layer(bars, zero, line).properties(height=HEIGHT + 20)
 
@@ -135,7 +178,7 @@ def days(
     text: str | None = None,
 ) -> alt.LayerChart:
     """Bars by day (column `day`); those where `marked` is true stand out; `band` draws what was to be expected."""
-    x = alt.X("yearmonthdate(day):T", axis=day_axis(frame), title=None)
+    x = day_x(frame)
     layers: list[Any] = []
     if band:
         layers.append(
@@ -143,7 +186,10 @@ def days(
             .mark_area(color=colours.band, interpolate="monotone")
             .encode(x=x, y=alt.Y(f"{band[0]}:Q", axis=axis), y2=f"{band[1]}:Q")
         )
-    tips = [alt.Tooltip("yearmonthdate(day):T", title="Day", format="%-d %B %Y"), alt.Tooltip(f"{text}:N" if text else f"{value}:Q", title=label)]  # fmt: skip
+    tips = [
+        alt.Tooltip("day:T", title="Day", format="%-d %B %Y"),
+        alt.Tooltip(f"{text}:N" if text else f"{value}:Q", title=label),
+    ]
     width = max(2, min(16, int(620 / max(1, frame["day"].n_unique()))))
     colour: Any = alt.value(colours.main)
     if marked:
@@ -163,33 +209,54 @@ def days(
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
-def stacked_days(frame: pl.DataFrame, value: str, series: str, order: Sequence[str], colours: Sequence[str], *, axis: alt.Axis = AXIS_COUNT) -> alt.Chart:  # fmt: skip
+def stacked_days(
+    frame: pl.DataFrame,
+    value: str,
+    series: str,
+    order: Sequence[str],
+    colours: Sequence[str],
+    *,
+    axis: alt.Axis = AXIS_COUNT,
+) -> alt.Chart:
     """Bars by day, split by a series whose colours are given in its order."""
     width = max(2, min(16, int(620 / max(1, frame["day"].n_unique()))))
     return (
         alt.Chart(frame)
         .mark_bar(size=width)
         .encode(
-            x=alt.X("yearmonthdate(day):T", axis=day_axis(frame), title=None),
+            x=day_x(frame),
             y=alt.Y(f"sum({value}):Q", axis=axis),
             color=alt.Color(f"{series}:N", scale=alt.Scale(domain=list(order), range=list(colours)), sort=list(order)),
             order=alt.Order("rank:Q"),
-            tooltip=[alt.Tooltip("yearmonthdate(day):T", title="Day", format="%-d %B %Y"), alt.Tooltip(f"{series}:N", title="What"), alt.Tooltip(f"sum({value}):Q", title="Number", format=",")],
+            tooltip=[
+                alt.Tooltip("day:T", title="Day", format="%-d %B %Y"),
+                alt.Tooltip(f"{series}:N", title="What"),
+                alt.Tooltip(f"sum({value}):Q", title="Number", format=","),
+            ],
         )
         .properties(height=HEIGHT)
-    )  # fmt: skip
+    )
 
 
 def ranked(
-    frame: pl.DataFrame, name: str, value: str, text: str, colours: Palette, *, colour: str | None = None, rows: int = 10
+    frame: pl.DataFrame,
+    name: str,
+    value: str,
+    text: str,
+    colours: Palette,
+    *,
+    colour: str | None = None,
+    rows: int = 10,
 ) -> alt.LayerChart:
     """Horizontal bars, longest first, each with its value written beside it."""
     top = frame.head(rows)
     order = top[name].to_list()
     peak = max([float(v or 0) for v in top[value]] or [1]) or 1
+    # room for the words beside the longest bar, on half a page
+    room = 1 + min(1.4, 0.055 * max(len(str(t)) for t in top[text]))
     base = alt.Chart(top).encode(
         y=alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=240, domain=False)),
-        x=alt.X(f"{value}:Q", axis=None, scale=alt.Scale(domain=[0, peak * 1.3])),
+        x=alt.X(f"{value}:Q", axis=None, scale=alt.Scale(domain=[0, peak * room])),
     )
     bars = base.mark_bar(height=16, cornerRadiusEnd=2, color=colour or colours.main).encode(
         tooltip=[alt.Tooltip(f"{name}:N", title=""), alt.Tooltip(f"{text}:N", title="")]
@@ -209,25 +276,35 @@ def triangle(frame: pl.DataFrame, colours: Palette) -> alt.LayerChart:
     boxes = base.mark_rect(stroke=colours.background, strokeWidth=1).encode(
         color=alt.Color("share:Q", scale=alt.Scale(domain=[min(low, 0.5), 1], range=list(colours.ramp)), legend=None),
         opacity=alt.condition("datum.incomplete", alt.value(0.5), alt.value(1)),
-        tooltip=[alt.Tooltip("cohort:N", title="First paid in"), alt.Tooltip("age:O", title="Months later"), alt.Tooltip("share:Q", title="MRR kept", format=".1%"), alt.Tooltip("customers:Q", title="Customers at start")],
-    )  # fmt: skip
-    middle = (min(low, 0.5) + 1) / 2
-    dark = colours.background == theme.DARK.background
-    strong, weak = ("#0b1017", colours.text) if dark else ("#ffffff", colours.text)
-    text = base.mark_text(fontSize=10.5).encode(
-        text=alt.Text("share:Q", format=".0%"),
-        color=alt.condition(f"datum.share > {middle + (0.1 if not dark else 0.06)} && !datum.incomplete", alt.value(strong), alt.value(weak)),
-    )  # fmt: skip
+        tooltip=[
+            alt.Tooltip("cohort:N", title="First paid in"),
+            alt.Tooltip("age:O", title="Months later"),
+            alt.Tooltip("share:Q", title="MRR kept", format=".1%"),
+            alt.Tooltip("customers:Q", title="Customers at start"),
+        ],
+    )
+    text = base.mark_text(fontSize=11, color=colours.text).encode(text=alt.Text("share:Q", format=".0%"))
     return alt.layer(boxes, text).properties(height=24 * len(order) + 40)
 
 
 def lines(
-    frame: pl.DataFrame, x: str, y: str, colours: Palette, *, series: str | None = None, axis: alt.Axis = AXIS_COUNT,
-    reference: bool = False, x_title: str = "", y_title: str | None = None, time: bool = True,
-) -> alt.LayerChart:  # fmt: skip
+    frame: pl.DataFrame,
+    x: str,
+    y: str,
+    colours: Palette,
+    *,
+    series: str | None = None,
+    axis: alt.Axis = AXIS_COUNT,
+    reference: bool = False,
+    x_title: str = "",
+    y_title: str | None = None,
+    time: bool = True,
+) -> alt.LayerChart:
     """Lines with points; a diagonal of reference where both axes mean the same."""
     encoded_x: Any = (
-        alt.X(f"yearmonthdate({x}):T", title=None, axis=alt.Axis(format="%-d %b %y", tickCount=6, labelOverlap="greedy"))
+        alt.X(
+            f"yearmonthdate({x}):T", title=None, axis=alt.Axis(format="%-d %b %y", tickCount=6, labelOverlap="greedy")
+        )
         if time
         else alt.X(f"{x}:Q", title=x_title, axis=alt.Axis(format="~%", tickCount=6))
     )
@@ -238,7 +315,9 @@ def lines(
     if reference:
         peak = max(float(frame[x].max() or 1), float(frame[y].max() or 1))  # type: ignore[arg-type]
         ends = pl.DataFrame({"a": [0.0, peak], "b": [0.0, peak]})
-        layers.insert(0, alt.Chart(ends).mark_line(strokeDash=[4, 4], color=colours.quiet, strokeWidth=1).encode(x="a:Q", y="b:Q"))  # fmt: skip
+        layers.insert(
+            0, alt.Chart(ends).mark_line(strokeDash=[4, 4], color=colours.quiet, strokeWidth=1).encode(x="a:Q", y="b:Q")
+        )
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
@@ -248,13 +327,23 @@ def minutes(frame: pl.DataFrame, outcomes: Sequence[str], colours: Sequence[str]
         alt.Chart(frame)
         .mark_bar(size=max(2, min(10, int(620 / max(1, frame["minute"].n_unique())))))
         .encode(
-            x=alt.X("yearmonthdatehoursminutes(minute):T", title=None, axis=alt.Axis(format="%H:%M", tickCount=8, labelOverlap="greedy")),
+            x=alt.X(
+                "yearmonthdatehoursminutes(minute):T",
+                title=None,
+                axis=alt.Axis(format="%H:%M", tickCount=8, labelOverlap="greedy"),
+            ),
             y=alt.Y("sum(attempts):Q", axis=AXIS_COUNT),
-            color=alt.Color("outcome:N", scale=alt.Scale(domain=list(outcomes), range=list(colours)), sort=list(outcomes)),
-            tooltip=[alt.Tooltip("minute:T", title="Minute (UTC)", format="%-d %b %H:%M"), alt.Tooltip("outcome:N", title="Outcome"), alt.Tooltip("sum(attempts):Q", title="Attempts", format=",")],
+            color=alt.Color(
+                "outcome:N", scale=alt.Scale(domain=list(outcomes), range=list(colours)), sort=list(outcomes)
+            ),
+            tooltip=[
+                alt.Tooltip("minute:T", title="Minute (UTC)", format="%-d %b %H:%M"),
+                alt.Tooltip("outcome:N", title="Outcome"),
+                alt.Tooltip("sum(attempts):Q", title="Attempts", format=","),
+            ],
         )
         .properties(height=220)
-    )  # fmt: skip
+    )
 
 
 def intervals(frame: pl.DataFrame, colours: Palette) -> alt.LayerChart:
@@ -266,6 +355,15 @@ def intervals(frame: pl.DataFrame, colours: Palette) -> alt.LayerChart:
     points = (
         alt.Chart(frame)
         .mark_point(filled=True, size=80, color=colours.main, opacity=1)
-        .encode(y=y, x="rate:Q", tooltip=[alt.Tooltip("name:N", title="Arm"), alt.Tooltip("rate:Q", title="Rate", format=".2%"), alt.Tooltip("low:Q", title="from", format=".2%"), alt.Tooltip("high:Q", title="to", format=".2%")])
-    )  # fmt: skip
+        .encode(
+            y=y,
+            x="rate:Q",
+            tooltip=[
+                alt.Tooltip("name:N", title="Arm"),
+                alt.Tooltip("rate:Q", title="Rate", format=".2%"),
+                alt.Tooltip("low:Q", title="from", format=".2%"),
+                alt.Tooltip("high:Q", title="to", format=".2%"),
+            ],
+        )
+    )
     return alt.layer(rules, points).properties(height=max(80, 42 * len(order)))

@@ -6,6 +6,7 @@ A result never changes within a version, so what was read once is never read aga
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from apps.streamlit.components import metric_sql
 from nexus.settings import Settings, get_settings
 from warehouse import marts, metrics, versions
 
@@ -47,7 +49,7 @@ def read(sql: str, version: int, **params: Any) -> pl.DataFrame:
 
 @st.cache_data(max_entries=1024, show_spinner=False)
 def _read(sql: str, version: int, params: tuple[tuple[str, Any], ...], home: str) -> pl.DataFrame:
-    named = {name: value for name, value in params if f"${name}" in sql}
+    named = {name: value for name, value in params if re.search(rf"\${name}\b", sql)}
     return marts.query(sql, named or None, as_of=pinned(version), settings=settings())
 
 
@@ -56,8 +58,9 @@ def _columns(version: int, home: str) -> dict[str, set[str]]:
     rows = marts.query(
         "select schema_name || '.' || table_name as relation, column_name as name"
         " from duckdb_columns() where database_name = 'nexus'",
-        as_of=pinned(version), settings=settings(),
-    )  # fmt: skip
+        as_of=pinned(version),
+        settings=settings(),
+    )
     found: dict[str, set[str]] = {}
     for relation, name in rows.iter_rows():
         found.setdefault(relation, set()).add(name)
@@ -108,9 +111,7 @@ def _governed(
     grain = bucket(*period)
 
     def ask(days: tuple[date, date], by: str | None) -> pl.DataFrame:
-        return metrics.query_metric(
-            list(names), grain=by, where=dict(where), period=days, as_of=pinned(version), settings=settings()
-        )
+        return metric_sql.query(names, by, dict(where), days, pinned(version), settings())
 
     now, past = ask(period, None), ask(before, None) if before else None
     course = complete_buckets(ask(period, grain), grain, period)
@@ -134,9 +135,7 @@ def _monthly(
     name: str, version: int, where: tuple[tuple[str, str], ...], until: date, months: int, home: str
 ) -> pl.DataFrame:
     first = (until.replace(day=1) - timedelta(days=31 * (months - 1))).replace(day=1)
-    return metrics.query_metric(
-        name, grain="month", where=dict(where), period=(first, until), as_of=pinned(version), settings=settings()
-    )
+    return metric_sql.query((name,), "month", dict(where), (first, until), pinned(version), settings())
 
 
 def complete_buckets(frame: pl.DataFrame, grain: str, period: tuple[date, date]) -> pl.DataFrame:

@@ -81,7 +81,9 @@ def choose(name: str, label: str, options: Sequence[str], labels: Mapping[str, s
         put(name, st.session_state[widget])
 
     show = labels if callable(labels) else lambda key: labels.get(key, key)
-    st.selectbox(label, options, key=widget, format_func=show, on_change=remember, label_visibility="collapsed", width=210)
+    st.selectbox(
+        label, options, key=widget, format_func=show, on_change=remember, label_visibility="collapsed", width=210
+    )
     put(name, value)
     return value
 
@@ -106,15 +108,26 @@ def choose_period(clock: Clock) -> Period:
     options = [*PRESETS, CUSTOM]
     labels = {**LABELS, CUSTOM: "Chosen days"}
     st.selectbox(
-        "Period", options, key="filter-period", format_func=labels.__getitem__, on_change=remember,
-        label_visibility="collapsed", width=170,
-    )  # fmt: skip
+        "Period",
+        options,
+        key="filter-period",
+        format_func=labels.__getitem__,
+        on_change=remember,
+        label_visibility="collapsed",
+        width=170,
+    )
     if chosen.key == CUSTOM:
         st.session_state["filter-days"] = (chosen.start, chosen.end)
         st.date_input(
-            "Days", key="filter-days", on_change=remember_days, min_value=clock.first, max_value=clock.as_of.date(),
-            format="YYYY-MM-DD", label_visibility="collapsed", width=230,
-        )  # fmt: skip
+            "Days",
+            key="filter-days",
+            on_change=remember_days,
+            min_value=clock.first,
+            max_value=clock.as_of.date(),
+            format="YYYY-MM-DD",
+            label_visibility="collapsed",
+            width=230,
+        )
     put("period", chosen.key if chosen.key != CUSTOM else f"{chosen.start}..{chosen.end}")
     return chosen
 

@@ -6,14 +6,17 @@ A missing value is always a dash, a minus sign is always U+2212, and no amount i
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 DASH = "–"
 MINUS = "\u2212"
 #: Currencies whose minor unit is the unit itself (ISO 4217 exponent 0), and those with three decimals.
-NO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
-THREE_DECIMALS = frozenset("bhd iqd jod kwd lyd omr tnd".split())
+NO_DECIMALS = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMALS = frozenset(["bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"])
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 Number = int | float | Decimal
 
@@ -145,12 +148,24 @@ def change(current: Number | None, before: Number | None, unit: str) -> str | No
     return f"{_sign(share, True)}{abs(share):,.0f}%" if abs(share) >= 100 else f"{_sign(share, True)}{abs(share):.1f}%"
 
 
+#: Names that are not made of ordinary words.
+NAMES = {"paypal": "PayPal", "sendgrid": "SendGrid", "ses": "SES", "s3": "S3", "mfa": "Second factor", "iam": "IAM"}
+
+
 def words(code: str | None) -> str:
     """A code as words: `card_declined` → `Card declined`."""
     if not code:
         return DASH
+    if code in NAMES:
+        return NAMES[code]
     text = code.replace("_", " ").replace(".", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+def campaign(code: str | None) -> str:
+    """A campaign's code as its name: `cmp_018_review_links` → `Review links (018)`."""
+    match = re.fullmatch(r"(?:cmp|campaign)[_-](\d+)[_-](.+)", code or "")
+    return f"{words(match[2].replace('-', '_'))} ({match[1]})" if match else words(code)
 
 
 def _sign(value: Number, plus: bool) -> str:

@@ -6,8 +6,8 @@ Belongs here: reading figures by metric name and drawing them. Does not belong h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
@@ -31,7 +31,7 @@ class Governed:
     by_currency: bool = False
     monthly: bool = False
     lost: bool = False
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,22 @@ def figures_of(view: View, wanted: Sequence[Governed]) -> dict[Governed, Figure]
     return found
 
 
+def questions(wanted: Sequence[Governed]) -> Iterator[tuple[tuple[str, ...], str | None, tuple[str, ...]]]:
+    """What drawing these figures asks of the metric engine: metrics, grain, names of filters."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for spec in wanted:
+        filters = tuple(sorted({"workspace", *dict(spec.where), *(["currency"] if spec.by_currency else [])}))
+        if spec.monthly:
+            yield (spec.metric,), "month", filters
+        else:
+            groups.setdefault(filters, []).append(spec.metric)
+    for filters, names in groups.items():
+        for grain in (None, "day", "week", "month"):
+            yield tuple(names), grain, filters
+
+
 def _where(view: View, spec: Governed) -> dict[str, str]:
-    where = {"workspace": view.workspace, **spec.where}
+    where = {"workspace": view.workspace, **dict(spec.where)}
     if spec.by_currency and view.currency:
         where["currency"] = view.currency
     return where
@@ -106,9 +120,10 @@ def _where(view: View, spec: Governed) -> dict[str, str]:
 def _figure(view: View, spec: Governed, series: data.Series) -> Figure:
     known = data.definition(spec.metric, view.version)
     if spec.lost:
-        series = data.Series(*(None if v is None else -v for v in (series.now, series.before)), tuple(
-            None if v is None else -v for v in series.course
-        ))  # fmt: skip
+        series = data.Series(
+            *(None if v is None else -v for v in (series.now, series.before)),
+            tuple(None if v is None else -v for v in series.course),
+        )
     now, before = series.now, series.before
     if known.unit == "count" and now is None:
         now = 0
@@ -133,7 +148,9 @@ def _monthly(view: View, spec: Governed) -> Figure:
         known = data.definition(spec.metric, view.version)
     except (NexusError, duckdb.Error) as error:
         return _unknown(spec, error)
-    complete = data.complete_buckets(frame, "month", (view.clock.first.replace(day=1), view.end)).drop_nulls(spec.metric)
+    complete = data.complete_buckets(frame, "month", (view.clock.first.replace(day=1), view.end)).drop_nulls(
+        spec.metric
+    )
     if complete.is_empty():
         return Figure(spec.label or known.label, formats.DASH, None, "no complete month yet", "none", (), known)
     values = [float(v) for v in complete[spec.metric]]
@@ -163,14 +180,13 @@ def _card(view: View, figure: Figure, index: int) -> None:
         st.metric(
             figure.label,
             figure.value,
-            delta=0 if zero else (figure.delta or None),
-            delta_description=figure.against,
+            # the sign decides arrow and colour, and only the ASCII one is understood
+            delta=0 if zero else (figure.delta or "").replace(formats.MINUS, "-") or None,
             delta_color=_colour(figure),
             chart_data=course if len(course) > 2 else None,
             chart_type="line",
         )
-        if figure.delta is None:
-            st.caption(figure.against or "\u00a0")
+        st.caption(figure.against or "\u00a0")
         _explain(view, figure, index)
 
 
@@ -202,7 +218,3 @@ def _explain(view: View, figure: Figure, index: int) -> None:
             st.caption(f"The SQL could not be made: {error}")
             return
         st.code(sql, language="sql", height=260)
-
-
-def with_label(figure: Figure, label: str) -> Figure:
-    return replace(figure, label=label)

@@ -61,9 +61,14 @@ class View:
         """Rows of this version; the SQL may name $workspace, $start, $end, $before_start, $before_end, $currency."""
         earlier = self.before or (self.start, self.start)
         known = {
-            "workspace": self.workspace, "start": self.start, "end": self.end, "currency": self.currency,
-            "before_start": earlier[0], "before_end": earlier[1], "as_of": self.clock.last,
-        }  # fmt: skip
+            "workspace": self.workspace,
+            "start": self.start,
+            "end": self.end,
+            "currency": self.currency,
+            "before_start": earlier[0],
+            "before_end": earlier[1],
+            "as_of": self.clock.last,
+        }
         return data.read(sql, self.version, **{**known, **params})
 
     def has(self, relation: str, column: str | None = None) -> bool:

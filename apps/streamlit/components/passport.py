@@ -97,13 +97,19 @@ def _badge(clock: Clock | None, passport: Passport) -> None:
         st.markdown("**Where these numbers come from**")
         lines = [f"Published version **v{passport.version}**"]
         if passport.published_at:
-            lines.append(f"published {formats.instant(passport.published_at)} ({formats.ago(passport.published_at, moment)})")
+            lines.append(
+                f"published {formats.instant(passport.published_at)} ({formats.ago(passport.published_at, moment)})"
+            )
         if clock:
             lines.append(f"data as of {formats.instant(clock.as_of)}")
             lines.append(f"last complete day {formats.day(clock.last)}")
         if passport.ledger:
-            lines.append(f"{passport.passed} of {passport.gates} quality gates passed" if passport.gates else "no gates recorded for it")
+            lines.append(
+                f"{passport.passed} of {passport.gates} quality gates passed"
+                if passport.gates
+                else "no gates recorded for it"
+            )
         else:
             lines.append("the ledger does not answer, so its gates are unknown (`nexus doctor`)")
         st.markdown("\n".join(f"- {line}" for line in lines))
-        st.caption(f"All times are UTC. The same answer later: `nexus sql --as-of v{passport.version} \"…\"`")
+        st.caption(f'All times are UTC. The same answer later: `nexus sql --as-of v{passport.version} "…"`')

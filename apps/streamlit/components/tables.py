@@ -22,7 +22,9 @@ import streamlit as st
 from apps.streamlit.components import formats
 from apps.streamlit.components.page import View
 
-Kind = Literal["text", "count", "money", "ratio", "pct", "size", "day", "month", "instant", "flag", "customer", "words", "score"]
+Kind = Literal[
+    "text", "count", "money", "ratio", "pct", "size", "day", "month", "instant", "flag", "customer", "words", "score"
+]
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 PAGE_ROWS = 500
 #: Currencies that the grid can write by itself, with separators and decimals.
@@ -133,24 +135,42 @@ def table(
         column_config=configs,
         hide_index=True,
         width="stretch",
-        height=height if isinstance(height, int) else 36 * (rows + 1) + 3,
+        height=height if isinstance(height, int) else 36 * (rows + 1) + 2,
         row_height=36,
+        placeholder=formats.DASH,
         key=f"table-{name}",
         alt=caption or name,
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        more = f"first {PAGE_ROWS:,} of {len(frame):,} rows; the downloads hold all" if len(frame) > PAGE_ROWS else formats.plural(len(frame), "row")
+        more = (
+            f"first {PAGE_ROWS:,} of {len(frame):,} rows; the downloads hold all"
+            if len(frame) > PAGE_ROWS
+            else formats.plural(len(frame), "row")
+        )
         st.caption(more + (f" · {caption}" if caption else ""), width="content")
         stem = f"{view.workspace}-{name}-{view.start}-{view.end}"
         st.download_button(
-            "CSV", lambda: to_csv(frame, columns), f"{stem}.csv", "text/csv", icon=":material/download:",
-            key=f"csv-{name}", on_click="ignore", type="tertiary", help="Download all rows as CSV",
-        )  # fmt: skip
+            "CSV",
+            lambda: to_csv(frame, columns),
+            f"{stem}.csv",
+            "text/csv",
+            icon=":material/download:",
+            key=f"csv-{name}",
+            on_click="ignore",
+            type="tertiary",
+            help="Download all rows as CSV",
+        )
         st.download_button(
-            "XLSX", lambda: to_xlsx(frame, columns, name), f"{stem}.xlsx",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", icon=":material/download:",
-            key=f"xlsx-{name}", on_click="ignore", type="tertiary", help="Download all rows as an Excel workbook",
-        )  # fmt: skip
+            "XLSX",
+            lambda: to_xlsx(frame, columns, name),
+            f"{stem}.xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            icon=":material/download:",
+            key=f"xlsx-{name}",
+            on_click="ignore",
+            type="tertiary",
+            help="Download all rows as an Excel workbook",
+        )
 
 
 def customer_link(view: View, customer: str | None, name: str | None) -> str | None:
@@ -183,9 +203,13 @@ def _drawn(frame: pl.DataFrame, column: Column, view: View) -> tuple[list[Any], 
         shares = [None if v is None else float(v) / (100 if kind == "pct" else 1) for v in values]
         return shares, c.NumberColumn(column.label, help=column.help, format="percent")
     if kind == "size":
-        return [None if v is None else int(v) for v in values], c.NumberColumn(column.label, help=column.help, format="bytes")
+        return [None if v is None else int(v) for v in values], c.NumberColumn(
+            column.label, help=column.help, format="bytes"
+        )
     if kind == "count":
-        return [None if v is None else int(v) for v in values], c.NumberColumn(column.label, help=column.help, format="localized")
+        return [None if v is None else int(v) for v in values], c.NumberColumn(
+            column.label, help=column.help, format="localized"
+        )
     if kind == "score":
         return [None if v is None else float(v) for v in values], c.ProgressColumn(
             column.label, help=column.help, min_value=0, max_value=1, format="percent"

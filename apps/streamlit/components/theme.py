@@ -16,7 +16,7 @@ import altair as alt
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours by meaning."""
+    """Colours by meaning. On every step of `ramp` the colour `text` can be read."""
 
     text: str
     muted: str
@@ -47,12 +47,15 @@ LIGHT = Palette(
     quiet="#8491a5",
     band="#dfe7f8",
     categories=("#1d4fd7", "#c45a00", "#0f8478", "#7a4fc9", "#b93b77", "#6b7788"),
-    ramp=("#f2f6fd", "#bfd2f7", "#7ea3ee", "#3f70de", "#173f9f"),
+    ramp=("#f7f9fe", "#e3ecfc", "#cbdbf9", "#b0c8f5", "#93b4f1"),
     movements={
-        "new": "#1d4fd7", "expansion": "#0f8478", "reactivation": "#7a4fc9",
-        "contraction": "#d9822b", "churn": "#a83a06",
+        "new": "#1d4fd7",
+        "expansion": "#0f8478",
+        "reactivation": "#7a4fc9",
+        "contraction": "#d9822b",
+        "churn": "#a83a06",
     },
-)  # fmt: skip
+)
 DARK = Palette(
     text="#e7ebf2",
     muted="#a9b3c2",
@@ -66,12 +69,15 @@ DARK = Palette(
     quiet="#7f8da1",
     band="#1d2b49",
     categories=("#8fb0ff", "#f0a04b", "#4ec9b8", "#bb9bf5", "#f08bb8", "#9aa7b8"),
-    ramp=("#182236", "#27406f", "#3f67b5", "#6f97e8", "#bcd1ff"),
+    ramp=("#141b28", "#182744", "#1e3564", "#264583", "#2f56a4"),
     movements={
-        "new": "#8fb0ff", "expansion": "#4ec9b8", "reactivation": "#bb9bf5",
-        "contraction": "#f2b880", "churn": "#f2762e",
+        "new": "#8fb0ff",
+        "expansion": "#4ec9b8",
+        "reactivation": "#bb9bf5",
+        "contraction": "#f2b880",
+        "churn": "#f2762e",
     },
-)  # fmt: skip
+)
 
 
 def palette(mode: str | None) -> Palette:
@@ -88,10 +94,18 @@ def current() -> Palette:
 def config(colours: Palette) -> dict[str, Any]:
     """What all charts share. Labels are never cut short, grids are faint, nothing is framed."""
     axis = {
-        "labelColor": colours.muted, "titleColor": colours.muted, "gridColor": colours.grid,
-        "domainColor": colours.grid, "tickColor": colours.grid, "labelLimit": 260, "labelFontSize": 12,
-        "titleFontSize": 12, "titleFontWeight": "normal", "labelPadding": 6, "titlePadding": 8,
-    }  # fmt: skip
+        "labelColor": colours.muted,
+        "titleColor": colours.muted,
+        "gridColor": colours.grid,
+        "domainColor": colours.grid,
+        "tickColor": colours.grid,
+        "labelLimit": 260,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelPadding": 6,
+        "titlePadding": 8,
+    }
     return {
         "background": "transparent",
         "font": '"Source Sans", sans-serif',
@@ -100,14 +114,21 @@ def config(colours: Palette) -> dict[str, Any]:
         "axisX": {"grid": False, "ticks": False},
         "axisY": {"domain": False, "ticks": False},
         "legend": {
-            "orient": "top", "title": None, "labelColor": colours.muted, "labelFontSize": 12, "symbolType": "square",
-            "symbolSize": 90, "labelLimit": 260, "offset": 4, "columnPadding": 14,
+            "orient": "top",
+            "title": None,
+            "labelColor": colours.muted,
+            "labelFontSize": 12,
+            "symbolType": "square",
+            "symbolSize": 90,
+            "labelLimit": 260,
+            "offset": 4,
+            "columnPadding": 14,
         },
         "range": {"category": list(colours.categories), "heatmap": list(colours.ramp)},
         "text": {"color": colours.text, "fontSize": 12},
         "rule": {"color": colours.muted},
         "line": {"strokeWidth": 2},
-    }  # fmt: skip
+    }
 
 
 def finish(chart: alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart, colours: Palette) -> Any:

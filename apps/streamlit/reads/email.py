@@ -32,7 +32,11 @@ def totals(view: View, category: str) -> dict[str, int]:
 
 def campaigns(view: View, category: str) -> pl.DataFrame:
     """One row per campaign, or per template of transactional mail where they have one."""
-    name = "coalesce(campaign_id, template_code, category)" if view.has("marts.fct_email_message", "template_code") else "coalesce(campaign_id, category)"  # noqa: E501
+    name = (
+        "coalesce(campaign_id, template_code, category)"
+        if view.has("marts.fct_email_message", "template_code")
+        else "coalesce(campaign_id, category)"
+    )
     return view.read(
         f"""
         select {name} as campaign, any_value(category) as category, min(sent_at) as first_sent_at, {_COUNTS}

@@ -1,8 +1,9 @@
 """What Files asks: who takes how much, and what is unusual against a user's own past.
 
 Unusual: a robust z-score, (value − median) / (1.4826 × median absolute deviation), of a day against the same user's
-active days in the ninety before it (Iglewicz and Hoaglin 1993). Bytes are compared on a logarithmic scale, as their
-spread grows with their size; a floor under the deviation keeps quiet users from looking wild.
+active days in the ninety before it (Iglewicz and Hoaglin 1993). Bytes and downloads must both stand out, so that one
+large file is no case; a floor under each deviation keeps quiet users from looking wild. Somebody with fewer than three
+active days has no past to be compared with.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import polars as pl
 
 from apps.streamlit.components.page import View
 
-#: From this robust z-score on a day is marked.
-UNUSUAL = 6.0
+#: From this robust z-score on a user's day is a case, and a day of the whole workspace is marked.
+UNUSUAL = 10.0
+UNUSUAL_DAY = 6.0
+#: Floors of the deviation of a user's day: bytes and downloads.
+FLOOR_BYTES, FLOOR_DOWNLOADS = 20_000_000, 1
 #: Less than this a day is never called an exfiltration, however unusual (bytes).
 NOTABLE_BYTES = 250_000_000
 
@@ -37,13 +41,13 @@ def egress_by_day(view: View) -> pl.DataFrame:
             from days left join taken using (day)
         ),
         based as (
-            select *, median(ln(1 + bytes)) over past as middle, mad(ln(1 + bytes)) over past as deviation,
+            select *, median(bytes) over past as middle, mad(bytes) over past as deviation,
                    count(*) filter (where bytes > 0) over past as known
             from filled
             window past as (order by day rows between 60 preceding and 1 preceding)
         )
         select day, bytes, downloads, users,
-               case when known >= 20 then (ln(1 + bytes) - middle) / (1.4826 * greatest(deviation, 0.15)) end as score
+               case when known >= 20 then (bytes - middle) / (1.4826 * greatest(deviation, 0.1 * middle)) end as score
         from based where day between $start and $end order by day
         """
     )
@@ -62,27 +66,35 @@ def unusual_users(view: View) -> pl.DataFrame:
             group by 1, 2
         ),
         based as (
-            select *, median(ln(1 + bytes)) over past as middle, mad(ln(1 + bytes)) over past as deviation,
-                   median(bytes) over past as usual_bytes, count(*) over past as known
+            select *, median(bytes) over past as usual_bytes, mad(bytes) over past as spread_bytes,
+                   median(downloads) over past as usual_downloads, mad(downloads) over past as spread_downloads,
+                   count(*) over past as known
             from daily
             window past as (partition by user_id order by day range between interval 90 day preceding and interval 1 day preceding)
         ),
         scored as (
-            select *, (ln(1 + bytes) - middle) / (1.4826 * greatest(deviation, 0.35)) as score from based where known >= 5
+            select *, least(
+                (bytes - usual_bytes) / (1.4826 * greatest(spread_bytes, $floor_bytes)),
+                (downloads - usual_downloads) / (1.4826 * greatest(spread_downloads, $floor_downloads))
+            ) as score
+            from based where known >= 3
         )
         select scored.user_id, users.full_name as user_name, users.email, scored.customer_id as customer,
                customers.name as customer_name, scored.day, cast(scored.bytes as bigint) as bytes,
-               cast(scored.usual_bytes as bigint) as usual_bytes, scored.downloads, scored.objects, scored.addresses, scored.score
+               cast(scored.usual_bytes as bigint) as usual_bytes, scored.downloads,
+               scored.usual_downloads, scored.objects, scored.addresses, scored.score
         from scored
         left join marts.dim_user as users on users.workspace_id = $workspace and users.user_id = scored.user_id
         left join marts.dim_customer as customers
             on customers.workspace_id = $workspace and customers.customer_id = scored.customer_id
         where day between $start and $end and score >= $limit and bytes >= $notable
-        order by score * ln(bytes) desc, scored.user_id
+        order by score desc, scored.user_id
         """,
         limit=UNUSUAL,
+        floor_bytes=FLOOR_BYTES,
+        floor_downloads=FLOOR_DOWNLOADS,
         notable=NOTABLE_BYTES,
-    )  # noqa: E501
+    )
 
 
 def user_days(view: View, user: str) -> pl.DataFrame:

@@ -29,7 +29,7 @@ def bridge(view: View) -> dict[str, int]:
         from marts.fct_mrr_movement
         where workspace_id = $workspace and currency = $currency and movement_date <= $end
         """
-    )  # noqa: E501
+    )
     return {name: int(value) for name, value in rows.row(0, named=True).items()}
 
 
@@ -48,7 +48,7 @@ def currencies(view: View) -> pl.DataFrame:
         group by currency
         order by count(distinct customer_id) desc, currency
         """
-    )  # noqa: E501
+    )
 
 
 def moved(view: View, segment: str) -> pl.DataFrame:
@@ -115,11 +115,11 @@ def campaigns(view: View) -> pl.DataFrame:
     return view.read(
         """
         select
-            campaign_id, min(sent_at) as at, count(*) filter (where not is_holdout) as sent,
+            campaign_id, min(sent_at) as first_at, count(*) filter (where not is_holdout) as sent,
             count(*) filter (where is_opened_human) as opened, count(*) filter (where is_clicked_human) as clicked
         from marts.fct_email_message
         where workspace_id = $workspace and campaign_id is not null and sent_date between $start and $end
         group by campaign_id
-        order by at
+        order by first_at
         """
     )
