@@ -32,7 +32,13 @@ _TITLES = {
     "churn_scores": "Scoring",
     "churn_drift": "Looking for drift",
 }
-_MARKS = {"running": "[yellow]•[/]", "done": "[green]✓[/]", "failed": "[red]✗[/]", "skipped": "[dim]-[/]", "retrying": "[yellow]↻[/]"}
+_MARKS = {
+    "running": "[yellow]•[/]",
+    "done": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "skipped": "[dim]-[/]",
+    "retrying": "[yellow]↻[/]",
+}
 
 
 def title(key: str) -> str:
@@ -80,10 +86,10 @@ class Display:
             text = f"{_MARKS[step.state]} {title(step.key)}"
             if step.key not in self._tasks:
                 self._tasks[step.key] = self._progress.add_task(text, total=None, note="")
-            ended = step.state in {"done", "failed"}
-            self._progress.update(
-                self._tasks[step.key], description=text, note=note(step), **({"total": 1, "completed": 1} if ended else {})
-            )
+            task = self._tasks[step.key]
+            self._progress.update(task, description=text, note=note(step))
+            if step.state in {"done", "failed"}:
+                self._progress.update(task, total=1, completed=1)
 
     def on_told(self, told: Told) -> None:
         with self._mutex:
@@ -106,7 +112,12 @@ def live() -> Iterator[Display]:
         with listening(display.on_told):
             yield display
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=out, refresh_per_second=8) as progress:
         display = Display(progress)
         with listening(display.on_told):
@@ -114,13 +125,17 @@ def live() -> Iterator[Display]:
 
 
 def summary(outcome: Outcome, version: int | None, url: str) -> None:
-    """The closing lines: version, gates, where the time went."""
+    """The closing lines: where the time went, gates, what readers see now."""
     out = console()
     passed = sum(gate.passed for gate in outcome.gates)
     slowest = sorted((s for s in outcome.steps if s.seconds), key=lambda s: -s.seconds)[:6]
-    out.print(table("", ("slowest steps", "seconds", ""), [(title(s.key), f"{s.seconds:.1f}", note(s)) for s in slowest]))
-    done = f"[green]version {version} is published[/]" if outcome.success else "[red]nothing was published[/]"
-    out.print(f"{done}; {passed} of {len(outcome.gates)} gates passed; {outcome.seconds:.0f} s. The run: {url}")
+    out.print(
+        table("", ("slowest steps", "seconds", ""), [(title(s.key), f"{s.seconds:.1f}", note(s)) for s in slowest])
+    )
+    published = any(s.key.startswith("published_") and s.state == "done" for s in outcome.steps)
+    serving = f"version {version}" if version else "nothing"
+    reading = f"[green]{serving} is published[/]" if published else f"[red]not published[/]: readers see {serving}"
+    out.print(f"{reading}; {passed} of {len(outcome.gates)} gates passed; {outcome.seconds:.0f} s. The run: {url}")
 
 
 def _first_line(text: str) -> str:

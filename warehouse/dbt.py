@@ -159,7 +159,7 @@ def _invoke(words: list[str], settings: Settings, engine: str, manifest: Manifes
         "--target-path", str(target_dir(settings, engine)), "--log-path", str(settings.log_dir.resolve() / "dbt"),
     ]  # fmt: skip
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "info", "--no-version-check"]
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         return dbtRunner(manifest=manifest, callbacks=[teller]).invoke([*quiet, *words, *options])
 
 
@@ -167,7 +167,7 @@ def _let_go() -> None:
     """Closes what dbt's adapters keep open between runs: nobody else could open the build file otherwise."""
     from dbt.adapters.factory import FACTORY
 
-    FACTORY.cleanup_connections()
+    FACTORY.cleanup_connections()  # type: ignore[no-untyped-call]
     for adapter in FACTORY.adapters.values():
         environment = getattr(adapter.connections, "_ENV", None)
         if environment is not None:

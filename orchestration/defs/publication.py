@@ -40,7 +40,7 @@ def publication(
                 "version": MetadataValue.int(version.version),
                 "gates passed": MetadataValue.int(passed),
                 "bytes": MetadataValue.int(version.bytes or 0),
-                "read it": MetadataValue.md(f"`nexus sql --as-of v{version.version} \"show all tables\"`"),
+                "read it": MetadataValue.md(f'`nexus sql --as-of v{version.version} "show all tables"`'),
             }
         )
 

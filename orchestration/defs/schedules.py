@@ -29,7 +29,9 @@ def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
     made = (
         define_asset_job("build", everything, description="The whole path, from exports to predictions and drift."),
         define_asset_job("refresh", everything - learning, description="The whole path, with the models there are."),
-        define_asset_job("train", model.downstream(), description="Learns, scores, publishes predictions, looks for drift."),
+        define_asset_job(
+            "train", model.downstream(), description="Learns, scores, publishes predictions, looks for drift."
+        ),
         define_asset_job("drift", AssetSelection.assets("churn_drift"), description="Looks for drift alone."),
     )
     return {job.name: job for job in made}

@@ -72,7 +72,9 @@ def dbt_step(
     def build(context: AssetExecutionContext) -> Iterator[Any]:
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
         with translated(context.retry_number):
-            nodes = run_dbt(settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags)
+            nodes = run_dbt(
+                settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags
+            )
             counts = _count(settings, manifest, nodes)
             _record(settings, manifest, nodes, context.run.run_id)
         yield from _results(nodes, manifest, counts, context)

@@ -43,7 +43,7 @@ class Translator(DagsterDbtTranslator):
             return spec
         named = naming.parse(props["name"])
         made = _config(props).get("materialized")
-        shape = {"incremental": "table"}.get(made, made)
+        shape = "table" if made == "incremental" else made
         return spec.replace_attributes(kinds=naming.kinds(named, self.engine, shape))
 
 

@@ -5,6 +5,7 @@ Belongs here: factories from contracts, rules and relations to checks. Does not 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -37,7 +38,7 @@ def contract_checks(source: Source, settings: Settings) -> AssetChecksDefinition
             contract_gate.GATE,
             asset=table.relation,
             blocking=True,
-            description="Every promise of the contract is kept: columns, types, required and allowed values, unique ids.",
+            description="Every promise of the contract is kept: columns, types, required values, allowed values, ids.",
         )
         for table in source.tables
     ]
@@ -105,7 +106,7 @@ def _checks(name: str, specs: Sequence[AssetCheckSpec], settings: Settings, judg
 def as_check(result: GateResult) -> AssetCheckResult:
     """A gate's result as Dagster shows it: what was seen, what was promised, some rows, and how to see them all."""
     failing = [dict(row) for row in result.as_dict()["failing"]]
-    metadata = {
+    metadata: dict[str, MetadataValue[Any]] = {
         "observed": MetadataValue.text(result.observed),
         "expected": MetadataValue.text(result.expected),
         "seconds": MetadataValue.float(result.seconds),

@@ -1,8 +1,8 @@
 """The one translator: from a relation's name to everything Dagster shows of it.
 
 Belongs here: key, group, layer, kinds, owners and tags, computed from names and never typed.
-Does not belong here: anything read from a file. Sources (raw.py) and dbt (dbt_translator.py) both ask here, so that a raw
-table, the dbt source that declares it and the models that read it meet in one graph.
+Does not belong here: anything read from a file. Sources (raw.py) and dbt (dbt_translator.py) both ask here, so that a
+raw table, the dbt source that declares it and the models that read it meet in one graph.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def parse(relation: str) -> Named:
         raise InputError(f"no layer names a relation {relation!r}", remedy="docs/naming.md has the grammar")
     sourced = _SOURCED.fullmatch(relation)
     if layer in {"raw", "staging"} and not sourced:
-        raise InputError(f"{relation!r} names no source", remedy=f"name it {match['prefix']}_<source>__<entity>")  # type: ignore[index]
+        raise InputError(f"{relation!r} names no source", remedy="name it raw_<source>__<entity> or stg_<source>__<entity>")
     return Named(relation, layer, sourced["source"] if sourced else None)
 
 

@@ -5,7 +5,6 @@ Belongs here: rules from group and layer to policies. Does not belong here: any 
 
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import quote
 
 from dagster import AssetSpec, FreshnessPolicy, MetadataValue
 
@@ -36,13 +35,15 @@ def apply(spec: AssetSpec, windows: Mapping[str, timedelta], settings: Settings)
     """The spec with its freshness policy and with links to where its content can be looked at."""
     name = spec.key.path[-1]
     layer = spec.tags.get("nexus/layer", "")
-    window = windows.get(name) or (_READ if layer in {"marts", "features"} or spec.group_name == "publication" else None)
+    window = windows.get(name) or (
+        _READ if layer in {"marts", "features"} or spec.group_name == "publication" else None
+    )
     links: dict[str, MetadataValue] = {}
     if page := PAGES.get(spec.group_name or ""):
         links["page"] = MetadataValue.url(f"http://{settings.host}:{settings.streamlit_port}/{page}")
     if layer in {"staging", "intermediate", "marts", "features", "metrics"}:
-        links["documentation"] = MetadataValue.url(
-            f"http://{settings.host}:{settings.api_port}/dbt/#!/model/{quote(f'model.nexus.{name}')}"
+        links["documentation"] = MetadataValue.path(
+            f"{settings.home / 'docs' / 'warehouse.html'}#!/model/model.nexus.{name}"
         )
     if spec.group_name == "models":
         links["experiments"] = MetadataValue.url(f"http://{settings.host}:{settings.mlflow_port}")

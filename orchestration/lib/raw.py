@@ -1,6 +1,6 @@
 """Raw tables as assets: materialising one lands what lies in its source's export folders and loads what is pending.
 
-Belongs here: the factory from a `Source` to assets. Does not belong here: any source, and how landing works (warehouse).
+Belongs here: the factory from a `Source` to assets. Does not belong here: any source, how landing works.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,9 +61,8 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str
 
 def land(source: Source, settings: Settings) -> dict[str, dict[str, int]]:
     """Lands every export of `source` that is known; counts by table. What has landed before is recognised."""
-    from warehouse.land import land as land_files
-
     from orchestration.sources import choose
+    from warehouse.land import land as land_files
 
     counts: dict[str, dict[str, int]] = {}
     for export in exports.known(settings, source.name):

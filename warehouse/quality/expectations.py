@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def contract_suite(relation: str) -> gx.ExpectationSuite:
     """Suite of a raw table's contract, over a frame with one row for each promise."""
     import great_expectations as gx
-    import great_expectations.expectations as gxe
+    from great_expectations import expectations as gxe
 
     _library()
     return gx.ExpectationSuite(
@@ -35,7 +35,7 @@ def contract_suite(relation: str) -> gx.ExpectationSuite:
 def rule_suite(relation: str, rules: Mapping[str, str]) -> gx.ExpectationSuite:
     """Suite of a mart's business rules, over a frame of one row with a column of violations for each rule."""
     import great_expectations as gx
-    import great_expectations.expectations as gxe
+    from great_expectations import expectations as gxe
 
     _library()
     return gx.ExpectationSuite(
