@@ -71,10 +71,12 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def drift(model: Model = "churn", workspace: Workspace = None, version: Version = None) -> None:
         """Compare the newest features with those the model learned from. Exit code 1 if too many have drifted."""
+        from ml.lib.drift import report
+
         settings, workspace = _where(workspace)
         console = _console()
         with console.status(f"comparing features of {workspace}"):
-            made = _part(model, "drift").report(settings, workspace, version)
+            made = report(settings, workspace, version, model)
         console.print(f"{made.verdict.message}\n{made.html}")
         if not made.verdict.passed:
             raise typer.Exit(1)

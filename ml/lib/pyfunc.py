@@ -27,7 +27,12 @@ REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scikit-learn", "mlflow")
 
 def served() -> Any:
     """An MLflow model that answers a frame of features with probabilities."""
+    import warnings
+
     import mlflow.pyfunc
+
+    # it advises to validate rows one by one through annotations; the signature says what there is to say
+    warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method.*")
 
     class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
         def load_context(self, context: Any) -> None:

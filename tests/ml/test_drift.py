@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ml.lib import drift
-from ml.models.churn import drift as churn_drift
+from ml.lib.drift.core import MINIMUM_CURRENT
 from ml.models.churn.train import Trained
 from nexus.settings import Settings
 
@@ -54,7 +54,7 @@ def test_the_report_loads_nothing_from_outside(found: tuple[drift.Drift, Path]) 
 
 
 def test_too_few_rows_say_nothing(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    few = drift.Drift(drift.compare(*tables).columns, 1.0, 3000, drift.MINIMUM_CURRENT - 1)
+    few = drift.Drift(drift.compare(*tables).columns, 1.0, 3000, MINIMUM_CURRENT - 1)
     verdict = drift.check(few)
     assert verdict.passed
     assert not verdict.enough
@@ -69,10 +69,11 @@ def test_too_much_drift_fails(found: tuple[drift.Drift, Path]) -> None:
 
 
 def test_the_churn_models_features(trained: Trained, filled: Settings) -> None:
-    made = churn_drift.report(filled, "demo")
+    made = drift.report(filled, "demo")
     assert made.drift.rows_reference > made.drift.rows_current > 100
     assert {c.column for c in made.drift.columns} >= {"logins_30d", "mrr_minor"}
     result = json.loads((made.result.parent / "latest.json").read_text())
     assert result["model_version"] == trained.versions["boosted"]
-    assert result["message"] == made.verdict.message
+    assert result["message"] == made.verdict.message == str(made)
+    assert set(made.drifted) == {c["column"] for c in result["columns"] if c["drifted"]}
     assert made.html.stat().st_size > 100_000

@@ -1,7 +1,7 @@
 """Whether customers look different now from those that a model learned from: by column, as a report and as a check.
 
 Belongs here: comparing two tables (Evidently), the verdict with its floors. Pure: tables in, values and HTML out.
-Does not belong here: which tables (a model's own), where the report is kept, schedules.
+Does not belong here: which tables, and where the report is kept (report.py).
 
 Drift says "look here", never "the model is wrong": it promotes and retires nothing.
 """
@@ -9,7 +9,6 @@ Drift says "look here", never "the model is wrong": it promotes and retires noth
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ THRESHOLD = 0.1
 SHARE = 0.5
 #: Under these volumes distances are chance: the check then says so and passes.
 MINIMUM_REFERENCE, MINIMUM_CURRENT = 500, 100
-_OUTSIDE = re.compile(r'(?:src|href)\s*=\s*"?https?://[^\s">]+', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +119,3 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame, html: Path | None
         config = metric["config"]
         found[config["column"]] = (round(float(metric["value"]), 6), str(config.get("method", "")))
     return found
-
-
-def loads_from_outside(html: str) -> list[str]:
-    """Addresses outside of the file that a browser would fetch."""
-    return _OUTSIDE.findall(html)
