@@ -161,7 +161,7 @@ def test_labels_know_who_left(built: Built, engine: str) -> None:
     known = built.query(
         engine,
         "select max(known_at) as m from features.feat_customer__churn_label where churned_within_60d is not null",
-    ).item()  # noqa: E501
+    ).item()
     assert gone
     # whoever is counted as churned for good and long enough ago was labelled at some month end, if they paid at one
     paid_at_month_end = set(labels["customer_id"])
