@@ -264,6 +264,7 @@ def select_real(path: Path, mapping: str, table: str) -> duckdb.DuckDBPyConnecti
     return engine
 
 
+@pytest.mark.slow
 def test_the_real_invoice_lines(real_data: Path) -> None:
     path = real_data / "payments" / "online_retail_2009_2010.parquet"
     assert choose("tabular", [path])[1] == "online_retail"
