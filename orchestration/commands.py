@@ -102,7 +102,7 @@ def show_new_columns(console: Console, found: dict[str, list[str]]) -> None:
     if len(found) > 3:
         count = sum(map(len, found.values()))
         text = (
-            f"{count} fields of {len(found)} tables are new and not in the contract: kept in _extra, listed by --json"
+            f"{count} fields of {len(found)} tables are new to the contract: kept in _extra, listed by --json"
         )
         console.print(text, style="dim")
         return
