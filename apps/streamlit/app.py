@@ -26,8 +26,8 @@ st.set_page_config(page_title="Nexus", page_icon=MARK, layout="wide", initial_si
 modules = page.discover()
 warm.up(list(modules.values()), str(data.settings().home))
 st.logo(MARK, size="large")
-menu = [
-    st.Page(
+menu = {
+    name: st.Page(
         partial(shell.show, module),
         title=module.PAGE.title,
         icon=module.PAGE.icon,
@@ -35,5 +35,6 @@ menu = [
         default=position == 0,
     )
     for position, (name, module) in enumerate(modules.items())
-]
-st.navigation(menu).run()
+}
+page.MENU.update(menu)
+st.navigation(list(menu.values())).run()

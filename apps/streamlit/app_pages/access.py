@@ -118,15 +118,14 @@ def _burst(view: View, bursts: pl.DataFrame) -> None:
         else:
             st.markdown("**Look at these accounts now**: they were opened from the burst's address.")
             for row in inside.head(5).iter_rows(named=True):
-                customer = (
-                    f" of [{row['customer_name'] or row['customer']}]({view.link('customer_360', customer=row['customer'])})"
-                    if row["customer"]
-                    else ""
-                )
                 factor = "with" if row["is_mfa"] else "**without**"
-                st.markdown(
-                    f"- {row['user_name'] or row['user_email']}{customer}, {formats.instant(row['login_at'])}, {factor} a second factor"
-                )
+                who = formats.md(row["user_name"] or row["user_email"])
+                st.markdown(f"- {who}, {formats.instant(row['login_at'])}, {factor} a second factor")
+                if row["customer"]:
+                    name = formats.md(row["customer_name"] or row["customer"])
+                    view.go(
+                        "customer_360", f"Open customer {name}", ":material/person_search:", customer=row["customer"]
+                    )
 
 
 def _tables(view: View, dormant: pl.DataFrame) -> None:

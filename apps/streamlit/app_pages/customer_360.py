@@ -37,7 +37,7 @@ def render(view: View) -> None:
             _one(view, known)
             return
         st.warning(
-            f"There is no customer “{asked[:60]}” in workspace {view.workspace}. Search above, or choose one below.",
+            f"There is no customer “{formats.md(asked[:60])}” in workspace {view.workspace}. Search above, or choose one below.",
             icon=":material/person_off:",
         )
     _find(view, text)
@@ -46,7 +46,9 @@ def render(view: View) -> None:
 def _find(view: View, text: str) -> None:
     found = customer.search(view, text) if text.strip() else customer.at_risk(view)
     if text.strip() and found.is_empty():
-        states.empty("Nobody found", f"No customer or user of workspace {view.workspace} matches “{text[:60]}”.")
+        states.empty(
+            "Nobody found", f"No customer or user of workspace {view.workspace} matches “{formats.md(text[:60])}”."
+        )
         return
     if found.is_empty():
         states.empty("No paying customer in this workspace", "Search above for customers that do not pay.")
@@ -74,8 +76,8 @@ def _one(view: View, known: dict[str, Any]) -> None:
     score = customer.prediction(view, key)
     parts = [known["email"], known["country_code"], known["plan_name"], formats.words(known["subscription_status"])]
     since = f"customer since {formats.day(known['created_at'])}" if known["created_at"] else ""
-    st.markdown(f"### {known['name'] or key}")
-    st.caption(" · ".join(str(p) for p in [*parts, since, key] if p and p != formats.DASH))
+    st.markdown(f"### {formats.md(known['name'] or key)}")
+    st.caption(" · ".join(formats.md(p) for p in [*parts, since, key] if p and p != formats.DASH))
     if known["churned_at"]:
         st.warning(f"This customer left on {formats.day(known['churned_at'])}.", icon=":material/logout:")
     kpi.row(view, [_mrr(view, known), _health(known), _score(score), _seen(view, known), _invoices(view, known)])
@@ -164,7 +166,7 @@ def _reasons(score: dict[str, Any]) -> None:
     charts.head(
         f"Why the churn score is {formats.ratio(score['score'])}", "What moved this score most, the strongest first."
     )
-    st.markdown("\n".join(f"{i}. {reason}" for i, reason in enumerate(reasons, 1)))
+    st.markdown("\n".join(f"{i}. {formats.md(reason)}" for i, reason in enumerate(reasons, 1)))
 
 
 def readable(row: dict[str, Any]) -> str:

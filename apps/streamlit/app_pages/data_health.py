@@ -243,7 +243,7 @@ def _quarantine_table(view: View, rows: pl.DataFrame | None) -> None:
     )
     top = reasons.row(0, named=True)
     st.markdown(
-        f"**{formats.plural(len(rows), 'record')}** wait; most ({top['records']:,}) in {top['source']} {top['table_name']}: {top['reason']}"
+        f"**{formats.plural(len(rows), 'record')}** wait; most ({top['records']:,}) in {formats.md(top['source'])} {formats.md(top['table_name'])}: {formats.md(top['reason'])}"
     )
     columns = [
         Column("source", "Source"),

@@ -178,7 +178,7 @@ def _arms(view: View) -> None:
             "none": ":material/balance:",
             "thin": ":material/hourglass_empty:",
         }[state]
-        st.markdown(f"{icon} **{sentence}**")
+        st.markdown(f"{icon} **{formats.md(sentence)}**")
         frame = pl.DataFrame(
             [
                 {"name": f"{r.name} · {r.of:,}", "rate": r.rate, "low": r.interval[0], "high": r.interval[1]}

@@ -108,8 +108,11 @@ def _case(view: View, unusual: pl.DataFrame) -> None:
         ]
         st.markdown("\n".join(f"- {line}" for line in lines))
         if case["customer"]:
-            st.markdown(
-                f"Customer: [{case['customer_name'] or case['customer']}]({view.link('customer_360', customer=case['customer'])})"
+            view.go(
+                "customer_360",
+                f"Open customer {formats.md(case['customer_name'] or case['customer'])}",
+                ":material/person_search:",
+                customer=case["customer"],
             )
     with st.expander(f"What was taken: {formats.plural(len(objects), 'object')}"):
         columns = [

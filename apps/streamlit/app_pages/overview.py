@@ -119,8 +119,8 @@ def _moved(view: View) -> None:
     top = rows.row(0, named=True)
     word = "gained" if top["net_minor"] >= 0 else "lost"
     st.markdown(
-        f"**{formats.words(top['segment']) if segment == 'age' else top['segment']}** {word} most: "
-        f"{formats.money(top['net_minor'], view.currency, signed=True)} net from {formats.plural(top['customers'], 'customer')}."
+        f"**{formats.md(formats.words(top['segment']) if segment == 'age' else top['segment'])}** {word} most: "
+        f"{formats.md(formats.money(top['net_minor'], view.currency, signed=True))} net from {formats.plural(top['customers'], 'customer')}."
     )
     columns = [
         Column("segment", formats.words(overview.SEGMENTS[segment or "country"])),
@@ -134,32 +134,34 @@ def _moved(view: View) -> None:
 
 def _happened(view: View, bursts: pl.DataFrame, taken: pl.DataFrame) -> None:
     charts.head("What happened then", "Campaigns, incidents and publications of the period; times are UTC.")
-    events: list[tuple[object, str, str, str]] = []
+    events: list[tuple[object, str, str, tuple[str, str]]] = []
     for row in overview.campaigns(view).iter_rows(named=True):
         share = formats.ratio(row["opened"] / row["sent"], digits=0) if row["sent"] else formats.DASH
-        what = f"Campaign **{formats.campaign(row['campaign_id'])}** went to {row['sent']:,}; {share} opened it"
-        events.append((row["first_at"], ":material/campaign:", what, view.link("email")))
+        what = f"Campaign **{formats.md(formats.campaign(row['campaign_id']))}** went to {row['sent']:,}; {share} opened it"
+        events.append((row["first_at"], ":material/campaign:", what, ("email", "Open E-mail")))
     for row in bursts.iter_rows(named=True):
-        what = f"**{row['attempts']:,} sign-ins** tried from {row['ip_address']}, {formats.plural(row['successes'], 'success', 'successes')}"
-        events.append((row["started_at"], ":material/gpp_bad:", what, view.link("access")))
+        what = f"**{row['attempts']:,} sign-ins** tried from {formats.md(row['ip_address'])}, {formats.plural(row['successes'], 'success', 'successes')}"
+        events.append((row["started_at"], ":material/gpp_bad:", what, ("access", "Open Access")))
     for row in taken.unique("user_id", keep="first", maintain_order=True).iter_rows(named=True):
         from datetime import datetime, time
 
-        what = f"**{row['user_name'] or row['user_id']}** took {formats.size(row['bytes'])}, usually {formats.size(row['usual_bytes'])} a day"
-        events.append((datetime.combine(row["day"], time()), ":material/folder_off:", what, view.link("files")))
+        what = f"**{formats.md(row['user_name'] or row['user_id'])}** took {formats.size(row['bytes'])}, usually {formats.size(row['usual_bytes'])} a day"
+        events.append((datetime.combine(row["day"], time()), ":material/folder_off:", what, ("files", "Open Files")))
     for version in _published(view):
         events.append(
             (
                 version.published_at,
                 ":material/publish:",
                 f"Warehouse **v{version.version}** published",
-                view.link("data_health"),
+                ("data_health", "Open Data health"),
             )
         )
     if not events:
         states.no_rows("campaigns, incidents or publications", view.period)
-    for at, icon, what, link in sorted(events, key=lambda e: str(e[0]), reverse=True)[:10]:
-        st.markdown(f"{icon} {formats.day(at)} · {what} · [open]({link})")  # type: ignore[arg-type]
+    for at, icon, what, (page, label) in sorted(events, key=lambda e: str(e[0]), reverse=True)[:8]:
+        with st.container(gap=None):
+            st.markdown(f"{icon} {formats.day(at)} · {what}")  # type: ignore[arg-type]
+            view.go(page, label)
 
 
 def _published(view: View) -> list[data.versions.Version]:

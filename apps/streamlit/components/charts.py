@@ -27,10 +27,11 @@ def draw(chart: Any, title: str, note: str = "", *, alt_text: str | None = None)
 
 
 def head(title: str, note: str = "") -> None:
+    """Title and note as plain text: names from the data stand in them."""
     with st.container(gap=None):
-        st.markdown(f"#### {title}")
+        st.markdown(f"#### {formats.md(title)}")
         if note:
-            st.caption(note)
+            st.caption(formats.md(note))
 
 
 def axis_money(currency: str) -> alt.Axis:
@@ -43,6 +44,13 @@ def axis_money(currency: str) -> alt.Axis:
     )
 
 
+#: Words under bars; slanted where a phone leaves no room for them side by side.
+NARROW_AXIS = alt.Axis(
+    labelOverlap=False,
+    labelFlush=False,
+    labelAngle=alt.ExprRef("width < 460 ? -40 : 0"),
+    labelAlign=alt.ExprRef("width < 460 ? 'right' : 'center'"),
+)
 AXIS_BYTES = alt.Axis(title=None, tickCount=5, labelExpr="datum.value == 0 ? '0' : format(datum.value, '.3~s') + 'B'")
 AXIS_COUNT = alt.Axis(title=None, tickCount=5, labelExpr="format(datum.value, datum.value < 10000 ? ',~r' : '.3~s')")
 AXIS_PERCENT = alt.Axis(title=None, tickCount=5, format="~%")
@@ -90,9 +98,7 @@ def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palett
     frame = frame.with_columns(pl.when(pl.col("kind") == "total").then(floor).otherwise(pl.col("start")).alias("start"))
     palette = {"total": colours.main, **colours.movements}
     order = [step[0] for step in steps]
-    base = alt.Chart(frame).encode(
-        x=alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelFlush=False))
-    )
+    base = alt.Chart(frame).encode(x=alt.X("label:N", sort=order, title=None, axis=NARROW_AXIS))
     scale = alt.Scale(domain=[floor, max(r["top"] for r in rows) + spread * 0.12], nice=False, zero=False)
     bars = base.mark_bar(size=46, cornerRadius=2).encode(
         y=alt.Y("start:Q", scale=scale, axis=axis_money(currency)),
@@ -139,7 +145,10 @@ def movements(frame: pl.DataFrame, currency: str, colours: Palette, incomplete: 
             x=x,
             y=alt.Y("sum(amount):Q", axis=axis_money(currency)),
             color=alt.Color(
-                "kind:N", scale=alt.Scale(domain=kinds, range=list(colours.movements.values())), sort=kinds
+                "kind:N",
+                scale=alt.Scale(domain=kinds, range=list(colours.movements.values())),
+                sort=kinds,
+                legend=alt.Legend(columns=3),
             ),
             order=alt.Order("kind:N"),
             opacity=alt.condition("datum.open", alt.value(0.45), alt.value(1)),

@@ -48,7 +48,7 @@ def period(text: str | None, clock: Clock) -> Period:
     try:
         first, last = (date.fromisoformat(part) for part in text.split("..", 1))
     except ValueError:
-        note = f"The address asked for the period “{text[:40]}”, which is not one (e.g. `30d` or `2026-01-01..2026-01-31`)."
+        note = f"The address asked for the period “{formats.md(text[:40])}”, which is not one (e.g. `30d` or `2026-01-01..2026-01-31`)."
         return Period(fallback.key, fallback.start, fallback.end, note + " Showing the last 30 days.")
     if first > last:
         first, last = last, first
@@ -73,7 +73,9 @@ def choose(name: str, label: str, options: Sequence[str], labels: Mapping[str, s
     asked = remembered(name)
     value = asked if asked in options else options[0]
     if asked and asked not in options:
-        note(f"The address asked for {label.lower()} “{asked[:40]}”, which does not exist. Showing {value}.")
+        note(
+            f"The address asked for {label.lower()} “{formats.md(asked[:40])}”, which does not exist. Showing {value}."
+        )
     widget = f"filter-{name}"
     st.session_state[widget] = value
 
@@ -82,7 +84,7 @@ def choose(name: str, label: str, options: Sequence[str], labels: Mapping[str, s
 
     show = labels if callable(labels) else lambda key: labels.get(key, key)
     st.selectbox(
-        label, options, key=widget, format_func=show, on_change=remember, label_visibility="collapsed", width=210
+        label, options, key=widget, format_func=show, on_change=remember, label_visibility="collapsed", width=170
     )
     put(name, value)
     return value

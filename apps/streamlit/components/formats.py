@@ -56,7 +56,8 @@ def ratio(value: Number | None, *, digits: int = 1) -> str:
     """`0.9642` → `96.4%`. A share that is not quite all or nothing is never rounded to it."""
     if value is None:
         return DASH
-    text = f"{abs(float(value)) * 100:.{digits}f}"
+    # below one per cent a digit more: rates of complaints are judged there
+    text = f"{abs(float(value)) * 100:.{digits if abs(value) >= 0.01 or not value else max(digits, 2)}f}"
     if float(text) == 0 and value:
         text = f"{abs(float(value)) * 100:.2g}" if abs(value) >= 1e-5 else "<0.001"
     elif float(text) == 100 and abs(value) < 1:
@@ -103,17 +104,15 @@ def instant(value: datetime | None) -> str:
 
 
 def ago(value: datetime | None, now: datetime) -> str:
-    """`3 hours ago`, coarse on purpose."""
+    """`3 h ago`, coarse on purpose."""
     if value is None:
         return "never"
     seconds = (now - value).total_seconds()
     if seconds < 90:
         return "just now"
-    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length * (2 if name == "day" else 1):
-            number = int(seconds // length)
-            return f"{number:,} {name}{'s' if number != 1 else ''} ago"
-    return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    return f"{int(seconds // 3600)} h ago" if seconds < 48 * 3600 else f"{int(seconds // 86400):,} days ago"
 
 
 def duration(value: timedelta) -> str:
@@ -160,6 +159,14 @@ def words(code: str | None) -> str:
         return NAMES[code]
     text = code.replace("_", " ").replace(".", " ").strip()
     return text[:1].upper() + text[1:]
+
+
+_MARKUP = re.compile(r"([\\`*_\[\](){}!<>#|~:$&])")
+
+
+def md(text: object) -> str:
+    """Text from the data for a place that reads Markdown: nothing in it is markup, a link or an image."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def campaign(code: str | None) -> str:

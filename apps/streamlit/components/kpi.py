@@ -186,7 +186,7 @@ def _card(view: View, figure: Figure, index: int) -> None:
             chart_data=course if len(course) > 2 else None,
             chart_type="line",
         )
-        st.caption(figure.against or "\u00a0")
+        st.caption(formats.md(figure.against) if figure.against else "\u00a0")
         _explain(view, figure, index)
 
 

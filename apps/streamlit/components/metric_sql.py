@@ -88,7 +88,9 @@ def _folder(settings: Settings) -> Path:
 
 
 def _key(manifest: str, names: tuple[str, ...], grain: str | None, filters: tuple[str, ...]) -> str:
-    return hashlib.sha256(json.dumps([manifest, names, grain, filters, str(_FROM), str(_UNTIL), _MARK]).encode()).hexdigest()[:24]
+    return hashlib.sha256(
+        json.dumps([manifest, names, grain, filters, str(_FROM), str(_UNTIL), _MARK]).encode()
+    ).hexdigest()[:24]
 
 
 @lru_cache(maxsize=4)

@@ -16,6 +16,8 @@ import polars as pl
 
 from apps.streamlit.components import data, formats
 
+#: Pages of the menu by address, set by app.py; without a menu (one page drawn alone) links are plain addresses.
+MENU: dict[str, Any] = {}
 FOLDER = Path(__file__).resolve().parents[1] / "app_pages"
 
 
@@ -74,14 +76,25 @@ class View:
     def has(self, relation: str, column: str | None = None) -> bool:
         return data.has(self.version, relation, column)
 
+    def params(self, **params: str) -> dict[str, str]:
+        """What an address must say to show this view."""
+        shared = {"workspace": self.workspace, "period": f"{self.start}..{self.end}"}
+        return shared | ({"currency": self.currency} if self.currency else {}) | params
+
     def link(self, page: str, **params: str) -> str:
         """Address of another page in this view."""
         from urllib.parse import urlencode
 
-        shared = {"workspace": self.workspace, "period": f"{self.start}..{self.end}"}
-        if self.currency:
-            shared["currency"] = self.currency
-        return f"/{page}?{urlencode(shared | params)}"
+        return f"/{page}?{urlencode(self.params(**params))}"
+
+    def go(self, page: str, label: str, icon: str | None = None, **params: str) -> None:
+        """Draws a link to another page, opened in place."""
+        import streamlit as st
+
+        if page in MENU:
+            st.page_link(MENU[page], label=label, icon=icon, query_params=self.params(**params))
+        else:
+            st.markdown(f"{icon or ''} [{label}]({self.link(page, **params)})")
 
 
 def discover() -> dict[str, ModuleType]:

@@ -79,7 +79,7 @@ def warnings(passport: Passport) -> None:
     if passport.refused is not None:
         reason = (passport.refused.reason or "no reason was recorded").split(";")[0]
         st.warning(
-            f"Version v{passport.refused.version} was {passport.refused.status} and is not shown: {reason}. "
+            f"Version v{passport.refused.version} was {passport.refused.status} and is not shown: {formats.md(reason)}. "
             f"v{passport.version} goes on serving; details under Data health.",
             icon=":material/gpp_maybe:",
         )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import duckdb
 import streamlit as st
 
+from apps.streamlit.components import formats
 from nexus.errors import NexusError
 
 
@@ -58,7 +59,10 @@ def not_landed(what: str, source: str) -> None:
 def failed(error: Exception) -> None:
     """An error in words, with its remedy where it has one."""
     message, remedy = (error.message, error.remedy) if isinstance(error, NexusError) else (str(error), None)
-    st.error(f"**This could not be read.** {message.splitlines()[0] if message else type(error).__name__}", icon="⚠️")
+    st.error(
+        f"**This could not be read.** {formats.md(message.splitlines()[0]) if message else type(error).__name__}",
+        icon="⚠️",
+    )
     st.markdown(f"What helps: `{remedy}`" if remedy else "What helps: reload the page; then `nexus doctor`.")
 
 

@@ -200,8 +200,8 @@ def _drawn(frame: pl.DataFrame, column: Column, view: View) -> tuple[list[Any], 
             column.label, help=column.help, alignment="right"
         )
     if kind in ("ratio", "pct"):
-        shares = [None if v is None else float(v) / (100 if kind == "pct" else 1) for v in values]
-        return shares, c.NumberColumn(column.label, help=column.help, format="percent")
+        shares = [None if v is None else float(v) * (1 if kind == "pct" else 100) for v in values]
+        return shares, c.NumberColumn(column.label, help=column.help, format="%.1f%%")
     if kind == "size":
         return [None if v is None else int(v) for v in values], c.NumberColumn(
             column.label, help=column.help, format="bytes"

@@ -118,8 +118,8 @@ def verdict(rates: list[Rate], what: str) -> Verdict:
     limit = 0.05 / len(rest)
     if worst < limit:
         lift = (best.rate - rest[0].rate) * 100
-        return "winner", f"“{best.name}” wins: {what} {lift:.1f} points above “{rest[0].name}” (p = {worst:.2g})."
-    return "none", f"No winner: the difference in {what} can be chance (p = {worst:.2f}, needed below {limit:.3g})."
+        return "winner", f"“{best.name}” wins: {what} {lift:.1f} points above “{rest[0].name}” ({_p(worst)})."
+    return "none", f"No winner: the difference in {what} can be chance ({_p(worst)}, needed below {limit:.3g})."
 
 
 def p_value(a: Rate, b: Rate) -> float:
@@ -129,3 +129,7 @@ def p_value(a: Rate, b: Rate) -> float:
     if variance == 0:
         return 1.0
     return math.erfc(abs(a.rate - b.rate) / math.sqrt(2 * variance))
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
