@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
     @group.command()
     def show(
-        customer: Annotated[str | None, typer.Argument(help="a customer id; without it, some ids")] = None,
+        customer: Annotated[str | None, typer.Argument(help="a customer id; without it, some that are present")] = None,
         workspace: Annotated[str | None, typer.Option("--workspace", "-w")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
     ) -> None:

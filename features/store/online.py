@@ -116,10 +116,12 @@ class Online:
         rows = self._opened().connection.execute(f"select workspace_id, count(*) from {TABLE} group by 1 order by 1")
         return dict(rows.fetchall())
 
-    def customers(self, workspace: str, limit: int = 20) -> list[str]:
-        """Some customer ids of a workspace, in order."""
+    def customers(self, workspace: str, limit: int = 20, *, lapsed: bool = False) -> list[str]:
+        """Some customer ids of a workspace, in order: of its last snapshot, or those that had left by then."""
+        as_of = self.as_of(workspace)
         rows = self._opened().connection.execute(
-            f"select customer_id from {TABLE} where workspace_id = ? order by 1 limit ?", (workspace, limit)
+            f"select customer_id from {TABLE} where workspace_id = ? and (event_at < ?) = ? order by 1 limit ?",
+            (workspace, int(as_of.timestamp()) if as_of else 0, lapsed, limit),
         )
         return [r[0] for r in rows]
 

@@ -23,7 +23,9 @@ def current(served: Settings) -> list[str]:
 
 @pytest.fixture
 def lapsed(served: Settings, current: list[str]) -> str:
-    return next(c for c in store.Online(served).customers("demo", 900) if c not in set(current))
+    found = store.Online(served).customers("demo", 1, lapsed=True)[0]
+    assert found not in set(current)
+    return found
 
 
 def test_predictions_equal_the_batch(caller: httpx.Client, served: Settings, current: list[str]) -> None:

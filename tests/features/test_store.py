@@ -57,7 +57,8 @@ def test_nothing_answers_before_it_is_materialised(published: Settings) -> None:
 
 def test_online_values_equal_feasts_own(filled: Settings) -> None:
     online = store.Online(filled)
-    customers = online.customers("demo", 60)
+    customers = [*online.customers("demo", 40), *online.customers("demo", 20, lapsed=True)]
+    assert len(customers) == 60
     found = online.get("demo", customers)
     feast = store.open_store(store.current(filled))
     theirs = feast.get_online_features(

@@ -155,6 +155,11 @@ def test_a_young_workspace_gets_a_message_and_no_model(filled: Settings) -> None
         registry.answering(filled, SPEC.registered("young"))
 
 
+def test_a_workspace_without_subscriptions_gets_the_same_message(filled: Settings) -> None:
+    with pytest.raises(TooLittleHistoryError, match=r"'retail' has too little history.*: 0 snapshots"):
+        train(filled, "retail")
+
+
 def test_unbeaten_baseline_answers_and_says_so(trained: Trained, filled: Settings) -> None:
     """The aliases after a comparison that was lost, and back after one that was won; a server follows."""
     serving = Serving(filled, look_every=0.0)
