@@ -182,6 +182,8 @@ def _resolve(name: str, metrics: Sequence[str], offered: frozenset[str]) -> str:
     if name in offered:
         return name
     matches = sorted(full for full in offered if full.endswith(f"__{name}"))
+    # what the fact itself says comes before what its customer is
+    matches = [full for full in matches if not full.startswith("customer__")] or matches
     if len(matches) == 1:
         return matches[0]
     problem = f"can mean {', '.join(matches)}" if matches else "does not exist"

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from nexus import postgres
 from nexus.settings import Settings
@@ -32,8 +33,8 @@ def late(built: Built, request: pytest.FixtureRequest) -> Iterator[tuple[Setting
     """Every other month first and without anybody's customer; then the rest, users and customers included."""
     engine: str = request.param
     home = built.settings.home / f"late_activity_{engine}"
-    url = postgres.dsn(built.settings, f"late_activity_{engine}")
-    settings = Settings(home=home, database_url=url)  # type: ignore[arg-type]
+    url = SecretStr(postgres.dsn(built.settings, f"late_activity_{engine}"))
+    settings = Settings(home=home, database_url=url)
     for source, pattern in (
         ("okta", "system_log-*[02468].jsonl*"),
         ("email_events", "*[02468].json*"),
