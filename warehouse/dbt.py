@@ -160,7 +160,20 @@ def _invoke(words: list[str], settings: Settings, engine: str, manifest: Manifes
     ]  # fmt: skip
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "info", "--no-version-check"]
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        return dbtRunner(manifest=manifest, callbacks=[teller]).invoke([*quiet, *words, *options])
+        try:
+            return dbtRunner(manifest=manifest, callbacks=[teller]).invoke([*quiet, *words, *options])
+        finally:
+            _close_log()
+
+
+def _close_log() -> None:
+    """dbt drops the handler of its log file without closing it, once for each call."""
+    from dbt_common.events.event_manager_client import get_event_manager
+
+    for logger in get_event_manager().loggers:
+        written = getattr(logger, "_python_logger", None)
+        for handler in list(getattr(written, "handlers", ())):
+            handler.close()
 
 
 def _let_go() -> None:

@@ -111,7 +111,12 @@ def type_broken(column: Column, raw: str, value: str) -> str:
         return "false"
     if column.kind is Kind.string:
         path = literal(json_path(column))
-        return f"case when {raw}[1] in ('{{', '[') then coalesce(json_type(doc, {path}) in ('OBJECT', 'ARRAY'), false) else coalesce(contains({raw}, chr(0)), false) end"
+        # comparing is cheaper than taking the first character; objects and arrays are extracted as their text
+        nested = f"({raw} >= '{{' and {raw} < '|') or ({raw} >= '[' and {raw} < '\\')"
+        return (
+            f"case when {nested} then coalesce(json_type(doc, {path}) in ('OBJECT', 'ARRAY'), false) "
+            f"when _nul then coalesce(contains({raw}, chr(0)), false) else false end"
+        )
     return f"({value} is null and nullif(trim({raw}), '') is not null)"
 
 
@@ -153,35 +158,62 @@ def is_bad(column: Column, raw: str, value: str, is_id: bool) -> str:
 
 
 def extra(table: Table) -> str:
-    """What the contract does not name of `doc`, or null when nothing is left."""
+    """What the contract does not name of `doc`, or null when nothing is left.
+
+    A patch of nulls takes named fields out. It must not speak of objects that a document does not have, because
+    patching would make them; so it is put together for each document from `_t`, the types of `inner_paths`.
+    """
     if any(json_path(column) == "$" for column in table.columns):
         return "null"
-    patch: dict[str, object] = {}
-    inside: set[str] = set()
+    places = {path: f"_t[{i}]" for i, path in enumerate(inner_paths(table), 1)}
+
+    def patch(node: dict[str, object], path: str) -> str:
+        """SQL of the text of the patch, and constant as far as it can be."""
+        constant = [f"{json.dumps(key)}:null" for key, inner in node.items() if inner is None]
+        pieces = [literal("{" + ",".join(constant))]
+        comma = bool(constant)
+        for key, inner in node.items():
+            if isinstance(inner, dict):
+                deeper = f'{path}."{key}"'
+                name = literal(("," if comma else "") + json.dumps(key) + ":")
+                pieces.append(f"{name} || case when {places[deeper]} = 'OBJECT' then {patch(inner, deeper)} else 'null' end")
+                comma = True
+        return " || ".join([*pieces, "'}'"])
+
+    tree = _named_tree(table)
+    text = patch(tree, "$") if places else literal(json.dumps(tree))
+    return f"nullif(cast(json_merge_patch(doc, {text}) as varchar), '{{}}')"
+
+
+def _named_tree(table: Table) -> dict[str, object]:
+    """Named fields as a tree; None is a field that is named whole."""
+    tree: dict[str, object] = {}
     for column in table.columns:
-        path = segments(column)
-        if any(str(segment).startswith("[") for segment in path):
+        path = [str(segment) for segment in segments(column)]
+        if any(segment.startswith("[") for segment in path):
             continue  # an element of an array cannot be taken out: the array stays whole
-        node = patch
+        node = tree
         for key in path[:-1]:
-            inner = node.setdefault(str(key), {})
+            inner = node.setdefault(key, {})
             if not isinstance(inner, dict):
                 break
             node = inner
         else:
-            node[str(path[-1])] = None
-        if len(path) > 1:
-            inside.add(str(path[0]))
-    rest = f"cast(json_merge_patch(doc, {literal(json.dumps(patch))}) as varchar)"
-    for key in sorted(inside):
-        # merging a patch into an object that was not there leaves an empty one behind; a quote inside a string is
-        # escaped, so these patterns match keys only
-        empty = json.dumps(key) + ":{}"
-        cleaned = "_rest"
-        for pattern, instead in (("," + empty, ""), ("{" + empty + ",", "{"), ("{" + empty + "}", "{}")):
-            cleaned = f"replace({cleaned}, {literal(pattern)}, {literal(instead)})"
-        rest = f"[case when contains(_rest, {literal(empty)}) then {cleaned} else _rest end for _rest in [{rest}]][1]"
-    return f"nullif({rest}, {literal('{}')})"
+            node[path[-1]] = None
+    return tree
+
+
+def inner_paths(table: Table) -> list[str]:
+    """Paths of the objects that the contract reaches into."""
+
+    def below(node: dict[str, object], path: str) -> list[str]:
+        found = []
+        for key, inner in node.items():
+            if isinstance(inner, dict):
+                found += [f'{path}."{key}"', *below(inner, f'{path}."{key}"')]
+        return found
+
+    return below(_named_tree(table), "$")
 
 
 def record_hash(doc: str = "doc") -> str:
@@ -203,6 +235,9 @@ def rows_of(table: Table, explain: bool) -> str:
         lists["_v"] = f"json_extract_string(doc, [{', '.join(literal(json_path(c)) for c in plain)}])"
     if kept:
         lists["_j"] = f"json_extract(doc, [{', '.join(literal(json_path(c)) for c in kept)}])"
+    if inner := inner_paths(table):
+        lists["_t"] = f"json_type(doc, [{', '.join(map(literal, inner))}])"
+    lists["_nul"] = "contains(doc, '\\u0000')"
     raw = {c.name: f"_v[{i}]" for i, c in enumerate(plain, 1)}
     raw |= {c.name: f"nullif(cast(_j[{i}] as varchar), 'null')" for i, c in enumerate(kept, 1)}
     values = ", ".join(f"{typed(c, raw[c.name])} as {quoted(c.name)}" for c in table.columns)
