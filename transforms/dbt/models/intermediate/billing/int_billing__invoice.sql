@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with lines as (
 
     select * from {{ ref('int_billing__invoice_line') }}
