@@ -25,9 +25,9 @@ from nexus.errors import InputError, MachineError
 from nexus.settings import Settings
 from warehouse import marts, metrics
 
-#: Marks that no data hold. The engine writes days and values as quoted literals; it widens days to whole months for
-#: metrics that exist by month only, so the marks are ends of months.
-_FROM, _UNTIL = date(2001, 2, 1), date(2002, 4, 30)
+#: Marks that no data hold. The engine writes days and values as quoted literals, and widens days to whole weeks, months
+#: or quarters of the grain: this Monday begins a year, this Sunday ends a quarter, so that they are widened to themselves.
+_FROM, _UNTIL = date(2001, 1, 1), date(2001, 9, 30)
 _MARK = "nexus-page-filter-{}"
 
 
@@ -39,7 +39,10 @@ def query(
     as_of: int | None,
     settings: Settings,
 ) -> pl.DataFrame:
-    """The same as `metrics.query_metric` without `by`: `period` (if a grain is given), currency for amounts, metrics."""
+    """The same as `metrics.query_metric` without `by`: `period` (if a grain is given), currency for amounts, metrics.
+
+    One difference: weeks and months that the period cuts hold its days alone, where the engine widens the period.
+    """
     sql = statement(tuple(names), grain, tuple(sorted(where)), settings)
     for name, value in where.items():
         if any(ord(c) < 32 for c in value):
