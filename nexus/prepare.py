@@ -40,7 +40,10 @@ def steps(settings: Settings, customers: int, months: int, seed: int) -> list[St
         plan.append(Step("Generating the demo company", ("demo", *size)))
     sources = ("stripe", "paypal", "s3", "email_events", "okta")
     plan += [
-        Step(f"Landing {source}", ("ingest", source, str(export / source), "--workspace", settings.workspace))
+        Step(
+            f"Landing {source}",
+            ("ingest", source, str(export / source), "--workspace", settings.workspace, "--remember"),
+        )
         for source in sources
     ]
     return [*plan, Step("Building, gating, publishing, training and scoring", ("build",))]

@@ -25,6 +25,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="files or folders", show_default=False)],
     workspace: Annotated[str | None, typer.Option("--workspace", "-w", help="workspace the records belong to")] = None,
     mapping: Annotated[str | None, typer.Option("--mapping", "-m", help="mapping for tables of your own")] = None,
+    remember: Annotated[bool, typer.Option("--remember", help="every later build looks there for new files")] = False,
     json: Annotated[bool, typer.Option("--json", help="closing counts as JSON")] = False,
 ) -> None:
     """Land files of a source in the lake: every record once, whatever is repeated."""
@@ -32,6 +33,7 @@ def ingest(
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
     from nexus.settings import get_settings
+    from orchestration import exports
     from orchestration.sources import choose
     from warehouse.land import Progress as Step
     from warehouse.land import land
@@ -49,6 +51,9 @@ def ingest(
 
         target = workspace or settings.workspace
         report = land(chosen, paths, target, settings, mapping=mapping_name, progress=show)
+    if remember:
+        for path in paths:
+            exports.remember(settings, exports.Export(target, source, str(path), mapping))
     if json:
         import orjson
 
@@ -101,9 +106,7 @@ def show_new_columns(console: Console, found: dict[str, list[str]]) -> None:
     """Fields seen for the first time that no contract names: a few by name, a first landing's many as a count."""
     if len(found) > 3:
         count = sum(map(len, found.values()))
-        text = (
-            f"{count} fields of {len(found)} tables are new to the contract: kept in _extra, listed by --json"
-        )
+        text = f"{count} fields of {len(found)} tables are new to the contract: kept in _extra, listed by --json"
         console.print(text, style="dim")
         return
     for relation, fields in sorted(found.items()):

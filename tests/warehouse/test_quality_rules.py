@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 
+from nexus import postgres
 from warehouse.quality import check_rules, discover_rules
 
 SOUND = """
@@ -86,9 +88,11 @@ CORRUPTION = {
 class Candidate:
     """The little of an engine that gates read through."""
 
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute(SOUND)
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        for statement in SOUND.split(";"):
+            if statement.strip():
+                connection.execute(statement)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         answer = self.connection.execute(sql)
@@ -96,11 +100,16 @@ class Candidate:
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-@pytest.fixture
-def candidate() -> Iterator[Candidate]:
-    made = Candidate()
-    yield made
-    made.connection.close()
+@pytest.fixture(params=["duckdb", "postgres"])
+def candidate(request: pytest.FixtureRequest) -> Iterator[Candidate]:
+    if request.param == "duckdb":
+        with duckdb.connect() as duck:
+            yield Candidate(duck)
+        return
+    settings = request.getfixturevalue("session_settings")
+    with psycopg.connect(postgres.dsn(settings, "gates"), autocommit=True) as pg:
+        pg.execute("drop schema if exists marts cascade")
+        yield Candidate(pg)
 
 
 def test_sound_marts_pass(candidate: Candidate) -> None:
