@@ -29,7 +29,9 @@ facts as (
 
     select
         workspace_id, customer_id, day_date,
-        sum(file_events) as file_events, sum(uploads) as uploads, sum(downloads) as downloads, sum(shares) as shares,
+        {% for what in ['file_events', 'uploads', 'downloads', 'shares'] -%}
+        {{ sum_minor(what) }} as {{ what }},
+        {% endfor -%}
         false as is_snapshot
     from user_days
     group by workspace_id, customer_id, day_date

@@ -6,7 +6,7 @@ with snapshots as (
 
 facts as (
 
-    select workspace_id, customer_id, event_date as day_date, sum(bytes_sent) as bytes_sent, false as is_snapshot
+    select workspace_id, customer_id, event_date as day_date, cast(sum(bytes_sent) as bigint) as bytes_sent, false as is_snapshot
     from {{ ref('fct_file_event') }}
     where customer_id is not null
     group by workspace_id, customer_id, event_date
@@ -35,7 +35,10 @@ inventories as (
         customer_id,
         snapshot_date as inventory_date,
         storage_bytes,
-        lead(snapshot_date) over (partition by workspace_id, customer_id order by snapshot_date) as next_inventory_date
+        coalesce(
+            lead(snapshot_date) over (partition by workspace_id, customer_id order by snapshot_date),
+            cast('9999-12-31' as date)
+        ) as next_inventory_date
     from {{ ref('fct_storage_snapshot') }}
     where customer_id is not null
 
@@ -61,10 +64,10 @@ left join inventories as now_stored
         snapshots.workspace_id = now_stored.workspace_id
         and snapshots.customer_id = now_stored.customer_id
         and now_stored.inventory_date <= snapshots.snapshot_date
-        and (now_stored.next_inventory_date is null or now_stored.next_inventory_date > snapshots.snapshot_date)
+        and now_stored.next_inventory_date > snapshots.snapshot_date
 left join inventories as earlier
     on
         snapshots.workspace_id = earlier.workspace_id
         and snapshots.customer_id = earlier.customer_id
         and earlier.inventory_date <= snapshots.snapshot_date - 90
-        and (earlier.next_inventory_date is null or earlier.next_inventory_date > snapshots.snapshot_date - 90)
+        and earlier.next_inventory_date > snapshots.snapshot_date - 90
