@@ -171,7 +171,7 @@ def query(sql: str, params: Params = None, *, as_of: AsOf = None, settings: Sett
     return reader(settings).query(sql, params, as_of=as_of)
 
 
-def open(as_of: AsOf = None, settings: Settings | None = None) -> duckdb.DuckDBPyConnection:  # noqa: A001
+def open(as_of: AsOf = None, settings: Settings | None = None) -> duckdb.DuckDBPyConnection:
     """A read-only cursor on a published version."""
     return reader(settings).cursor(as_of)
 

@@ -51,7 +51,9 @@ def parse(relation: str) -> Named:
         raise InputError(f"no layer names a relation {relation!r}", remedy="docs/naming.md has the grammar")
     sourced = _SOURCED.fullmatch(relation)
     if layer in {"raw", "staging"} and not sourced:
-        raise InputError(f"{relation!r} names no source", remedy="name it raw_<source>__<entity> or stg_<source>__<entity>")
+        raise InputError(
+            f"{relation!r} names no source", remedy="name it raw_<source>__<entity> or stg_<source>__<entity>"
+        )
     return Named(relation, layer, sourced["source"] if sourced else None)
 
 

@@ -11,7 +11,8 @@ from apps.streamlit.reads import overview
 from nexus.settings import Settings
 from warehouse import metrics
 
-pytestmark = [pytest.mark.slow, pytest.mark.integration]
+# the first one waits for the demo company to be built
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1200)]
 PERIOD = (date(2026, 9, 8), date(2026, 10, 20))
 #: Periods of whole weeks and months: elsewhere the engine widens, and pages do not.
 WHOLE = {"week": (date(2026, 9, 7), date(2026, 10, 18)), "month": (date(2026, 9, 1), date(2026, 10, 31))}

@@ -50,6 +50,7 @@ def _draw(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.integration
 @pytest.mark.parametrize("name", sorted(page.discover()))
 def test_a_page_draws(name: str, at_home: Settings) -> None:

@@ -13,7 +13,8 @@ from tests.apps import shared
 from tests.browser.conftest import Visitor
 from warehouse import marts
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow]
+# the first one waits for the demo company to be built
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def _customer(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,8 @@ import pytest
 from apps.streamlit.components import page
 from tests.browser.conftest import Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow]
+# the first one waits for the demo company to be built
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 PAGES = list(page.discover())
 LOOKS = [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
 

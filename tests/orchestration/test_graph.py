@@ -82,9 +82,14 @@ def test_one_path_from_exports_to_drift(graph: Any) -> None:
                     todo.append(child)
         return _names(seen)
 
-    assert {"published_warehouse", "churn_model", "churn_scores", "fct_prediction", "published_predictions", "churn_drift"} <= below(
-        "raw_stripe__charge"
-    )
+    assert {
+        "published_warehouse",
+        "churn_model",
+        "churn_scores",
+        "fct_prediction",
+        "published_predictions",
+        "churn_drift",
+    } <= below("raw_stripe__charge")
     assert "raw_nexus__churn_score" in below("churn_scores")
 
 

@@ -14,8 +14,8 @@ from nexus.settings import Settings
 from tests.transforms.shared import Built
 from warehouse.parity import Parity, compare, compare_builds
 
-ROWS = "(1, 'a', timestamp '2026-01-01 10:00:00', 1.500000, true), (1, 'a', timestamp '2026-01-01 10:00:00', 1.500000, true), (2, null, null, null, null), (3, '', null, 0, false)"  # noqa: E501
-TABLE = "create table {}.fct_thing (n bigint, t text, happened_at timestamp, share numeric(18,6), is_it boolean, _load_seq bigint)"  # noqa: E501
+ROWS = "(1, 'a', timestamp '2026-01-01 10:00:00', 1.500000, true), (1, 'a', timestamp '2026-01-01 10:00:00', 1.500000, true), (2, null, null, null, null), (3, '', null, 0, false)"
+TABLE = "create table {}.fct_thing (n bigint, t text, happened_at timestamp, share numeric(18,6), is_it boolean, _load_seq bigint)"
 
 
 def test_every_mart_and_feature_is_equal_on_both_engines(built: Built) -> None:

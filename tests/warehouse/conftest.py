@@ -91,7 +91,14 @@ def write(tmp_path: Path) -> Write:
 
 
 def payment(number: int | str, **other: Any) -> dict[str, Any]:
-    return {"kind": "payment", "id": f"p{number}", "paid_at": "2026-01-02T03:04:05Z", "amount": 100, "status": "ok", **other}
+    return {
+        "kind": "payment",
+        "id": f"p{number}",
+        "paid_at": "2026-01-02T03:04:05Z",
+        "amount": 100,
+        "status": "ok",
+        **other,
+    }
 
 
 def customer(number: int, name: str, updated_at: str) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from nexus.contracts import Source
 from nexus.settings import PROJECT, Settings
+from tests.warehouse.conftest import SHOP_CODE, Write, killed, payment
+from tests.warehouse.test_land import counts, lake
 from warehouse import ledger, quarantine
 from warehouse.engines import open_engine
 from warehouse.land import land
 from warehouse.load import load_pending
-from tests.warehouse.conftest import SHOP_CODE, Write, killed, payment
-from tests.warehouse.test_land import counts, lake
 
 POINTS = ["begun", "read", "staged", "written", "renamed", "committed"]
 
@@ -61,7 +61,8 @@ report = land(SHOP, [Path({str(path)!r})], "demo", settings)
 print(report.landed, report.duplicate)
 """
     both = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     assert sorted(p.communicate(timeout=120)[0].strip() for p in both) == ["0 20001", "20001 0"]
     assert len(lake(settings, "line")) == 20_000
@@ -84,7 +85,10 @@ _RECORDS = st.one_of(
     st.builds(lambda n: {"kind": "line", "item": f"i{n}"}, _NUMBERS),
     st.just({"kind": "unheard of"}),
 )  # fmt: skip
-_DAMAGE = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([b"\xff", b"\0", b'"', b"}", b"\n", b"", b"[", b"\\"])), max_size=4)
+_DAMAGE = st.lists(
+    st.tuples(st.integers(0, 10_000), st.sampled_from([b"\xff", b"\0", b'"', b"}", b"\n", b"", b"[", b"\\"])),
+    max_size=4,
+)
 
 
 def _damaged(text: bytes, damage: list[tuple[int, bytes]]) -> bytes:
@@ -95,7 +99,9 @@ def _damaged(text: bytes, damage: list[tuple[int, bytes]]) -> bytes:
 
 
 @hypothesis(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(files=st.lists(st.tuples(st.lists(_RECORDS, max_size=12), _DAMAGE, st.binary(max_size=8)), min_size=1, max_size=3))
+@given(
+    files=st.lists(st.tuples(st.lists(_RECORDS, max_size=12), _DAMAGE, st.binary(max_size=8)), min_size=1, max_size=3)
+)
 def test_read_is_landed_plus_duplicate_plus_quarantined(
     settings: Settings, shop: Source, tmp_path_factory: pytest.TempPathFactory, files: list[Any]
 ) -> None:
@@ -126,20 +132,33 @@ def _of(frame: Any, workspace: str) -> Any:
     pieces=st.integers(1, 4),
 )
 def test_the_order_of_files_does_not_matter(
-    settings: Settings, shop: Source, tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], random: Any, pieces: int
+    settings: Settings,
+    shop: Source,
+    tmp_path_factory: pytest.TempPathFactory,
+    records: list[dict[str, Any]],
+    random: Any,
+    pieces: int,
 ) -> None:
     def outcome(order: list[dict[str, Any]]) -> tuple[list[Any], Counter[str]]:
         folder: Path = tmp_path_factory.mktemp("order")
         workspace = folder.name.replace("_", "-").lower()
         for piece in range(pieces):
             path = folder / f"{piece}.jsonl"
-            path.write_text("".join(json.dumps(r) + "\n" for r in [*order[piece::pieces], {"kind": "line", "item": f"file {piece}"}]))
+            path.write_text(
+                "".join(
+                    json.dumps(r) + "\n" for r in [*order[piece::pieces], {"kind": "line", "item": f"file {piece}"}]
+                )
+            )
             land(shop, [path], workspace, settings)
         load_pending("duckdb", settings, shop.tables)
         with open_engine("duckdb", settings) as session:
             run = session.connection.execute  # type: ignore[attr-defined]
-            newest = run("select id, name from raw.raw_shop__customer where workspace_id = ? order by 1", [workspace]).fetchall()
-            lines = Counter(r[0] for r in run("select item from raw.raw_shop__line where workspace_id = ?", [workspace]).fetchall())
+            newest = run(
+                "select id, name from raw.raw_shop__customer where workspace_id = ? order by 1", [workspace]
+            ).fetchall()
+            lines = Counter(
+                r[0] for r in run("select item from raw.raw_shop__line where workspace_id = ?", [workspace]).fetchall()
+            )
         return newest, lines
 
     shuffled = records.copy()

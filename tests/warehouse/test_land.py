@@ -13,9 +13,9 @@ import pytest
 from nexus.contracts import Source
 from nexus.errors import ContractError, InputError, NotFoundError
 from nexus.settings import Settings
+from tests.warehouse.conftest import Write, customer, payment
 from warehouse import ledger, quarantine
 from warehouse.land import LandingReport, land
-from tests.warehouse.conftest import Write, customer, payment
 
 
 def lake(settings: Settings, table: str) -> pl.DataFrame:
@@ -44,10 +44,20 @@ def test_typed_and_complete(settings: Settings, shop: Source, write: Write) -> N
     assert counts(report) == (1, 1, 0, 0)
     assert str(row["paid_at"]) == "2026-01-02 03:04:05"
     assert str(row["booked_at"]) == "2026-01-02 03:04:05"
-    assert (row["city"], str(row["rate"]), row["is_test"], str(row["day"])) == ("Łódź", "1.500000000", False, "2026-01-02")
+    assert (row["city"], str(row["rate"]), row["is_test"], str(row["day"])) == (
+        "Łódź",
+        "1.500000000",
+        False,
+        "2026-01-02",
+    )
     assert json.loads(row["tags"]) == ["a", {"b": None}]
     assert json.loads(row["_extra"]) == {"kind": "payment", "address": {"street": "x"}, "surprise": {"deep": [1]}}
-    assert (row["workspace_id"], row["_record_key"], row["_source_file"], row["_source_line"]) == ("demo", "p1", "a.jsonl", 1)
+    assert (row["workspace_id"], row["_record_key"], row["_source_file"], row["_source_line"]) == (
+        "demo",
+        "p1",
+        "a.jsonl",
+        1,
+    )
     assert row["_batch_id"] == report.batches[0]
 
 
@@ -205,7 +215,9 @@ def test_an_entity_without_version_may_return_to_an_older_body(settings: Setting
 def test_a_changed_type_fails_the_batch(settings: Settings, shop: Source, write: Write) -> None:
     good = write("a.jsonl", *[payment(n) for n in range(30)])
     write("b.jsonl", *[payment(n, amount={"value": 1}) for n in range(100, 130)])
-    with pytest.raises(ContractError, match=r"b\.jsonl: column 'amount' of raw_shop__payment has changed its type: 30 of 30"):
+    with pytest.raises(
+        ContractError, match=r"b\.jsonl: column 'amount' of raw_shop__payment has changed its type: 30 of 30"
+    ):
         land(shop, [good.parent], "demo", settings)
     assert lake(settings, "payment").is_empty()
     assert quarantine.read(settings).is_empty()
@@ -261,5 +273,7 @@ def test_files_and_tables_tell_the_same_story(settings: Settings, shop: Source, 
 def test_the_lake_is_readable_by_others(settings: Settings, shop: Source, write: Write) -> None:
     land(shop, [write("a.jsonl", payment(1))], "demo", settings)
     pattern = settings.lake / "raw" / "shop" / "payment" / "**" / "*.parquet"
-    found = duckdb.execute(f"select workspace, count(*) from read_parquet('{pattern}', hive_partitioning=true) group by 1")
+    found = duckdb.execute(
+        f"select workspace, count(*) from read_parquet('{pattern}', hive_partitioning=true) group by 1"
+    )
     assert found.fetchall() == [("demo", 1)]

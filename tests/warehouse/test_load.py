@@ -9,10 +9,10 @@ import pytest
 
 from nexus.contracts import Column, Kind, Source, Table
 from nexus.settings import Settings
+from tests.warehouse.conftest import Write, customer, killed, payment
 from warehouse.engines import NAMES, open_engine
 from warehouse.land import land
 from warehouse.load import load_pending
-from tests.warehouse.conftest import Write, customer, killed, payment
 
 
 def rows(engine: str, settings: Settings, query: str) -> list[tuple[Any, ...]]:
@@ -49,7 +49,9 @@ def test_values_arrive_as_they_landed(engine: str, settings: Settings, shop: Sou
     assert found[1][:6] == ("p2", "", None, None, None, None)
 
 
-def test_only_the_newest_version_of_an_entity_stays(engine: str, settings: Settings, shop: Source, write: Write) -> None:
+def test_only_the_newest_version_of_an_entity_stays(
+    engine: str, settings: Settings, shop: Source, write: Write
+) -> None:
     def ingest(name: str, *records: dict[str, Any]) -> None:
         land(shop, [write(name, *records)], "demo", settings)
 
@@ -61,12 +63,20 @@ def test_only_the_newest_version_of_an_entity_stays(engine: str, settings: Setti
     report = load_pending(engine, settings, shop.tables)
     assert rows(engine, settings, CUSTOMERS) == [("c1", "B"), ("c2", "Y")]
     assert report.sequence == 2
-    assert rows(engine, settings, "select id, _load_seq from raw.raw_shop__customer order by 1") == [("c1", 1), ("c2", 2)]
+    assert rows(engine, settings, "select id, _load_seq from raw.raw_shop__customer order by 1") == [
+        ("c1", 1),
+        ("c2", 2),
+    ]
 
 
 def test_without_version_the_last_to_land_stays(engine: str, settings: Settings, shop: Source, write: Write) -> None:
     product = {"kind": "product", "id": "x"}
-    land(shop, [write("a.jsonl", product | {"name": "a"}, product | {"name": "b"}, product | {"name": "a"})], "demo", settings)
+    land(
+        shop,
+        [write("a.jsonl", product | {"name": "a"}, product | {"name": "b"}, product | {"name": "a"})],
+        "demo",
+        settings,
+    )
     load_pending(engine, settings, shop.tables)
     assert rows(engine, settings, "select name from raw.raw_shop__product") == [("a",)]
     land(shop, [write("b.jsonl", product | {"name": "c"})], "demo", settings)
@@ -101,7 +111,10 @@ def test_a_contract_may_gain_a_column(engine: str, settings: Settings, shop: Sou
     land(wider, [write("b.jsonl", payment(2, colour="blue"))], "demo", settings)
     report = load_pending(engine, settings, wider.tables)
     assert report.changes == ["added raw_shop__payment.colour"]
-    assert rows(engine, settings, "select id, colour from raw.raw_shop__payment order by 1") == [("p1", None), ("p2", "blue")]
+    assert rows(engine, settings, "select id, colour from raw.raw_shop__payment order by 1") == [
+        ("p1", None),
+        ("p2", "blue"),
+    ]
 
 
 def test_a_contract_may_change_a_type(engine: str, settings: Settings, shop: Source, write: Write) -> None:

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from nexus.errors import InputError
 from nexus.settings import Settings
+from tests.warehouse.conftest import SHOP, Write
+from tests.warehouse.test_publish import published
 from warehouse import commands, marts
 from warehouse.land import land
 from warehouse.marts import Reader
-from tests.warehouse.conftest import SHOP, Write
-from tests.warehouse.test_publish import published
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 
 from nexus.errors import ConflictError, GateError, InputError, NexusError, NotFoundError
 from nexus.settings import PROJECT, Settings
+from tests.warehouse.conftest import SHOP_CODE, killed
 from warehouse import ledger, marts
 from warehouse.current import read_current
 from warehouse.engines import NAMES, open_engine
 from warehouse.marts import Reader
 from warehouse.publish import Gate, build_lock, publish
 from warehouse.versions import Version, list_versions, parse_as_of, resolve, versions_dir
-from tests.warehouse.conftest import SHOP_CODE, killed
 
 SQL = "select max(n) as n, count(*) as rows from marts.fct_number"
 
@@ -97,7 +97,10 @@ def test_a_refused_candidate_leaves_the_old_version(settings: Settings) -> None:
         connection.close()
         return [Gate("counts", True), Gate("mrr", False, "off by 3 cents")]
 
-    with build_lock(settings), pytest.raises(GateError, match=r"version 2 is refused by 1 of 2 gates: mrr: off by 3 cents") as e:
+    with (
+        build_lock(settings),
+        pytest.raises(GateError, match=r"version 2 is refused by 1 of 2 gates: mrr: off by 3 cents") as e,
+    ):
         publish(settings, audit=audit)
     assert e.value.remedy is not None
     assert e.value.remedy.startswith("version 1 goes on serving")
@@ -192,7 +195,8 @@ def test_readers_never_fail_while_versions_switch(settings: Settings) -> None:
         shop=SHOP_CODE, home=str(settings.home), url=settings.database_url.get_secret_value(), stop=str(stop)
     )
     processes = [
-        subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     for process in processes:
         assert process.stdout is not None

@@ -9,10 +9,10 @@ import pytest
 from nexus.contracts import Column, Source
 from nexus.errors import NotFoundError
 from nexus.settings import Settings
-from warehouse import quarantine
-from warehouse.land import land
 from tests.warehouse.conftest import Write, killed, payment
 from tests.warehouse.test_land import lake
+from warehouse import quarantine
+from warehouse.land import land
 
 
 def lenient(shop: Source) -> Source:

@@ -73,7 +73,8 @@ def _attempts(view: View, attempts: pl.DataFrame, bursts: pl.DataFrame) -> None:
     title = f"{formats.ratio(refused / total) if total else formats.DASH} of {total:,} attempts were refused"
     if not bursts.is_empty():
         worst = bursts.row(0, named=True)
-        title += f"; {formats.ratio(bursts['attempts'].sum() / max(1, refused), digits=0)} of that in the burst of {formats.day(worst['started_at'].date(), year=False)}"
+        share = formats.ratio(bursts["attempts"].sum() / max(1, refused), digits=0)
+        title += f"; {share} of that in the burst of {formats.day(worst['started_at'].date(), year=False)}"
     chart = charts.stacked_days(
         drawn, "attempts", "what", order, [tints[ranks[k]] for k in _OUTCOMES if _OUTCOMES[k] in order]
     )

@@ -144,7 +144,8 @@ def _volume(view: View, sources: pl.DataFrame) -> None:
         title = f"{chosen}: too little history for an expectation"
     elif len(unusual):
         worst = unusual.sort("facts", descending=True).row(0, named=True)
-        title = f"{chosen}: {formats.plural(len(unusual), 'day')} outside the expected band, most on {formats.day(worst['day'], year=False)} ({worst['facts']:,})"
+        number, day = formats.plural(len(unusual), "day"), formats.day(worst["day"], year=False)
+        title = f"{chosen}: {number} outside the expected band, most on {day} ({worst['facts']:,})"
     with head:
         charts.head(
             title,
@@ -243,7 +244,8 @@ def _quarantine_table(view: View, rows: pl.DataFrame | None) -> None:
     )
     top = reasons.row(0, named=True)
     st.markdown(
-        f"**{formats.plural(len(rows), 'record')}** wait; most ({top['records']:,}) in {formats.md(top['source'])} {formats.md(top['table_name'])}: {formats.md(top['reason'])}"
+        f"**{formats.plural(len(rows), 'record')}** wait; most ({top['records']:,}) in "
+        + formats.md(f"{top['source']} {top['table_name']}: {top['reason']}")
     )
     columns = [
         Column("source", "Source"),

@@ -99,9 +99,8 @@ def _calibration(tested: tuple[dict[str, Any], Any] | None) -> kpi.Plain:
 
 def drifted_count(content: dict[str, Any]) -> tuple[int, int]:
     """How many features drifted, of how many."""
-    drifted, columns = content.get("drifted"), content.get("columns") or content.get("features") or []
-    number = len(drifted) if isinstance(drifted, list) else int(drifted or 0)
-    return number, len(columns)
+    columns = content.get("columns") or []
+    return sum(bool(column["drifted"]) for column in columns), len(columns)
 
 
 def _drift(drift: tuple[dict[str, Any], Any] | None) -> kpi.Plain:
@@ -257,13 +256,12 @@ def _features(drift: tuple[dict[str, Any], Any] | None) -> None:
         charts.head("Drift", "No drift report was written in this home; `nexus build` writes one after scoring.")
         return
     content, path = drift
-    columns = content.get("columns") or content.get("features") or []
     number, of = drifted_count(content)
     charts.head(
         f"{number} of {of} features drifted" if number else f"None of {of} features drifted",
         f"Training set of {content.get('reference', '?')} against {content.get('current', '?')}; distances by Evidently.",
     )
-    frame = drift_rows(columns, content.get("drifted"))
+    frame = drift_rows(content.get("columns") or [])
     if not frame.is_empty():
         top = frame.sort("distance", descending=True).with_columns(
             pl.struct("distance", "drifted")
@@ -288,28 +286,13 @@ def _features(drift: tuple[dict[str, Any], Any] | None) -> None:
         )
 
 
-def drift_rows(columns: Any, drifted: Any) -> pl.DataFrame:
-    """feature, distance, drifted from either form of the report: a list of records or a mapping."""
-    names = set(drifted) if isinstance(drifted, list) else set()
-    listed = (
-        columns
-        if isinstance(columns, list)
-        else [{"feature": k, **(v if isinstance(v, dict) else {"distance": v})} for k, v in columns.items()]
-    )
-    rows = []
-    for item in listed:
-        if not isinstance(item, dict):
-            continue
-        name = item.get("feature") or item.get("column") or item.get("name")
-        value = item.get("distance", item.get("value", item.get("score")))
-        if name is not None and value is not None:
-            rows.append(
-                {
-                    "feature": formats.words(str(name)),
-                    "distance": float(value),
-                    "drifted": bool(item.get("drifted", name in names)),
-                }
-            )
+def drift_rows(columns: list[dict[str, Any]]) -> pl.DataFrame:
+    """feature, distance, drifted; features without a distance are left out."""
+    rows = [
+        {"feature": formats.words(str(c["column"])), "distance": float(c["distance"]), "drifted": bool(c["drifted"])}
+        for c in columns
+        if c.get("distance") is not None
+    ]
     return pl.DataFrame(rows, schema={"feature": pl.String, "distance": pl.Float64, "drifted": pl.Boolean})
 
 

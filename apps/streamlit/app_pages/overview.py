@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
+
 import polars as pl
 import streamlit as st
 
@@ -140,12 +142,12 @@ def _happened(view: View, bursts: pl.DataFrame, taken: pl.DataFrame) -> None:
         what = f"Campaign **{formats.md(formats.campaign(row['campaign_id']))}** went to {row['sent']:,}; {share} opened it"
         events.append((row["first_at"], ":material/campaign:", what, ("email", "Open E-mail")))
     for row in bursts.iter_rows(named=True):
-        what = f"**{row['attempts']:,} sign-ins** tried from {formats.md(row['ip_address'])}, {formats.plural(row['successes'], 'success', 'successes')}"
+        inside = formats.plural(row["successes"], "success", "successes")
+        what = f"**{row['attempts']:,} sign-ins** tried from {formats.md(row['ip_address'])}, {inside}"
         events.append((row["started_at"], ":material/gpp_bad:", what, ("access", "Open Access")))
     for row in taken.unique("user_id", keep="first", maintain_order=True).iter_rows(named=True):
-        from datetime import datetime, time
-
-        what = f"**{formats.md(row['user_name'] or row['user_id'])}** took {formats.size(row['bytes'])}, usually {formats.size(row['usual_bytes'])} a day"
+        who, usual = formats.md(row["user_name"] or row["user_id"]), formats.size(row["usual_bytes"])
+        what = f"**{who}** took {formats.size(row['bytes'])}, usually {usual} a day"
         events.append((datetime.combine(row["day"], time()), ":material/folder_off:", what, ("files", "Open Files")))
     for version in _published(view):
         events.append(

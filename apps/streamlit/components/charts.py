@@ -68,6 +68,11 @@ def day_x(frame: pl.DataFrame, column: str = "day") -> alt.X:
     )
 
 
+def bar_width(slots: int) -> alt.ExprRef:
+    """Two thirds of the room that a slot has, on any screen."""
+    return alt.ExprRef(f"max(1, min(18, 0.66 * width / {max(1, slots)}))")
+
+
 def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palette) -> alt.LayerChart:
     """A waterfall. Steps are (label, signed minor amount, kind) with kind `total` or a movement."""
     rows, level = [], 0.0
@@ -100,7 +105,7 @@ def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palett
     order = [step[0] for step in steps]
     base = alt.Chart(frame).encode(x=alt.X("label:N", sort=order, title=None, axis=NARROW_AXIS))
     scale = alt.Scale(domain=[floor, max(r["top"] for r in rows) + spread * 0.12], nice=False, zero=False)
-    bars = base.mark_bar(size=46, cornerRadius=2).encode(
+    bars = base.mark_bar(size=alt.ExprRef(f"max(8, min(48, 0.6 * width / {len(rows)}))"), cornerRadius=2).encode(
         y=alt.Y("start:Q", scale=scale, axis=axis_money(currency)),
         y2="end:Q",
         color=alt.Color("kind:N", scale=alt.Scale(domain=list(palette), range=list(palette.values())), legend=None),
@@ -199,13 +204,12 @@ def days(
         alt.Tooltip("day:T", title="Day", format="%-d %B %Y"),
         alt.Tooltip(f"{text}:N" if text else f"{value}:Q", title=label),
     ]
-    width = max(2, min(16, int(620 / max(1, frame["day"].n_unique()))))
     colour: Any = alt.value(colours.main)
     if marked:
         colour = alt.condition(f"datum.{marked}", alt.value(colours.alarm), alt.value(colours.main))
     layers.append(
         alt.Chart(frame)
-        .mark_bar(size=width, cornerRadiusEnd=1)
+        .mark_bar(size=bar_width(frame["day"].n_unique()), cornerRadiusEnd=1)
         .encode(x=x, y=alt.Y(f"{value}:Q", axis=axis), color=colour, tooltip=tips)
     )
     if marked and frame[marked].any():
@@ -228,10 +232,9 @@ def stacked_days(
     axis: alt.Axis = AXIS_COUNT,
 ) -> alt.Chart:
     """Bars by day, split by a series whose colours are given in its order."""
-    width = max(2, min(16, int(620 / max(1, frame["day"].n_unique()))))
     return (
         alt.Chart(frame)
-        .mark_bar(size=width)
+        .mark_bar(size=bar_width(frame["day"].n_unique()))
         .encode(
             x=day_x(frame),
             y=alt.Y(f"sum({value}):Q", axis=axis),
@@ -330,11 +333,17 @@ def lines(
     return alt.layer(*layers).properties(height=HEIGHT)
 
 
+def minutes_of(frame: pl.DataFrame) -> int:
+    """Minutes from the first to the last, those without an attempt too."""
+    first, last = frame["minute"].min(), frame["minute"].max()
+    return int((last - first).total_seconds() // 60) + 1 if first is not None else 1  # type: ignore[operator, union-attr]
+
+
 def minutes(frame: pl.DataFrame, outcomes: Sequence[str], colours: Sequence[str]) -> alt.Chart:
     """Attempts by minute (column `minute`, UTC) and outcome."""
     return (
         alt.Chart(frame)
-        .mark_bar(size=max(2, min(10, int(620 / max(1, frame["minute"].n_unique())))))
+        .mark_bar(size=bar_width(minutes_of(frame)))
         .encode(
             x=alt.X(
                 "yearmonthdatehoursminutes(minute):T",

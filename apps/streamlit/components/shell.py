@@ -10,7 +10,7 @@ from types import ModuleType
 import duckdb
 import streamlit as st
 
-from apps.streamlit.components import data, filters, passport, states
+from apps.streamlit.components import data, filters, formats, passport, states
 from apps.streamlit.components.page import Clock, Page, View
 from nexus.errors import NexusError, NotFoundError
 
@@ -43,7 +43,7 @@ def show(module: ModuleType) -> None:
         states.no_workspace()
         return
     if "period" in page.filters:
-        compared = f"compared with {_span(view.before)}" if view.before else "nothing before it to compare with"
+        compared = f"compared with {formats.span(*view.before)}" if view.before else "nothing before it to compare with"
         st.caption(f"{view.period} · {compared} · days are UTC")
     try:
         module.render(view)
@@ -91,10 +91,8 @@ def choose(page: Page, version: int, clocks: dict[str, Clock]) -> View:
     names = sorted(clocks, key=lambda name: (name != preferred, name))
     workspace = filters.choose("workspace", "Workspace", names, {})
     clock = clocks[workspace]
-    if "period" in page.filters:
-        chosen = filters.choose_period(clock)
-    else:
-        chosen = filters.period(filters.remembered("period"), clock)
+    drawn = "period" in page.filters
+    chosen = filters.choose_period(clock) if drawn else filters.period(filters.remembered("period"), clock)
     known = currencies(version, workspace)
     currency = next(iter(known), None)
     if known and "currency" in page.filters:
@@ -114,9 +112,3 @@ def choose(page: Page, version: int, clocks: dict[str, Clock]) -> View:
         version=version,
         clock=clock,
     )
-
-
-def _span(days: tuple[object, object]) -> str:
-    from apps.streamlit.components import formats
-
-    return formats.span(*days)  # type: ignore[arg-type]

@@ -69,25 +69,6 @@ def drift(home: Path, workspace: str) -> tuple[dict[str, Any], Path] | None:
     return _newest(list((home / "reports" / "drift").glob(f"*/{workspace}/latest.json")))
 
 
-def drift_history(home: Path, workspace: str) -> pl.DataFrame:
-    """Share of drifted features by comparison, oldest first."""
-    rows = []
-    for path in (home / "reports" / "drift").glob(f"*/{workspace}/v*.json"):
-        content = json.loads(path.read_text())
-        columns = content.get("columns") or content.get("features") or []
-        drifted = content.get("drifted")
-        number = len(drifted) if isinstance(drifted, list) else drifted
-        rows.append(
-            {
-                "version": path.stem,
-                "as_of": content.get("as_of", "")[:10],
-                "drifted": number,
-                "features": len(columns) or None,
-            }
-        )
-    return pl.DataFrame(rows).sort("version") if rows else pl.DataFrame()
-
-
 def _newest(paths: list[Path]) -> tuple[dict[str, Any], Path] | None:
     if not paths:
         return None

@@ -1,3 +1,5 @@
+"""What `nexus demo` accepts, and how it counts months and days."""
+
 from __future__ import annotations
 
 from datetime import date

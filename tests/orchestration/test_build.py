@@ -1,0 +1,129 @@
+"""`nexus build` as its user runs it: it publishes, it refuses what is wrong, and killing it changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexus import postgres
+from nexus.settings import Settings
+from orchestration.exports import Export, remember
+from orchestration.instance import clear_dead_runs, open_instance
+from tests.orchestration import shared
+from warehouse.current import read_current
+from warehouse.quality.record import recorded
+from warehouse.versions import list_versions
+
+pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shared.company(tmp_path_factory.mktemp("company") / "demo")
+
+
+@pytest.fixture(scope="module")
+def homes(company: Path) -> Iterator[list[Settings]]:
+    made = [shared.home(company), shared.home(company)]
+    yield made
+    for settings in made:
+        postgres.release(settings)
+        server = postgres.describe(settings)
+        postgres.stop(server)
+        shutil.rmtree(settings.home, ignore_errors=True)
+        shutil.rmtree(server.data, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def built(homes: list[Settings]) -> Settings:
+    """A home that was built once, in peace."""
+    code, output = shared.finish(homes[0], "--no-train")
+    assert code == 0, output
+    return homes[0]
+
+
+def test_it_publishes_and_says_so(built: Settings) -> None:
+    current = read_current(built)
+    assert current is not None
+    results = recorded(built)
+    assert results
+    assert all(r.passed for r in results)
+    version = next(v for v in list_versions(built) if v.is_current)
+    assert {g["name"] for g in version.gates} == {f"{r.relation}.{r.gate}" for r in results}
+    assert shared.marts(built)["marts.dim_customer"][0] > 0
+
+
+def test_killed_anywhere_and_run_again_it_gives_the_same_marts(homes: list[Settings], built: Settings) -> None:
+    other = homes[1]
+    moments = (
+        ("Landing okta", 0.0),  # between two sources
+        ("contracts of stripe", 0.3),  # while gates or landing go on
+        ("contracts of tabular", 4.0),  # while dbt builds
+        ("volume of the features", 0.4),  # while publishing
+    )
+    for line, delay in moments:
+        said = shared.kill_after(other, line, delay, "--no-train")
+        assert line in said, said
+    code, output = shared.finish(other, "--no-train")
+    assert code == 0, output
+    assert shared.marts(other) == shared.marts(built)
+    with open_instance(other) as instance:
+        assert clear_dead_runs(instance) == []
+        unfinished = [run for run in instance.get_runs() if not run.is_finished]
+        assert unfinished == [], "runs of killed processes are marked as failed by the next build"
+
+
+def test_a_wrong_invoice_is_refused_and_a_corrected_one_accepted(
+    built: Settings, company: Path, tmp_path: Path
+) -> None:
+    before = shared.marts(built)
+    version = read_current(built)
+    assert version is not None
+    folder = tmp_path / "correction"
+    folder.mkdir()
+    remember(built, Export(shared.WORKSPACE, "stripe", str(folder)))
+    invoice = _an_invoice(company)
+    amount = invoice["total"]
+    invoice |= {"total": amount + 100, "subtotal": invoice["subtotal"] + 100}
+    (folder / "invoices-wrong.jsonl").write_text(json.dumps(invoice) + "\n")
+
+    code, output = shared.finish(built, "--no-train")
+
+    assert code == 6, output
+    assert "fct_invoice" in output
+    assert "total is sum of lines" in output
+    assert read_current(built) == version, "the old version goes on serving"
+    assert shared.marts(built) == before
+    (refused,) = [r for r in recorded(built) if not r.passed]
+    assert (refused.relation, refused.gate, refused.violations) == ("fct_invoice", "total_is_sum_of_lines", 1)
+    assert refused.failing[0]["observed"] - refused.failing[0]["expected"] == 100
+    assert list_versions(built)[0].status == "refused"
+
+    invoice |= {"total": amount, "subtotal": invoice["subtotal"] - 100}
+    (folder / "invoices-corrected.jsonl").write_text(json.dumps(invoice) + "\n")
+    code, output = shared.finish(built, "--no-train")
+    assert code == 0, output
+    assert shared.marts(built) == before
+
+
+def test_a_second_build_at_the_same_time_is_refused(built: Settings) -> None:
+    from warehouse.publish import build_lock
+
+    with build_lock(built):
+        code, output = shared.finish(built, "--no-train")
+    assert code == 5, output
+
+
+def _an_invoice(company: Path) -> dict[str, object]:
+    path = sorted((company / "export" / "stripe").glob("invoices-*.jsonl.gz"))[-1]
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            invoice: dict[str, object] = json.loads(line)
+            if invoice["status"] == "paid" and invoice["total"]:
+                return invoice
+    raise AssertionError("the company has no paid invoice")
