@@ -7,7 +7,8 @@
                 when 'Send' then 'accepted'
                 when 'Delivery' then 'delivered'
                 when 'DeliveryDelay' then 'deferred'
-                when 'Bounce' then case when {{ provider_subtype }} = 'Permanent' then 'bounced_hard' else 'bounced_soft' end
+                when 'Bounce'
+                    then case when {{ provider_subtype }} = 'Permanent' then 'bounced_hard' else 'bounced_soft' end
                 when 'Complaint' then case when coalesce({{ provider_subtype }}, '') <> 'not-spam' then 'complained' end
                 when 'Open' then 'opened'
                 when 'Click' then 'clicked'
@@ -20,7 +21,8 @@
                 when 'processed' then 'accepted'
                 when 'delivered' then 'delivered'
                 when 'deferred' then 'deferred'
-                when 'bounce' then case when {{ provider_subtype }} = 'blocked' then 'bounced_soft' else 'bounced_hard' end
+                when 'bounce'
+                    then case when {{ provider_subtype }} = 'blocked' then 'bounced_soft' else 'bounced_hard' end
                 when 'blocked' then 'bounced_soft'
                 when 'spamreport' then 'complained'
                 when 'open' then 'opened'

@@ -6,7 +6,12 @@ with snapshots as (
 
 facts as (
 
-    select workspace_id, customer_id, event_date as day_date, cast(sum(bytes_sent) as bigint) as bytes_sent, false as is_snapshot
+    select
+        workspace_id,
+        customer_id,
+        event_date as day_date,
+        {{ sum_minor('bytes_sent') }} as bytes_sent,
+        false as is_snapshot
     from {{ ref('fct_file_event') }}
     where customer_id is not null
     group by workspace_id, customer_id, event_date

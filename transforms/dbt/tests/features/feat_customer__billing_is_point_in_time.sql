@@ -12,8 +12,9 @@ revenue as (
         sample.customer_id,
         sample.event_timestamp,
         sum(facts.amount_minor) as mrr_minor,
-        sum(case when {{ within_days('cast(facts.movement_date as timestamp)', 90) }} then facts.amount_minor else 0 end)
-            as mrr_change_90d_minor
+        sum(
+            case when {{ within_days('cast(facts.movement_date as timestamp)', 90) }} then facts.amount_minor else 0 end
+        ) as mrr_change_90d_minor
     from sample
     left join {{ ref('fct_mrr_movement') }} as facts
         on

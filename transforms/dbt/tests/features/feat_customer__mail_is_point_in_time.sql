@@ -39,10 +39,12 @@ expected as (
             as emails_delivered_90d,
         count(case when firsts.what = 'opened' and {{ within_days('firsts.happened_at', 90) }} then 1 end)
             as emails_opened_90d,
-        count(case when firsts.what = 'clicked' and {{ within_days('firsts.happened_at', 90) }} then 1 end) as clicks_90d,
+        count(case when firsts.what = 'clicked' and {{ within_days('firsts.happened_at', 90) }} then 1 end)
+            as clicks_90d,
         count(case when firsts.what = 'unsubscribed' and {{ within_days('firsts.happened_at', 180) }} then 1 end)
             as unsubscribed_180d,
-        count(case when firsts.what = 'bounced' and {{ within_days('firsts.happened_at', 90) }} then 1 end) as bounces_90d
+        count(case when firsts.what = 'bounced' and {{ within_days('firsts.happened_at', 90) }} then 1 end)
+            as bounces_90d
     from sample
     left join firsts
         on

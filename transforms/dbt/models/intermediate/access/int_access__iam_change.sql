@@ -23,9 +23,18 @@ changes as (
         logged_at as changed_at,
         actor_id,
         actor_login as actor_email,
-        case when target_type = 'User' then target_id when second_target_type = 'User' then second_target_id end as user_id,
-        case when target_type = 'UserGroup' then target_id when second_target_type = 'UserGroup' then second_target_id end as group_id,
-        case when target_type = 'UserGroup' then target_name when second_target_type = 'UserGroup' then second_target_name end as group_name,
+        case
+            when target_type = 'User' then target_id
+            when second_target_type = 'User' then second_target_id
+        end as user_id,
+        case
+            when target_type = 'UserGroup' then target_id
+            when second_target_type = 'UserGroup' then second_target_id
+        end as group_id,
+        case
+            when target_type = 'UserGroup' then target_name
+            when second_target_type = 'UserGroup' then second_target_name
+        end as group_name,
         target_id,
         case when outcome_result in ('SUCCESS', 'ALLOW') then 'success' else 'failure' end as outcome,
         _load_seq

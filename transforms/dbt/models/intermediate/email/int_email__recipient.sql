@@ -37,4 +37,7 @@ from found
 left join {{ ref('int_identity__user') }} as by_user
     on found.workspace_id = by_user.workspace_id and by_user.source = 'okta' and found.user_id = by_user.source_id
 left join {{ ref('int_identity__user') }} as by_email
-    on found.workspace_id = by_email.workspace_id and by_email.source = 'email' and found.normalised_email = by_email.source_id
+    on
+        found.workspace_id = by_email.workspace_id
+        and by_email.source = 'email'
+        and found.normalised_email = by_email.source_id
