@@ -259,7 +259,7 @@ def _quarantine_table(view: View, rows: pl.DataFrame | None) -> None:
     ]
     table(rows, columns, view, name="quarantine")
     st.caption("After correcting the contract or the export, try them again:")
-    st.code(f"nexus quarantine replay {top['source']} --workspace {view.workspace}", language="shell")
+    st.code(f"nexus quarantine replay {top['source']} --workspace {view.workspace}", language=None)
 
 
 def _version_table(view: View, versions: list[Version]) -> None:

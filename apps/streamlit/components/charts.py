@@ -68,6 +68,23 @@ def day_x(frame: pl.DataFrame, column: str = "day") -> alt.X:
     )
 
 
+def spark(course: Sequence[float | None], colour: str, label: str) -> None:
+    """A course without axes, gaps left open; what it says in numbers stands beside it."""
+    rows = pl.DataFrame(
+        {"step": range(len(course)), "value": list(course)}, schema={"step": pl.Int64, "value": pl.Float64}
+    )
+    chart = (
+        alt.Chart(rows)
+        .mark_line(color=colour, strokeWidth=1.8, aria=False, tooltip=None)
+        .encode(
+            x=alt.X("step:Q", axis=None, scale=alt.Scale(nice=False, zero=False)),
+            y=alt.Y("value:Q", axis=None, scale=alt.Scale(nice=False, zero=False, padding=3)),
+        )
+        .properties(height=44)
+    )
+    st.altair_chart(theme.finish(chart, theme.current()), width="stretch", alt=f"Course of {label}")
+
+
 def bar_width(slots: int) -> alt.ExprRef:
     """Two thirds of the room that a slot has, on any screen."""
     return alt.ExprRef(f"max(1, min(18, 0.66 * width / {max(1, slots)}))")

@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 import streamlit as st
 
-from apps.streamlit.components import data, formats
+from apps.streamlit.components import charts, data, formats, theme
 from apps.streamlit.components.page import View
 from nexus.errors import NexusError, NotFoundError
 from warehouse.metrics import Definition
@@ -183,11 +183,21 @@ def _card(view: View, figure: Figure, index: int) -> None:
             # the sign decides arrow and colour, and only the ASCII one is understood
             delta=0 if zero else (figure.delta or "").replace(formats.MINUS, "-") or None,
             delta_color=_colour(figure),
-            chart_data=course if len(course) > 2 else None,
-            chart_type="line",
         )
+        if len(course) > 2:
+            colours = theme.current()
+            tints = {"better": colours.good, "worse": colours.bad, "": colours.quiet}
+            charts.spark(figure.course, tints[direction(figure)], figure.label)
         st.caption(formats.md(figure.against) if figure.against else "\u00a0")
         _explain(view, figure, index)
+
+
+def direction(figure: Figure) -> Literal["better", "worse", ""]:
+    """Whether the change is to the good; nothing where it cannot be said."""
+    if not figure.delta or figure.delta == "0" or figure.good == "none":
+        return ""
+    fell = figure.delta.startswith(formats.MINUS)
+    return "better" if fell == (figure.good == "down") else "worse"
 
 
 def _colour(figure: Figure) -> Literal["normal", "inverse", "off"]:
@@ -217,4 +227,4 @@ def _explain(view: View, figure: Figure, index: int) -> None:
         except (NexusError, duckdb.Error) as error:
             st.caption(f"The SQL could not be made: {error}")
             return
-        st.code(sql, language="sql", height=260)
+        st.code(sql, language=None, height=260)

@@ -21,7 +21,7 @@ def empty(title: str, why: str, *, command: str | None = None, icon: str = ":mat
         st.markdown(f"**{icon} {title}**")
         st.markdown(why)
         if command:
-            st.code(command, language="shell")
+            st.code(command, language=None)
 
 
 def nothing_published(home: str) -> None:

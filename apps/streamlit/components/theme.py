@@ -35,7 +35,7 @@ class Palette:
 
 
 LIGHT = Palette(
-    text="#17202e",
+    text="#0f1724",
     muted="#525d6e",
     grid="#e8ecf1",
     background="#ffffff",
