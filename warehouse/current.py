@@ -42,5 +42,5 @@ def switch(settings: Settings, version: int, file: str) -> None:
         json.dump({"version": version, "file": file}, handle)
         handle.flush()
         os.fsync(handle.fileno())
-    os.replace(temporary, target)
+    temporary.replace(target)
     sync_folder(target.parent)

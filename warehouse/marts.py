@@ -188,7 +188,7 @@ def landings(settings: Settings, workspace: str | None = None, limit: int = 200)
     """Attempts to land, newest first: batch_id, source, status, reason, counts, started_at, landed_at. For people."""
     from warehouse import ledger
 
-    columns = {
+    columns: dict[str, pl.DataType | type[pl.DataType]] = {
         "batch_id": pl.String, "workspace_id": pl.String, "source": pl.String, "kind": pl.String, "status": pl.String,
         "reason": pl.String, "read_count": pl.Int64, "landed_count": pl.Int64, "duplicate_count": pl.Int64,
         "quarantined_count": pl.Int64, "started_at": pl.Datetime("us"), "landed_at": pl.Datetime("us"),
@@ -199,7 +199,7 @@ def landings(settings: Settings, workspace: str | None = None, limit: int = 200)
             " order by started_at desc limit %(limit)s",
             {"workspace": workspace, "limit": limit},
         ).fetchall()
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    return pl.DataFrame(rows, schema=dict[str, Any](columns), orient="row")
 
 
 def quarantined(settings: Settings, workspace: str | None = None, limit: int = 1000) -> pl.DataFrame:

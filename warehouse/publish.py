@@ -84,7 +84,7 @@ def prepare(
             with temporary.open("rb+") as handle:
                 os.fsync(handle.fileno())
             checkpoint("copied")
-            os.replace(temporary, target)
+            temporary.replace(target)
             sync_folder(folder)
         except BaseException as error:
             temporary.unlink(missing_ok=True)

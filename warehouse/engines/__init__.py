@@ -38,8 +38,8 @@ class Session(Protocol):
         """Loads `parts` into the raw table and remembers them, in one transaction; rows written."""
         ...
 
-    def export(self, target: Path, schemas: Sequence[str]) -> list[str]:
-        """Writes the tables of `schemas` into a new DuckDB file; names of what was written."""
+    def export(self, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None) -> list[str]:
+        """Writes the tables of `schemas` (those named in `only`) into a new DuckDB file; names of what was written."""
         ...
 
     def close(self) -> None: ...

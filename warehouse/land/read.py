@@ -24,7 +24,7 @@ from warehouse.land.stream import CutOff, blocks
 CHUNK_BYTES = 24 * 1024 * 1024
 #: Rows of one record batch: the engine spreads batches over its threads.
 SLICE = 2048
-_SCHEMA = pa.schema([("_line", pa.int64()), ("_text", pa.string())])
+SCHEMA = pa.schema([("_line", pa.int64()), ("_text", pa.string())])
 OnRead = Callable[[int], None]
 
 
@@ -68,12 +68,12 @@ def read(file: InputFile, on_read: OnRead) -> Iterator[Chunk]:
 
 def documents(numbers: list[int], texts: list[str], bad: list[Bad], form: str = "doc") -> Chunk:
     """A chunk from Python values."""
-    batch = pa.table([pa.array(numbers, pa.int64()), pa.array(texts, pa.string())], schema=_SCHEMA)
+    batch = pa.table([pa.array(numbers, pa.int64()), pa.array(texts, pa.string())], schema=SCHEMA)
     return Chunk(form, sliced(batch), bad)
 
 
 def sliced(table: pa.Table) -> pa.Table:
-    return pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=SLICE), schema=_SCHEMA)
+    return pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=SLICE), schema=SCHEMA)
 
 
 def lines(path: Path, on_read: OnRead, form: str) -> Iterator[Chunk]:
@@ -122,7 +122,7 @@ def _split(data: bytes, number: int, form: str) -> tuple[Chunk, int]:
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     texts = pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
     numbers = pa.array(np.arange(number, number + len(ends)))
-    table = pa.table([numbers, texts], schema=_SCHEMA)
+    table = pa.table([numbers, texts], schema=SCHEMA)
     bad: list[Bad] = []
     try:
         texts.validate(full=True)
@@ -142,7 +142,7 @@ def _only_utf8(data: bytes, starts: np.ndarray, ends: np.ndarray, number: int) -
         except UnicodeDecodeError as error:
             reason = f"not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line"
             bad.append(Bad(number + index, reason, line.decode("utf-8", "backslashreplace").rstrip("\r\n")))
-    return pa.table([pa.array(good_numbers, pa.int64()), pa.array(good, pa.string())], schema=_SCHEMA), bad
+    return pa.table([pa.array(good_numbers, pa.int64()), pa.array(good, pa.string())], schema=SCHEMA), bad
 
 
 def _csv(path: Path, on_read: OnRead, header: bool) -> Iterator[Chunk]:

@@ -62,9 +62,7 @@ def _one_value(text: str) -> Iterator[read.Chunk] | None:
 def _chunks(elements: pa.Table) -> Iterator[read.Chunk]:
     rows = max(1, int(len(elements) * read.CHUNK_BYTES / max(elements.nbytes, 1)))
     for start in range(0, len(elements), rows):
-        part = elements.slice(start, rows)
-        numbers, texts = part.column(0), part.column(1)
-        yield read.documents(numbers.to_pylist(), texts.to_pylist(), [])
+        yield read.Chunk("doc", read.sliced(elements.slice(start, rows).cast(read.SCHEMA)))
 
 
 def _one_after_another(text: str, fault: str | None) -> Iterator[read.Chunk]:

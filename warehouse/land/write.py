@@ -53,7 +53,7 @@ def settle(lake: Path, files: Iterable[Written]) -> None:
     """Gives the files their names and makes the names durable. They count once the ledger says so."""
     folders = set()
     for file in files:
-        os.replace(file.temporary, lake / file.path)
+        file.temporary.replace(lake / file.path)
         folders.add((lake / file.path).parent)
     for folder in folders:
         sync_folder(folder)

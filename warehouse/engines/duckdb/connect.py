@@ -59,8 +59,8 @@ class DuckDBSession:
     def load(self, table: Table, parts: Sequence[Part], sequence: int) -> int:
         return load.load(self.connection, table, parts, sequence)
 
-    def export(self, target: Path, schemas: Sequence[str]) -> list[str]:
-        return export.export(self.connection, target, schemas)
+    def export(self, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None) -> list[str]:
+        return export.export(self.connection, target, schemas, only)
 
     def close(self) -> None:
         self.connection.close()

@@ -14,7 +14,9 @@ import duckdb
 from warehouse.land.sql import literal, quoted
 
 
-def export(connection: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str]) -> list[str]:
+def export(
+    connection: duckdb.DuckDBPyConnection, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None
+) -> list[str]:
     """Tables as tables; views too become tables, because what they read is not published."""
     wanted = connection.execute(
         """select table_schema, table_name from information_schema.tables
@@ -24,6 +26,7 @@ def export(connection: duckdb.DuckDBPyConnection, target: Path, schemas: Sequenc
            order by 1, 2""",
         [list(schemas)],
     ).fetchall()
+    wanted = [(schema, name) for schema, name in wanted if only is None or name in only]
     connection.execute(f"attach {literal(str(target))} as candidate")
     try:
         connection.execute("begin")

@@ -43,8 +43,8 @@ class PostgresSession:
             reader.execute("set timezone = 'UTC'; set enable_progress_bar = false")
             return load.load(self.connection, reader, table, parts, sequence)
 
-    def export(self, target: Path, schemas: Sequence[str]) -> list[str]:
-        return export.export(self.connection, target, schemas)
+    def export(self, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None) -> list[str]:
+        return export.export(self.connection, target, schemas, only)
 
     def close(self) -> None:
         self.connection.close()

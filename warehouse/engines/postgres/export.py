@@ -28,7 +28,9 @@ _TYPES = {
 }
 
 
-def export(connection: Connection, target: Path, schemas: Sequence[str]) -> list[str]:
+def export(
+    connection: Connection, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None
+) -> list[str]:
     """Tables as tables; views of marts, features and metrics too, because what they read is not published."""
     wanted = connection.execute(
         """select table_schema, table_name from information_schema.tables
@@ -38,6 +40,7 @@ def export(connection: Connection, target: Path, schemas: Sequence[str]) -> list
            order by 1, 2""",
         [list(schemas)],
     ).fetchall()
+    wanted = [(schema, name) for schema, name in wanted if only is None or name in only]
     with (
         duckdb.connect(str(target)) as file,
         TemporaryDirectory(prefix="nexus-export-") as folder,
@@ -67,10 +70,10 @@ def _table(
     relation = f"{quoted(schema)}.{quoted(name)}"
     types = {column: _type(kind, precision, scale) for column, kind, precision, scale in columns}
     file.execute(f"create table {relation} ({', '.join(f'{quoted(c)} {t}' for c, t in types.items())})")
-    with scratch.open("wb") as rows, connection.cursor() as cursor:
-        with cursor.copy(f"copy (select * from {relation}) to stdout (format csv, header false)".encode()) as copy:
-            for block in copy:
-                rows.write(block)
+    query = f"copy (select * from {relation}) to stdout (format csv, header false)".encode()
+    with scratch.open("wb") as rows, connection.cursor() as cursor, cursor.copy(query) as copy:
+        for block in copy:
+            rows.write(block)
     if scratch.stat().st_size:
         described = ", ".join(f"{literal(c)}: {literal(t)}" for c, t in types.items())
         file.execute(
