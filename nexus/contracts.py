@@ -57,7 +57,8 @@ class Table:
     provider writes one, else by order of landing.
     `select` is SQL over the relation `documents(_line, _text, doc, _kind, _file)` giving `_line, _text, doc`, one row
     for each record of this table; documents that no table selects go to quarantine. `_kind` is `Source.kind` of the
-    document, worked out once; `_file` is the name of its file below the folder that was given.
+    document, worked out once; `_file` is the name of its file below the folder that was given; `_text` is the line
+    for reader `lines`, and null for other readers, whose `doc` says the same.
     `freshness` is how old the newest batch may be before the table counts as stale.
     """
 

@@ -7,17 +7,21 @@ Does not belong here: what the audit checks (quality.py), copying of an engine (
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
+import duckdb
 from psycopg.types.json import Jsonb
 
-from nexus.errors import GateError, NexusError
+from nexus.errors import GateError, NexusError, NotFoundError
 from nexus.settings import Settings
 from warehouse import ledger
 from warehouse.current import read_current, switch
 from warehouse.engines import open_engine
+from warehouse.land.sql import literal, quoted
 from warehouse.land.write import sync_folder
 from warehouse.versions import Version, file_name, list_versions, versions_dir
 
@@ -51,11 +55,15 @@ def build_lock(settings: Settings, *, wait: bool = False) -> Iterator[None]:
 
 
 def prepare(
-    settings: Settings, engine: str | None = None, checkpoint: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    engine: str | None = None,
+    checkpoint: Callable[[str], None] = lambda _: None,
+    only: Sequence[str] | None = None,
 ) -> Version:
     """Copies the build into a candidate under a new name. The caller holds the build lock.
 
-    Also clears up candidates of publications that were killed.
+    With `only`, the candidate is the current version with just these relations taken from the build: nothing else that
+    the build holds by now, judged or not, comes along. Also clears up candidates of publications that were killed.
     """
     engine = engine or settings.warehouse
     folder = versions_dir(settings)
@@ -76,7 +84,9 @@ def prepare(
         temporary = folder / f".{target.name}.tmp"
         try:
             with open_engine(engine, settings) as session:
-                written = session.export(temporary, SCHEMAS)
+                written = session.export(temporary, SCHEMAS, only)
+            if only is not None and written:
+                _complete(settings, temporary)
             if not written:
                 raise NexusError(
                     "the build holds nothing to publish", remedy="run dbt first: nexus build does it in the right order"
@@ -144,10 +154,32 @@ def publish(
     engine: str | None = None,
     audit: Audit | None = None,
     checkpoint: Callable[[str], None] = lambda _: None,
+    only: Sequence[str] | None = None,
 ) -> Version:
     """`prepare`, `audit` on the candidate, `release`. The caller holds the build lock."""
-    candidate = prepare(settings, engine, checkpoint)
+    candidate = prepare(settings, engine, checkpoint, only)
     return release(settings, candidate, audit(candidate) if audit else (), checkpoint)
+
+
+def _complete(settings: Settings, part: Path) -> None:
+    """Puts the relations in `part` into a copy of the current version, which takes the place of `part`."""
+    current = read_current(settings)
+    if current is None:
+        raise NotFoundError("nothing is published yet that could be completed", remedy="run: nexus build")
+    whole = part.with_name(f"{part.name}.whole")
+    shutil.copyfile(current.path, whole)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(str(whole))} as whole")
+        connection.execute(f"attach {literal(str(part))} as part (read_only)")
+        relations = connection.execute(
+            "select table_schema, table_name from information_schema.tables where table_catalog = 'part'"
+        ).fetchall()
+        for schema, name in relations:
+            relation = f"{quoted(schema)}.{quoted(name)}"
+            connection.execute(f"create schema if not exists whole.{quoted(schema)}")
+            connection.execute(f"create or replace table whole.{relation} as from part.{relation}")
+        connection.execute("checkpoint whole")
+    whole.replace(part)
 
 
 def _highest_file(settings: Settings) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,8 +27,10 @@ from warehouse.land.read import CHUNK_BYTES, SLICE, Bad, Chunk
 LINE_BITS, DOCUMENT_BITS = 28, 20
 _ENOUGH = 20
 _FAULTS = "create table faults (_file INTEGER, _line BIGINT, _table VARCHAR, _reason VARCHAR, _raw VARCHAR)"
-_FILE_OF_DOC = f"_doc >> {LINE_BITS + DOCUMENT_BITS}"
-_LINE_OF_DOC = f"(_doc >> {DOCUMENT_BITS}) & {(1 << LINE_BITS) - 1}"
+_FILE_OF = f"({{}} >> {LINE_BITS + DOCUMENT_BITS})"
+_LINE_OF = f"(({{}} >> {DOCUMENT_BITS}) & {(1 << LINE_BITS) - 1})"
+_OF_DOC = f"{_FILE_OF.format('_doc')}, {_LINE_OF.format('_doc')}"
+_OF_LINE = f"{_FILE_OF.format('_line')}, {_LINE_OF.format('_line')}"
 _NOT_BLANK = "trim(_text, ' ' || chr(9) || chr(13) || chr(10)) <> ''"
 _FAULT_SCHEMA = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 
@@ -103,8 +106,7 @@ class Stage:
         table, form, only, arrays = pa.concat_tables(self._waiting), self._kind[0], self._kind[1], self._arrays
         self._waiting, self._bytes, self._arrays = [], 0, False
         self._chunk += 1
-        self.documents(table, form, arrays, unwrap=only is None)
-        if form == "json":
+        if not self.documents(table, form, arrays, unwrap=only is None):
             self._no_json()
         if only is not None:
             self._insert(self.source.table(only), "select _line, _text, doc from documents")
@@ -113,55 +115,68 @@ class Stage:
             self._insert(each, each.select)
         self._not_taken()
 
-    def documents(self, chunk: pa.Table, form: str, arrays: bool, unwrap: bool = True) -> None:
-        """Parses `chunk` into the relation `documents(_line, _text, doc, _kind, _file)`; leaves `parsed` with what is no JSON."""
+    def documents(self, chunk: pa.Table, form: str, arrays: bool, unwrap: bool = True) -> bool:
+        """Parses `chunk` into the relation `documents(_line, _text, doc, _kind, _file)`; whether all of it is JSON."""
         self.engine.register("chunk", chunk)
         if form == "line":
             text = "rtrim(_text, chr(13) || chr(10))"
             parsed = f"select _line, {text} as _text, json_object('line', {text}) as doc from chunk where {_NOT_BLANK}"
         else:
-            parsed = "select _line, _text, try_cast(_text as json) as doc from chunk"
-        self._table("parsed", parsed)
-        good = "(select * from parsed where doc is not null)"
+            parsed = "select _line, null::varchar as _text, try_cast(_text as json) as doc from chunk"
+        parsed = f"select * from ({parsed}) where doc is not null"
+        if not arrays and not (unwrap and self.source.unwrap):
+            return self._table("documents", self._described(parsed)) == len(chunk) or form == "line"
+        complete = self._table("documents", parsed) == len(chunk) or form == "line"
+        good = "select * from documents"
         if arrays:
             # a line holding an array stands for its elements
-            good = f"""(select _line, _text, unnest(case when ltrim(_text)[1] = '['
-                         then from_json(doc, '["JSON"]') else [doc] end) as doc from {good})"""
+            good = """select _line, _text, unnest(case when json_type(doc) = 'ARRAY'
+                        then from_json(doc, '["JSON"]') else [doc] end) as doc from documents"""
+            if unwrap and self.source.unwrap:
+                self._table("documents", good)
         if unwrap and self.source.unwrap:
-            self._table("documents", f"select * from {good}")
-            good = f"({self.source.unwrap})"
-        # numbered first and parsed for its kind afterwards, because numbering is done by one thread
-        self._table("documents", f"select _line, _text, cast(doc as json) as doc from {good}")
-        count = self._table(
-            "documents",
-            f"""select (_line << {DOCUMENT_BITS}) + row_number() over () as _line, _text, doc,
-                       {self.source.kind or "null::varchar"} as _kind,
-                       getvariable('file_names')[(_line >> {LINE_BITS})::integer] as _file
-                from documents""",
-        )
-        if count >= 1 << DOCUMENT_BITS:
-            raise InputError(
-                f"source {self.source.name!r}: {count} documents in one piece of {CHUNK_BYTES >> 20} MB",
-                remedy="write one document a line, or name the file .json if it is one array",
-            )
+            good = self.source.unwrap
+        self._table("documents", self._described(good), numbered=True)
+        return complete
+
+    def _described(self, query: str) -> str:
+        kind = self.source.kind or "null::varchar"
+        file = f"getvariable('file_names')[({_FILE_OF.format('_line')})::integer]"
+        return f"select _line, _text, cast(doc as json) as doc, {kind} as _kind, {file} as _file from ({query})"
 
     def _no_json(self) -> None:
         self.engine.execute(
             f"""insert into faults
-                select _line >> {LINE_BITS}, _line & {(1 << LINE_BITS) - 1}, '', 'not JSON: malformed or cut off',
+                select {_OF_LINE}, '', 'not JSON: malformed or cut off',
                        rtrim(_text, chr(13) || chr(10))
-                from parsed where doc is null and {_NOT_BLANK}"""
+                from chunk where try_cast(_text as json) is null and {_NOT_BLANK}"""
         )
 
-    def _table(self, name: str, query: str) -> int:
-        """Registers the result of `query` as `name`; its rows. Arrow, because small pieces are read in parallel."""
+    def _table(self, name: str, query: str, numbered: bool = False) -> int:
+        """Registers the result of `query` as `name`; its rows. Arrow, because small pieces are read in parallel.
+
+        With `numbered` documents are numbered anew, because several may have come out of one.
+        """
         try:
             result = self.engine.execute(query).to_arrow_table(batch_size=SLICE)
         except duckdb.Error as error:
             raise self._broken_source("unwrap", error) from error
+        if numbered:
+            result = self._numbered(result)
         self.engine.unregister(name)
         self.engine.register(name, result)
         return len(result)
+
+    def _numbered(self, documents: pa.Table) -> pa.Table:
+        if len(documents) >= 1 << DOCUMENT_BITS:
+            raise InputError(
+                f"source {self.source.name!r}: {len(documents)} documents in one piece of {CHUNK_BYTES >> 20} MB",
+                remedy="write one document a line, or name the file .json if it is one array",
+            )
+        lines = pc.shift_left(pc.shift_right(documents.column(0), DOCUMENT_BITS), DOCUMENT_BITS)
+        numbers = pa.chunked_array([pa.array(np.arange(1, len(documents) + 1))])
+        column = pc.add(lines, numbers)
+        return documents.set_column(0, "_line", column)
 
     def _query(self, query: str, where: str) -> list[tuple[Any, ...]]:
         try:
@@ -180,7 +195,7 @@ class Stage:
         if not self._query(f"select 1 from ({select}) limit 1", where):
             return
         name = staging(table)
-        insert = f"insert into {name} select *, {_FILE_OF_DOC}, {_LINE_OF_DOC}, {self._chunk} from"
+        insert = f"insert into {name} select *, {_OF_DOC}, {self._chunk} from"
         self._query(f"{insert} (with picked as ({select}) {sql.rows_of(table, explain=False)})", where)
         marked = f"_chunk = {self._chunk} and _reason = {sql.literal(sql.MARK)}"
         if self.run(f"select count(*) from {name} where {marked}")[0][0]:
@@ -194,7 +209,7 @@ class Stage:
         reason = sql.literal(f"no table of source {self.source.name} takes this document")
         self.engine.execute(
             f"""insert into faults
-                select {_FILE_OF_DOC}, {_LINE_OF_DOC}, '', {reason}, cast(doc as varchar)
+                select {_OF_DOC}, '', {reason}, cast(doc as varchar)
                 from (select _line as _doc, doc from documents) where _doc not in ({taken})"""
         )
 
@@ -247,6 +262,7 @@ class Stage:
 
 
 def tagged(chunk: Chunk, file: int) -> pa.Table:
-    """The chunk with the number of its file in the upper bits of `_line`."""
-    numbers = pc.add(chunk.table.column(0), file << LINE_BITS)
-    return chunk.table.set_column(0, "_line", numbers)
+    """The chunk with `_line` made unique: file, line, and place in the chunk for documents that share a line."""
+    lines = pc.shift_left(pc.add(chunk.table.column(0), file << LINE_BITS), DOCUMENT_BITS)
+    places = np.arange(1, len(chunk.table) + 1) % (1 << DOCUMENT_BITS)
+    return chunk.table.set_column(0, "_line", pc.add(lines, pa.chunked_array([pa.array(places)])))

@@ -1,7 +1,7 @@
 """Judgements kept in the ledger, so that publication can carry them and people can look at them.
 
 Belongs here: the latest result of each gate, and the entry of a build that was refused.
-Does not belong here: judging. A gate that no longer exists is forgotten by `forget_others`.
+Does not belong here: judging.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ def record(settings: Settings, results: Iterable[GateResult], run_id: str = "") 
         )
 
 
+def invalidate(settings: Settings, relations: Iterable[str]) -> None:
+    """Takes the judgements of `relations` back, before they are built anew: until judged again they pass no door."""
+    with ledger.connect(settings) as connection:
+        connection.execute("delete from gate_result where relation = any(%s)", [list(relations)])
+
+
 def recorded(settings: Settings, run_id: str | None = None) -> list[GateResult]:
     """The latest judgement of every gate (of those that one run has judged), refusals first."""
     with ledger.connect(settings) as connection:
@@ -37,16 +43,6 @@ def recorded(settings: Settings, run_id: str | None = None) -> list[GateResult]:
             {"run": run_id},
         ).fetchall()
     return [GateResult(**row["result"]) for row in rows]
-
-
-def forget_others(settings: Settings, known: Sequence[tuple[str, str]]) -> None:
-    """Drops judgements of gates that are not among `known` (relation, gate)."""
-    with ledger.connect(settings) as connection:
-        connection.execute(
-            """delete from gate_result where not (relation, gate) in
-               (select * from unnest(%s::text[], %s::text[]))""",
-            [[k[0] for k in known], [k[1] for k in known]],
-        )
 
 
 def refuse(settings: Settings, results: Sequence[GateResult]) -> int:
