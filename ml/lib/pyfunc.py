@@ -25,24 +25,26 @@ set_model(served())
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "scikit-learn", "mlflow")
 
 
+class _Bundle:
+    """Apart from MLflow's class, which would wrap `predict` to check rows by annotations; the signature does that."""
+
+    def load_context(self, context: Any) -> None:
+        from ml.lib.scorer import load
+
+        self.scorer = load(Path(context.artifacts["bundle"]))
+
+    # without annotations: MLflow would read them as a signature
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        rows = model_input[list(self.scorer.features)].to_numpy(dtype="float64")
+        return self.scorer.scores(rows)
+
+
 def served() -> Any:
     """An MLflow model that answers a frame of features with probabilities."""
-    import warnings
-
     import mlflow.pyfunc
 
-    # it advises to validate rows one by one through annotations; the signature says what there is to say
-    warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method.*")
-
-    class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
-        def load_context(self, context: Any) -> None:
-            from ml.lib.scorer import load
-
-            self.scorer = load(Path(context.artifacts["bundle"]))
-
-        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow reads annotations
-            rows = model_input[list(self.scorer.features)].to_numpy(dtype="float64")
-            return self.scorer.scores(rows)
+    class Served(_Bundle, mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+        pass
 
     return Served()
 

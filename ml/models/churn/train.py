@@ -76,7 +76,6 @@ def train(
         run.tags({**tags, "workspace": workspace})
         run.params({**spec.params, "rounds": spec.rounds, "seed": spec.seed, "rows": len(data.y)})
         run.params({"baseline_features": ", ".join(_used(data, spec)), "calibration": boosted.calibration.kind})
-        run.metrics(evaluation.figures())
         run.dataset(source)
         for file, content in (("card.md", text), ("evaluation.json", evaluation.json())):
             (folder / file).write_text(content)
@@ -85,6 +84,8 @@ def train(
             logged = run.model(kind, scorer, folder / kind)
             if logged:
                 versions[kind] = registry.register(settings, name, logged, {**tags, "kind": kind}, text)
+        # last: MLflow copies the figures that a run has by then onto each model it logs, and stumbles over the second
+        run.metrics(evaluation.figures())
     beats = evaluation.comparison.beats
     role = registry.CHAMPION if beats else registry.BASELINE
     if versions:
