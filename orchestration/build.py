@@ -3,7 +3,7 @@
 Belongs here: the order of the parts. Does not belong here: any part. Tests pass settings of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster import AssetsDefinition, Definitions, in_process_executor
@@ -34,22 +34,32 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
     assets: list[AssetsDefinition] = [raw.raw_assets(s, settings, models.PRODUCED_BY) for s in found.values()]
     checks: list[AssetsDefinition] = [gates.contract_checks(s, settings) for s in found.values()]
     stored: dict[str, dict[str, str]] = {}
+    own = {name: dbt_assets.names(manifest, *selection) for name, selection in steps.items()}
+    raw_names = frozenset(t.relation for s in found.values() for t in s.tables)
+    spoils = {**own, "marts": own["marts"] | own["features"]}
     for name, (select, exclude) in steps.items():
-        assets.append(dbt_assets.dbt_step(f"dbt_{name}", manifest, settings, select, exclude))
+        assets.append(dbt_assets.dbt_step(f"dbt_{name}", manifest, settings, select, exclude, spoils[name] - raw_names))
         stored[name] = dbt_assets.relations(manifest, select, exclude)
         read = {n: schema for n, schema in stored[name].items() if schema in {"marts", "features"}}
         checks.append(gates.mart_checks(f"gate_{name}", read, rules, settings))
+    first = (own["marts"] | own["features"] | raw_names) - own["predictions"]
     assets += [
         publication.publication(
-            models.PUBLISHED, "Marts, features and metrics as one read-only version, once every gate has passed.",
-            stored["marts"].keys() | stored["features"].keys(), [], settings,
+            models.PUBLISHED,
+            "Marts, features and metrics as one read-only version, once every gate has passed.",
+            publication.Scope(first, _gates(checks, first)),
+            stored["marts"].keys() | stored["features"].keys(),
+            settings,
         ),
         publication.publication(
-            "published_predictions", "The same with the predictions that were made from it.",
-            stored["predictions"], [models.PUBLISHED], settings,
+            "published_predictions",
+            "The same with the predictions that were made from it.",
+            publication.Scope(own["predictions"], _gates(checks, own["predictions"]), tuple(stored["predictions"])),
+            {*stored["predictions"], models.PUBLISHED},
+            settings,
         ),
         *models.assets(settings),
-    ]  # fmt: skip
+    ]
     windows = policies.freshness(found)
     return Definitions(
         assets=[a.map_asset_specs(lambda spec: policies.apply(spec, windows, settings)) for a in assets],
@@ -59,3 +69,9 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
         resources={candidate.KEY: candidate.resource(settings), **(resources or {})},
         executor=in_process_executor,
     )
+
+
+def _gates(checks: Sequence[AssetsDefinition], relations: frozenset[str]) -> frozenset[tuple[str, str]]:
+    """(relation, gate) of every check on `relations`."""
+    keys = [key for check in checks for key in check.check_keys]
+    return frozenset((k.asset_key.path[-1], k.name) for k in keys if k.asset_key.path[-1] in relations)

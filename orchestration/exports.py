@@ -67,7 +67,7 @@ def something_new(settings: Settings) -> bool:
     if version is None or version.published_at is None:
         return True
     published = version.published_at.replace(tzinfo=UTC).timestamp()
-    return landed_since(settings, version.batch_seq) or any(
+    return landed_lately(settings) or any(
         path.stat().st_mtime > published
         for source in discover()
         for export in known(settings, source)
@@ -75,13 +75,21 @@ def something_new(settings: Settings) -> bool:
     )
 
 
-def landed_since(settings: Settings, batch_seq: int) -> bool:
-    """Whether a batch of any export was committed after `batch_seq`; what Nexus predicted itself is no news."""
+def landed_lately(settings: Settings) -> bool:
+    """Whether a batch was committed after its source was last loaded and judged.
+
+    A batch may slip in between loading and judging: the margin costs one build too many rather than one too few. What
+    Nexus predicted itself is no news.
+    """
     from warehouse.ledger import connect
 
+    query = """
+        select 1 from batch b where b.status = 'landed' and b.source <> 'nexus' and not exists (
+            select 1 from gate_result g where g.gate = 'contract' and split_part(g.relation, '__', 1) = 'raw_' || b.source
+              and g.judged_at - interval '15 minutes' > b.landed_at)
+        limit 1"""
     with connect(settings) as connection:
-        query = "select 1 from batch where status = 'landed' and seq > %s and source <> 'nexus' limit 1"
-        return connection.execute(query, [batch_seq]).fetchone() is not None
+        return connection.execute(query).fetchone() is not None
 
 
 def _files(path: Path) -> Iterable[Path]:

@@ -5,7 +5,7 @@ calling dbt (warehouse/dbt.py).
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -27,6 +27,7 @@ from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
 from warehouse.dbt import Node
 from warehouse.quality import GateResult
+from warehouse.quality.record import invalidate
 
 #: Tag of a run that builds incremental models anew.
 FULL_REFRESH = "nexus/full_refresh"
@@ -43,21 +44,36 @@ def manifest(settings: Settings) -> dict[str, Any]:
 
 def relations(manifest: Mapping[str, Any], select: str, exclude: str = "") -> dict[str, str]:
     """Tables that a selection builds: name → schema. Views are left out: they hold no rows of their own."""
+    models = [n for n in _selected(manifest, select, exclude) if n["resource_type"] == "model"]
+    return {n["name"]: n["schema"] for n in models if n["config"]["materialized"] in {"table", "incremental"}}
+
+
+def names(manifest: Mapping[str, Any], select: str, exclude: str = "") -> frozenset[str]:
+    """Every relation of a selection, views and sources too."""
+    chosen = _selected(manifest, select, exclude)
+    return frozenset(n["name"] for n in chosen if n["resource_type"] in {"model", "seed", "source"})
+
+
+def _selected(manifest: Mapping[str, Any], select: str, exclude: str) -> list[Mapping[str, Any]]:
     from dagster_dbt.utils import select_unique_ids
 
     chosen = select_unique_ids(select=select, exclude=exclude, selector="", project=None, manifest_json=manifest)
-    nodes = [manifest["nodes"][i] for i in sorted(chosen) if i in manifest["nodes"]]
-    return {
-        n["name"]: n["schema"]
-        for n in nodes
-        if n["resource_type"] == "model" and n["config"]["materialized"] in {"table", "incremental"}
-    }
+    found = {**manifest["nodes"], **manifest["sources"]}
+    return [found[i] for i in sorted(chosen) if i in found]
 
 
 def dbt_step(
-    name: str, manifest: Mapping[str, Any], settings: Settings, select: str, exclude: str = ""
+    name: str,
+    manifest: Mapping[str, Any],
+    settings: Settings,
+    select: str,
+    exclude: str = "",
+    spoils: Collection[str] = (),
 ) -> AssetsDefinition:
-    """One step that builds and tests what `select` without `exclude` names."""
+    """One step that builds and tests what `select` without `exclude` names.
+
+    `spoils` are the relations whose judgements hold no longer once it has begun.
+    """
     from dagster_dbt import dbt_assets
 
     @dbt_assets(
@@ -72,6 +88,7 @@ def dbt_step(
     def build(context: AssetExecutionContext) -> Iterator[Any]:
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
         with translated(context.retry_number):
+            invalidate(settings, spoils)
             nodes = run_dbt(
                 settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags
             )

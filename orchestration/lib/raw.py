@@ -15,6 +15,7 @@ from orchestration.instance import POOL
 from orchestration.lib import candidate, naming
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
+from warehouse.quality.record import invalidate
 
 
 def spec(source: Source, table: Table, engine: str, deps: Sequence[str] = ()) -> AssetSpec:
@@ -50,6 +51,7 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str
     def land_and_load(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
         with translated(context.retry_number):
             landed = land(source, settings)
+            invalidate(settings, [t.relation for t in source.tables])
             counts = load(source, settings)
         for table in source.tables:
             if naming.parse(table.relation).key in context.selected_asset_keys:
