@@ -22,52 +22,33 @@ stripe as (
         charges.status,
         charges.amount_minor,
         charges.currency,
-        case when charges.status = 'failed' then 0 when bookings.currency = charges.currency then bookings.fee_minor end as fee_minor,
-        case when charges.status = 'failed' then coalesce(charges.outcome_reason, charges.failure_code) end as failure_code,
+        case
+            when charges.status = 'failed' then 0
+            when bookings.currency = charges.currency then bookings.fee_minor
+        end as fee_minor,
+        case
+            when charges.status = 'failed' then coalesce(charges.outcome_reason, charges.failure_code)
+        end as failure_code,
         charges.payment_method_type as payment_method
     from {{ ref('stg_stripe__charge') }} as charges
     left join linked_intents
-        on charges.workspace_id = linked_intents.workspace_id
-        and charges.payment_intent_id = linked_intents.payment_intent_id
+        on
+            charges.workspace_id = linked_intents.workspace_id
+            and charges.payment_intent_id = linked_intents.payment_intent_id
     left join {{ ref('stg_stripe__invoice') }} as invoices
-        on charges.workspace_id = invoices.workspace_id
-        and coalesce(charges.invoice_id, linked_intents.invoice_id) = invoices.invoice_id
+        on
+            charges.workspace_id = invoices.workspace_id
+            and coalesce(charges.invoice_id, linked_intents.invoice_id) = invoices.invoice_id
     left join {{ ref('stg_stripe__balance_transaction') }} as bookings
-        on charges.workspace_id = bookings.workspace_id
-        and charges.balance_transaction_id = bookings.balance_transaction_id
+        on
+            charges.workspace_id = bookings.workspace_id
+            and charges.balance_transaction_id = bookings.balance_transaction_id
 
 ),
 
 paypal as (
 
-    select
-        transactions.workspace_id,
-        'paypal' as provider,
-        transactions.transaction_id as provider_payment_id,
-        transactions.payer_id as provider_customer_id,
-        transactions.invoice_id,
-        subscriptions.subscription_id,
-        -- PayPal numbers no cycles: what follows a success of the subscription is about the next one
-        coalesce(transactions.invoice_id, subscriptions.subscription_id || '/' || cast(count(
-            case when transactions.status in ('succeeded', 'reversed') then 1 end
-        ) over (
-            partition by transactions.workspace_id, subscriptions.subscription_id
-            order by transactions.initiated_at, {{ bytewise('transactions.entry_id') }}
-            rows between unbounded preceding and 1 preceding
-        ) as {{ dbt.type_string() }})) as collection_key,
-        transactions.initiated_at as paid_at,
-        case transactions.status when 'reversed' then 'succeeded' else transactions.status end as status,
-        transactions.amount_minor,
-        transactions.currency,
-        case when transactions.status = 'failed' then 0 else -transactions.fee_minor end as fee_minor,
-        case when transactions.status = 'failed' then 'denied' end as failure_code,
-        'paypal' as payment_method
-    from {{ ref('stg_paypal__transaction') }} as transactions
-    left join {{ ref('stg_paypal__subscription') }} as subscriptions
-        on transactions.workspace_id = subscriptions.workspace_id
-        and transactions.reference_id_type = 'SUB'
-        and replace(transactions.reference_id, '-', '') = replace(subscriptions.subscription_id, '-', '')
-    where {{ is_paypal_payment('transactions') }}
+    select * from {{ ref('int_billing__paypal_attempt') }}
 
 ),
 

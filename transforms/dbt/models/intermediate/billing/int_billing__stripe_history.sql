@@ -28,8 +28,9 @@ untold as (
         end as live_status
     from {{ ref('stg_stripe__subscription') }} as subscriptions
     left join first_changes
-        on subscriptions.workspace_id = first_changes.workspace_id
-        and subscriptions.subscription_id = first_changes.subscription_id
+        on
+            subscriptions.workspace_id = first_changes.workspace_id
+            and subscriptions.subscription_id = first_changes.subscription_id
     where first_changes.event_type is null or first_changes.event_type <> 'customer.subscription.created'
 
 ),
@@ -39,7 +40,9 @@ told as (
     select
         workspace_id, subscription_id, stripe_customer_id, changed_at as valid_from_at, status, currency,
         event_id as item_set_id, event_id as change_id,
-        case event_type when 'customer.subscription.created' then 1 when 'customer.subscription.deleted' then 3 else 2 end as change_rank
+        case event_type
+            when 'customer.subscription.created' then 1 when 'customer.subscription.deleted' then 3 else 2
+        end as change_rank
     from changes
 
 ),
@@ -58,10 +61,11 @@ began as (
 converted as (
 
     select
-        workspace_id, subscription_id, stripe_customer_id, trial_end_at as valid_from_at, live_status as status, currency,
-        item_set_id, 'converted' as change_id, 0 as change_rank
+        workspace_id, subscription_id, stripe_customer_id, trial_end_at as valid_from_at, live_status as status,
+        currency, item_set_id, 'converted' as change_id, 0 as change_rank
     from untold
-    where trial_end_at > created_at and trial_end_at < told_from_at
+    where
+        trial_end_at > created_at and trial_end_at < told_from_at
         and trial_end_at < coalesce(ended_at, timestamp '9999-12-31 00:00:00') and status <> 'trialing'
 
 ),

@@ -12,7 +12,9 @@ with stripe as (
         history.currency,
         item_sets.plan_id,
         item_sets.quantity,
-        case when {{ counts_toward_mrr('history.status') }} then coalesce(item_sets.mrr_minor, 0) else 0 end as mrr_minor,
+        case
+            when {{ counts_toward_mrr('history.status') }} then coalesce(item_sets.mrr_minor, 0) else 0
+        end as mrr_minor,
         history.change_rank,
         history.change_id
     from {{ ref('int_billing__stripe_history') }} as history
@@ -81,9 +83,10 @@ resolved as (
         numbered.mrr_minor
     from numbered
     left join {{ ref('int_identity__user') }} as identities
-        on numbered.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and numbered.provider_customer_id = identities.source_id
+        on
+            numbered.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and numbered.provider_customer_id = identities.source_id
     window per_subscription as (
         partition by numbered.workspace_id, numbered.provider, numbered.subscription_id
         order by numbered.version_number

@@ -21,19 +21,24 @@ logins as (
 
 ),
 
+recent_files as (
+
+    select facts.*, facts.event_date > clock.as_of_date - 30 as is_recent
+    from {{ ref('fct_file_event') }} as facts
+    inner join clock on facts.workspace_id = clock.workspace_id
+    where facts.customer_id is not null
+
+),
+
 files as (
 
     select
         facts.workspace_id,
         facts.customer_id,
-        count(
-            case when facts.event_date > clock.as_of_date - 30 and facts.event in ('upload', 'download', 'share') then 1 end
-        ) as files_30d,
-        {{ sum_minor("case when facts.event_date > clock.as_of_date - 30 and facts.event = 'download' then facts.bytes_sent end") }} as egress_bytes_30d,
+        count(case when facts.is_recent and facts.event in ('upload', 'download', 'share') then 1 end) as files_30d,
+        {{ sum_minor("case when facts.is_recent and facts.event = 'download' then facts.bytes_sent end") }} as egress_bytes_30d,
         max(facts.event_at) as last_file_at
-    from {{ ref('fct_file_event') }} as facts
-    inner join clock on facts.workspace_id = clock.workspace_id
-    where facts.customer_id is not null
+    from recent_files as facts
     group by facts.workspace_id, facts.customer_id
 
 ),
@@ -56,7 +61,7 @@ stored as (
     select distinct on (workspace_id, customer_id) workspace_id, customer_id, storage_bytes
     from {{ ref('fct_storage_snapshot') }}
     where customer_id is not null
-    order by workspace_id, customer_id, snapshot_date desc
+    order by workspace_id asc, customer_id asc, snapshot_date desc
 
 ),
 

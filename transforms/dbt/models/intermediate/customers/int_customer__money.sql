@@ -8,17 +8,25 @@ with customers as (
 
 ),
 
+attempts as (
+
+    select *, status = 'succeeded' as is_paid from {{ ref('fct_payment') }}
+
+),
+
 payments as (
 
     -- money of another currency than the customer's own is not added up
     select
         customers.workspace_id,
         customers.customer_id,
-        {{ sum_minor("case when facts.status = 'succeeded' and facts.currency = customers.currency then facts.amount_minor end") }} as paid_minor,
-        count(case when facts.status = 'failed' and facts.payment_date > customers.as_of_date - 30 then 1 end) as failed_payments_30d,
-        max(case when facts.status = 'succeeded' then facts.paid_at end) as last_payment_at
+        {{ sum_minor("case when facts.is_paid and facts.currency = customers.currency then facts.amount_minor end") }} as paid_minor,
+        count(
+            case when facts.status = 'failed' and facts.payment_date > customers.as_of_date - 30 then 1 end
+        ) as failed_payments_30d,
+        max(case when facts.is_paid then facts.paid_at end) as last_payment_at
     from customers
-    inner join {{ ref('fct_payment') }} as facts
+    inner join attempts as facts
         on customers.workspace_id = facts.workspace_id and customers.customer_id = facts.customer_id
     group by customers.workspace_id, customers.customer_id
 
@@ -29,10 +37,11 @@ refunds as (
     select customers.workspace_id, customers.customer_id, {{ sum_minor('facts.amount_minor') }} as refunded_minor
     from customers
     inner join {{ ref('fct_refund') }} as facts
-        on customers.workspace_id = facts.workspace_id
-        and customers.customer_id = facts.customer_id
-        and customers.currency = facts.currency
-        and facts.status = 'succeeded'
+        on
+            customers.workspace_id = facts.workspace_id
+            and customers.customer_id = facts.customer_id
+            and customers.currency = facts.currency
+            and facts.status = 'succeeded'
     group by customers.workspace_id, customers.customer_id
 
 ),
@@ -45,10 +54,11 @@ open_invoices as (
         {{ sum_minor('facts.total_minor - facts.amount_paid_minor') }} as open_invoice_minor
     from customers
     inner join {{ ref('fct_invoice') }} as facts
-        on customers.workspace_id = facts.workspace_id
-        and customers.customer_id = facts.customer_id
-        and customers.currency = facts.currency
-        and facts.status = 'open'
+        on
+            customers.workspace_id = facts.workspace_id
+            and customers.customer_id = facts.customer_id
+            and customers.currency = facts.currency
+            and facts.status = 'open'
     group by customers.workspace_id, customers.customer_id
 
 ),

@@ -11,10 +11,10 @@ profiles as (
         workspace_id,
         customer_id,
         {%- for column in ['name', 'email', 'country_code', 'currency'] %}
-        (
-            array_agg({{ column }} order by source_rank, created_at nulls last, {{ bytewise('source_id') }})
-            filter (where {{ column }} is not null)
-        )[1] as {{ column }},
+            (
+                array_agg({{ column }} order by source_rank, created_at nulls last, {{ bytewise('source_id') }})
+                filter (where {{ column }} is not null)
+            )[1] as {{ column }},
         {%- endfor %}
         min(created_at) as created_at,
         (array_agg(source order by source_rank))[1] as record_source,

@@ -42,9 +42,10 @@ revenue as (
         case when not present.is_paying then ends.ended_at end as churned_at
     from present
     left join ends
-        on present.workspace_id = ends.workspace_id
-        and present.customer_id = ends.customer_id
-        and present.last_change_date = ends.from_date
+        on
+            present.workspace_id = ends.workspace_id
+            and present.customer_id = ends.customer_id
+            and present.last_change_date = ends.from_date
 
 )
 

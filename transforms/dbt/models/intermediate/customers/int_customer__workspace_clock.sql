@@ -25,12 +25,12 @@
 ] %}
 
 with spans as (
-{% for relation, moment in clocks %}
-    select workspace_id, min({{ moment }}) as first_at, max({{ moment }}) as last_at
-    from {{ ref(relation) }}
-    group by workspace_id
-    {% if not loop.last %}union all{% endif %}
-{% endfor %}
+    {% for relation, moment in clocks %}
+        select workspace_id, min({{ moment }}) as first_at, max({{ moment }}) as last_at
+        from {{ ref(relation) }}
+        group by workspace_id
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 clock as (

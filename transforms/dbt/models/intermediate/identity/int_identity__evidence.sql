@@ -24,7 +24,10 @@ own_emails as (
 user_emails as (
 
     -- an address of a user speaks for a customer only if no other customer has a user with it
-    select workspace_id, 'okta:' || {{ min_text('claimed_customer_id') }} as record_key, 'email:' || normalised_email as link_key
+    select
+        workspace_id,
+        'okta:' || {{ min_text('claimed_customer_id') }} as record_key,
+        'email:' || normalised_email as link_key
     from {{ ref('stg_okta__user') }}
     where claimed_customer_id is not null and normalised_email is not null
     group by workspace_id, normalised_email

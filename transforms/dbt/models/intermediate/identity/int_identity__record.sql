@@ -22,9 +22,9 @@ tabular_ids as (
     select workspace_id, tabular_customer_id, customer_name, email
     from {{ ref('stg_tabular__invoice_line') }}
     {%- for fact in ['login', 'file_event', 'email_event', 'email_message'] %}
-    union
-    select workspace_id, tabular_customer_id, null, null
-    from {{ ref('stg_tabular__' ~ fact) }}
+        union
+        select workspace_id, tabular_customer_id, null, null
+        from {{ ref('stg_tabular__' ~ fact) }}
     {%- endfor %}
 
 ),

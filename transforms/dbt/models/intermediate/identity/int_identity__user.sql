@@ -38,21 +38,30 @@ emails as (
 
 ),
 
-identities as (
+named as (
 
-    select workspace_id, 'account' as source, source_id, cast(null as {{ dbt.type_string() }}) as normalised_email, customer_id
-    from accounts
-    union all
-    select workspace_id, 'email', normalised_email, normalised_email, customer_id
-    from emails
-    union all
     select
-        users.workspace_id, 'okta', users.okta_user_id, users.normalised_email,
-        coalesce(users.customer_id, emails.customer_id)
+        users.workspace_id,
+        users.okta_user_id,
+        users.normalised_email,
+        coalesce(users.customer_id, emails.customer_id) as customer_id
     from users
     left join emails
         on users.workspace_id = emails.workspace_id and users.normalised_email = emails.normalised_email
-    where coalesce(users.customer_id, emails.customer_id) is not null
+
+),
+
+identities as (
+
+    select workspace_id, 'okta' as source, okta_user_id as source_id, normalised_email, customer_id
+    from named
+    where customer_id is not null
+    union all
+    select workspace_id, 'account' as source, source_id, null as normalised_email, customer_id
+    from accounts
+    union all
+    select workspace_id, 'email' as source, normalised_email as source_id, normalised_email, customer_id
+    from emails
 
 )
 

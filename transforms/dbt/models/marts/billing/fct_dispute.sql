@@ -22,9 +22,10 @@ resolved as (
     left join {{ ref('stg_stripe__charge') }} as charges
         on disputes.workspace_id = charges.workspace_id and disputes.charge_id = charges.charge_id
     left join {{ ref('int_identity__user') }} as identities
-        on charges.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and charges.stripe_customer_id = identities.source_id
+        on
+            charges.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and charges.stripe_customer_id = identities.source_id
 
 )
 

@@ -27,9 +27,10 @@ resolved as (
         invoices.line_count
     from invoices
     left join {{ ref('int_identity__user') }} as identities
-        on invoices.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and invoices.provider_customer_id = identities.source_id
+        on
+            invoices.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and invoices.provider_customer_id = identities.source_id
 
 )
 

@@ -32,9 +32,10 @@ resolved as (
         lines._load_seq
     from lines
     left join {{ ref('int_identity__user') }} as identities
-        on lines.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and lines.provider_customer_id = identities.source_id
+        on
+            lines.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and lines.provider_customer_id = identities.source_id
 
 ),
 

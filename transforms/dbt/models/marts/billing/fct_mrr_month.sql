@@ -29,15 +29,28 @@ by_customer as (
         sum(case when movements.month_date < months.month_date then movements.amount_minor else 0 end) as opening_minor,
         sum(movements.amount_minor) as closing_minor,
         {%- for kind in ['new', 'expansion', 'contraction', 'churn', 'reactivation'] %}
-        sum(case when movements.month_date = months.month_date and movements.movement = '{{ kind }}' then movements.amount_minor else 0 end) as {{ kind }}_minor
-        {%- if not loop.last %},{% endif %}
+            sum(
+                case
+                    when movements.month_date = months.month_date and movements.movement = '{{ kind }}'
+                        then movements.amount_minor else 0
+                end
+            ) as {{ kind }}_minor
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from months
     inner join movements
-        on months.workspace_id = movements.workspace_id
-        and months.currency = movements.currency
-        and movements.month_date <= months.month_date
+        on
+            months.workspace_id = movements.workspace_id
+            and months.currency = movements.currency
+            and movements.month_date <= months.month_date
     group by months.workspace_id, months.currency, months.month_date, movements.customer_id
+
+),
+
+weighed as (
+
+    select *, expansion_minor + contraction_minor + churn_minor as change_minor
+    from by_customer
 
 ),
 
@@ -56,9 +69,9 @@ monthly as (
         {{ sum_minor('closing_minor') }} as closing_minor,
         count(case when opening_minor > 0 then 1 end) as customers_opening,
         count(case when closing_minor > 0 then 1 end) as customers_closing,
-        {{ sum_minor('case when opening_minor > 0 then opening_minor + expansion_minor + contraction_minor + churn_minor end') }} as retained_minor,
+        {{ sum_minor('case when opening_minor > 0 then opening_minor + change_minor end') }} as retained_minor,
         {{ sum_minor('case when opening_minor > 0 then -(contraction_minor + churn_minor) end') }} as lost_minor
-    from by_customer
+    from weighed
     group by workspace_id, month_date, currency
 
 ),

@@ -45,9 +45,10 @@ resolved as (
         numbered.payment_method
     from numbered
     left join {{ ref('int_identity__user') }} as identities
-        on numbered.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and numbered.provider_customer_id = identities.source_id
+        on
+            numbered.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and numbered.provider_customer_id = identities.source_id
 
 )
 

@@ -30,7 +30,7 @@ paypal as (
 
     select
         transactions.workspace_id,
-        transactions.transaction_id as refund_id,
+        {{ paypal_entry_name('transactions') }} as refund_id,
         transactions.reference_id as payment_id,
         transactions.payer_id as provider_customer_id,
         'paypal' as provider,
@@ -68,9 +68,10 @@ resolved as (
         refunds.status
     from refunds
     left join {{ ref('int_identity__user') }} as identities
-        on refunds.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and refunds.provider_customer_id = identities.source_id
+        on
+            refunds.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and refunds.provider_customer_id = identities.source_id
 
 )
 

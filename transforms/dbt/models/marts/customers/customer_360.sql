@@ -49,7 +49,8 @@ scored as (
         *,
         case
             when not is_paying then 0
-            else least(30, {{ div_half_up('30 * active_users_30d', 'greatest(user_count, 1)') }})
+            else
+                least(30, {{ div_half_up('30 * active_users_30d', 'greatest(user_count, 1)') }})
                 + case
                     when days_since_login <= 3 then 30 when days_since_login <= 7 then 25
                     when days_since_login <= 14 then 15 when days_since_login <= 30 then 5 else 0

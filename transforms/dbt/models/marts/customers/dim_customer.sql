@@ -13,9 +13,10 @@ payments as (
         bool_and(attempts.provider = 'paypal') as is_paypal_only
     from {{ ref('int_billing__payment_attempt') }} as attempts
     inner join {{ ref('int_identity__user') }} as identities
-        on attempts.workspace_id = identities.workspace_id
-        and identities.source = 'account'
-        and attempts.provider_customer_id = identities.source_id
+        on
+            attempts.workspace_id = identities.workspace_id
+            and identities.source = 'account'
+            and attempts.provider_customer_id = identities.source_id
     where attempts.status = 'succeeded'
     group by identities.workspace_id, identities.customer_id
 

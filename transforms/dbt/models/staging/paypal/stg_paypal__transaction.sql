@@ -26,7 +26,10 @@ renamed as (
         coalesce(payer_id, {{ normalise_email('payer_email') }}) as payer_id,
         coalesce(payer_full_name, nullif(concat_ws(' ', payer_given_name, payer_surname), '')) as payer_name,
         nullif(trim(custom_field), '') as custom_id,
-        case status when 'S' then 'succeeded' when 'P' then 'pending' when 'D' then 'failed' when 'V' then 'reversed' else lower(status) end as status,
+        case status
+            when 'S' then 'succeeded' when 'P' then 'pending' when 'D' then 'failed' when 'V' then 'reversed'
+            else lower(status)
+        end as status,
         lower(amount_currency_code) as currency,
         {{ to_minor('amount_value', 'amount_currency_code') }} as amount_minor,
         {{ to_minor('fee_value', 'fee_currency_code') }} as fee_minor,
