@@ -24,7 +24,7 @@ def _path(name: str) -> str:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole(name: str, visit: Visitor, pictures: Path, request: pytest.FixtureRequest) -> None:
     visit.open(_path(name), heading=page.discover()[name].PAGE.title)
-    visit.shoot(pictures / f"{name}-{request.node.callspec.id}.png")
+    visit.shoot(pictures / f"{request.node.callspec.id}.png")
     assert not visit.exceptions()
     assert not visit.errors
     assert "could not be read" not in visit.text()

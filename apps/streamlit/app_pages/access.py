@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from apps.streamlit.components import charts, formats, kpi, states, theme
+from apps.streamlit.components import charts, formats, kpi, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import access
@@ -68,12 +68,12 @@ def _attempts(view: View, attempts: pl.DataFrame, bursts: pl.DataFrame) -> None:
         pl.col("outcome").replace_strict(ranks, default=9).alias("rank"),
         pl.col("outcome").replace(_OUTCOMES).alias("what"),
     )
-    refused = attempts.filter(pl.col("outcome").is_in(["failure", "burst"]))["attempts"].sum()
-    total = attempts.filter(pl.col("outcome") != "challenge")["attempts"].sum()
+    refused = int(attempts.filter(pl.col("outcome").is_in(["failure", "burst"]))["attempts"].sum())
+    total = int(attempts.filter(pl.col("outcome") != "challenge")["attempts"].sum())
     title = f"{formats.ratio(refused / total) if total else formats.DASH} of {total:,} attempts were refused"
     if not bursts.is_empty():
         worst = bursts.row(0, named=True)
-        share = formats.ratio(bursts["attempts"].sum() / max(1, refused), digits=0)
+        share = formats.ratio(int(bursts["attempts"].sum()) / max(1, refused), digits=0)
         title += f"; {share} of that in the burst of {formats.day(worst['started_at'].date(), year=False)}"
     chart = charts.stacked_days(
         drawn, "attempts", "what", order, [tints[ranks[k]] for k in _OUTCOMES if _OUTCOMES[k] in order]
@@ -102,7 +102,7 @@ def _burst(view: View, bursts: pl.DataFrame) -> None:
     charts.head(
         title,
         f"Minute by minute on {formats.day(case['started_at'].date())}, UTC. {formats.plural(case['users'], 'account')} were tried"
-        + (f" from {case['country_code']}." if case["country_code"] else "."),
+        + (f" from {case['country_code']}." if case["country_code"] not in (None, "ZZ") else "."),
     )
     left, right = st.columns([3, 2], gap="large")
     colours = theme.current()
@@ -110,9 +110,7 @@ def _burst(view: View, bursts: pl.DataFrame) -> None:
         rows = access.burst_minutes(view, case["ip_address"], case["started_at"], case["ended_at"])
         order = ["everybody else", "burst, refused", "burst, let in"]
         tints = [colours.before, colours.categories[1], colours.movements["churn"]]
-        st.altair_chart(
-            theme.finish(charts.minutes(rows, order, tints), colours), width="stretch", alt=f"Chart: {title}"
-        )
+        charts.show(charts.minutes(rows, order, tints), f"Chart: {title}")
     with right:
         if inside.is_empty():
             st.markdown("**No account was opened from this address.** Keep the address blocked.")
@@ -131,10 +129,8 @@ def _burst(view: View, bursts: pl.DataFrame) -> None:
 
 def _tables(view: View, dormant: pl.DataFrame) -> None:
     charts.head("Deeper")
-    sleepers, factors, places, changes = st.tabs(
-        ["Dormant accounts", "Without a second factor", "New countries", "Changes of rights"], key="access-tables"
-    )
-    with sleepers:
+
+    def sleepers() -> None:
         if dormant.is_empty():
             states.no_rows("dormant accounts", view.period, "Everybody came by.")
         else:
@@ -147,7 +143,8 @@ def _tables(view: View, dormant: pl.DataFrame) -> None:
                 Column("is_mfa_enrolled", "Second factor", "flag"),
             ]
             table(dormant, columns, view, name="dormant-accounts", caption=f"no sign-in for {access.DORMANT_DAYS} days")
-    with factors:
+
+    def factors() -> None:
         columns = [
             Column("customer", "Customer", "customer"),
             Column("users", "Users who signed in", "count"),
@@ -155,7 +152,8 @@ def _tables(view: View, dormant: pl.DataFrame) -> None:
             Column("coverage", "Coverage", "ratio"),
         ]
         table(access.mfa_by_customer(view), columns, view, name="mfa-by-customer")
-    with places:
+
+    def places() -> None:
         rows = access.new_countries(view)
         if rows.is_empty():
             states.no_rows("sign-ins from a new country", view.period, "Nobody came from somewhere new.")
@@ -171,7 +169,8 @@ def _tables(view: View, dormant: pl.DataFrame) -> None:
                 Column("is_mfa", "Second factor", "flag"),
             ]
             table(rows, columns, view, name="new-countries")
-    with changes:
+
+    def changes() -> None:
         rows = access.changes(view)
         if rows.is_empty():
             states.no_rows("changes", view.period)
@@ -186,3 +185,13 @@ def _tables(view: View, dormant: pl.DataFrame) -> None:
                 Column("outcome", "Outcome", "words"),
             ]
             table(rows, columns, view, name="iam-changes", caption="changes of roles first")
+
+    tabs.lazy(
+        "access-tables",
+        {
+            "Dormant accounts": sleepers,
+            "Without a second factor": factors,
+            "New countries": places,
+            "Changes of rights": changes,
+        },
+    )

@@ -246,11 +246,7 @@ def _timeline(view: View, key: str) -> None:
         )
         .properties(height=44 * max(2, shown["lane"].n_unique()) + 30)
     )
-    st.altair_chart(
-        theme.finish(chart, colours),
-        width="stretch",
-        alt=f"Time line of {len(shown)} events; the table below lists them",
-    )
+    charts.show(chart, f"Time line of {len(shown)} events; the table below lists them")
     st.caption("● went well  ■ neutral  ▼ went badly")
     columns = [
         Column("happened_at", "When", "instant"),

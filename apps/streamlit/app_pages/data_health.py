@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
 import psycopg
 import streamlit as st
 
-from apps.streamlit.components import charts, data, formats, kpi, passport, states, theme
+from apps.streamlit.components import charts, data, formats, kpi, passport, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import health
@@ -42,19 +43,16 @@ def render(view: View) -> None:
     kpi.row(view, [_fresh(view), _gates(trust), _quarantine(quarantined), _published(trust), _late(view, sources)])
     with states.guarded():
         _volume(view, sources)
-    gates, late, turned, history, landed = st.tabs(
-        ["Gates", "Freshness by source", "Quarantine", "Versions", "Landings"], key="health-tables"
+    tabs.lazy(
+        "health-tables",
+        {
+            "Gates": partial(_gate_table, view, versions),
+            "Freshness by source": partial(_source_table, view, sources),
+            "Quarantine": partial(_quarantine_table, view, quarantined),
+            "Versions": partial(_version_table, view, versions),
+            "Landings": partial(_landing_table, view, landings),
+        },
     )
-    with gates, states.guarded():
-        _gate_table(view, versions)
-    with late, states.guarded():
-        _source_table(view, sources)
-    with turned, states.guarded():
-        _quarantine_table(view, quarantined)
-    with history, states.guarded():
-        _version_table(view, versions)
-    with landed, states.guarded():
-        _landing_table(view, landings)
     settings = data.settings()
     st.caption(
         f"Lineage from source to mart: [the asset graph](http://{settings.host}:{settings.dagster_port}/asset-groups), "
@@ -119,33 +117,46 @@ def _late(view: View, sources: pl.DataFrame) -> kpi.Plain:
         f"{len(late)} of {len(sources)}",
         f"Sources whose newest record is more than {formats.duration(LATE_AFTER)} older than the newest of the workspace. "
         "Rare facts can be old without being late.",
-        note=f"{worst['source']}: {formats.ago(worst['newest_at'], view.clock.as_of)}"
+        note=f"{source_name(worst['source'])}: {formats.ago(worst['newest_at'], view.clock.as_of)}"
         if worst
         else "all as new as the rest",
         alarm=len(late) > 0,
     )
 
 
+def source_name(source: str) -> str:
+    """`s3 · file events` → `S3 · file events`."""
+    provider, _, what = source.partition(" · ")
+    return f"{formats.words(provider)} · {what}"
+
+
 def _volume(view: View, sources: pl.DataFrame) -> None:
     if sources.is_empty():
         states.no_rows("facts", view.period)
         return
-    names = sources.sort("facts", descending=True)["source"].to_list()
+    names = {name: source_name(name) for name in sources.sort("facts", descending=True)["source"]}
     head = st.container()
-    chosen = st.selectbox("Source", names, key="volume-source", label_visibility="collapsed", width=320)
+    chosen = st.selectbox(
+        "Source",
+        list(names),
+        format_func=names.__getitem__,
+        key="volume-source",
+        label_visibility="collapsed",
+        width=320,
+    )
     rows = health.volume(view, chosen)
     if rows.is_empty():
         states.no_rows(chosen, view.period)
         return
     unusual = rows.filter(pl.col("unusual").fill_null(False))
     banded = rows.drop_nulls("low")
-    title = f"{chosen}: every day lies in the expected band"
+    title = f"{names[chosen]}: every day lies in the expected band"
     if banded.is_empty():
-        title = f"{chosen}: too little history for an expectation"
+        title = f"{names[chosen]}: too little history for an expectation"
     elif len(unusual):
         worst = unusual.sort("facts", descending=True).row(0, named=True)
         number, day = formats.plural(len(unusual), "day"), formats.day(worst["day"], year=False)
-        title = f"{chosen}: {number} outside the expected band, most on {day} ({worst['facts']:,})"
+        title = f"{names[chosen]}: {number} outside the expected band, most on {day} ({worst['facts']:,})"
     with head:
         charts.head(
             title,
@@ -157,7 +168,7 @@ def _volume(view: View, sources: pl.DataFrame) -> None:
     chart = charts.days(
         drawn, "facts", theme.current(), marked="unusual", label="Records", band=("low", "high"), text="text"
     )
-    st.altair_chart(theme.finish(chart, theme.current()), width="stretch", alt=f"Chart: {title}")
+    charts.show(chart, f"Chart: {title}")
 
 
 def gate_rows(gates: list[dict[str, Any]]) -> pl.DataFrame:
@@ -216,9 +227,10 @@ def _gate_table(view: View, versions: list[Version]) -> None:
 
 def _source_table(view: View, sources: pl.DataFrame) -> None:
     rows = sources.with_columns(
+        pl.col("source").map_elements(source_name, pl.String),
         pl.col("newest_at")
         .map_elements(lambda at: formats.ago(at, view.clock.as_of + timedelta(seconds=1)), pl.String)
-        .alias("age")
+        .alias("age"),
     )
     columns = [
         Column("source", "Source"),

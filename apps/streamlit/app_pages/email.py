@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from apps.streamlit.components import charts, formats, kpi, states, theme
+from apps.streamlit.components import charts, formats, kpi, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import email
@@ -67,8 +67,8 @@ def render(view: View) -> None:
         _funnel(totals)
     with states.guarded():
         _arms(view)
-    campaigns, domains = st.tabs(["By campaign and template", "By recipient domain"], key="mail-tables")
-    with campaigns, states.guarded():
+
+    def campaigns() -> None:
         rows = _rates(email.campaigns(view, category)).with_columns(
             pl.col("campaign").map_elements(formats.campaign, pl.String)
         )
@@ -78,13 +78,19 @@ def render(view: View) -> None:
             view,
             name="mail-by-campaign",
         )
-    with domains, states.guarded():
+
+    def domains() -> None:
         table(
             _rates(email.domains(view, category)),
             [Column("domain", "Recipient domain"), *_FUNNEL],
             view,
             name="mail-by-domain",
         )
+
+    tabs.lazy(
+        "mail-tables",
+        {"By campaign and template": campaigns, "By recipient domain": domains},
+    )
 
 
 def _rates(rows: pl.DataFrame) -> pl.DataFrame:
@@ -186,6 +192,4 @@ def _arms(view: View) -> None:
             ],
             schema={"name": pl.String, "rate": pl.Float64, "low": pl.Float64, "high": pl.Float64},
         )
-        st.altair_chart(
-            theme.finish(charts.intervals(frame, theme.current()), theme.current()), width="stretch", alt=sentence
-        )
+        charts.show(charts.intervals(frame, theme.current()), sentence)

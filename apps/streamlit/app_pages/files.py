@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from apps.streamlit.components import charts, formats, kpi, states, theme
+from apps.streamlit.components import charts, formats, kpi, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import files
@@ -95,15 +95,15 @@ def _case(view: View, unusual: pl.DataFrame) -> None:
         chart = charts.days(
             days, "bytes", theme.current(), axis=charts.AXIS_BYTES, marked="unusual", label="Egress", text="text"
         )
-        st.altair_chart(theme.finish(chart, theme.current()), width="stretch", alt=f"Chart: {title}")
+        charts.show(chart, f"Chart: {title}")
     with right:
-        first, last = objects["first_at"].min(), objects["last_at"].max()
+        first, last = (f"{at:%H:%M}" for at in (min(objects["first_at"]), max(objects["last_at"])))
         addresses = objects["ip_address"].unique().to_list()
         lines = [
             f"**{formats.plural(int(objects['downloads'].sum()), 'download')}** of {formats.plural(objects['object_key'].n_unique(), 'object')}",
-            f"from {', '.join(f'`{a}`' for a in addresses[:3])}"
+            f"from {', '.join(formats.md(a) for a in addresses[:3])}"
             + (f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""),
-            f"between {first:%H:%M} and {last:%H:%M} UTC",
+            f"between {first} and {last} UTC",
             f"usual day: {formats.size(case['usual_bytes'])}; robust z-score {case['score']:,.0f} (marked from {files.UNUSUAL:.0f})",
         ]
         st.markdown("\n".join(f"- {line}" for line in lines))
@@ -127,8 +127,8 @@ def _case(view: View, unusual: pl.DataFrame) -> None:
 
 def _tables(view: View) -> None:
     charts.head("Who takes it")
-    customers, objects, addresses = st.tabs(["By customer", "By object", "By address"], key="file-tables")
-    with customers:
+
+    def customers() -> None:
         columns = [
             Column("customer", "Customer", "customer"),
             Column("egress_bytes", "Egress", "size"),
@@ -139,7 +139,8 @@ def _tables(view: View) -> None:
             Column("objects", "Objects", "count"),
         ]
         table(files.by_customer(view), columns, view, name="files-by-customer")
-    with objects:
+
+    def objects() -> None:
         columns = [
             Column("object_key", "Object"),
             Column("egress_bytes", "Egress", "size"),
@@ -149,7 +150,8 @@ def _tables(view: View) -> None:
             Column("last_at", "Last", "instant"),
         ]
         table(files.by_object(view), columns, view, name="files-by-object")
-    with addresses:
+
+    def addresses() -> None:
         columns = [
             Column("ip_address", "Address"),
             Column("egress_bytes", "Egress", "size"),
@@ -160,3 +162,8 @@ def _tables(view: View) -> None:
             Column("last_at", "Last", "instant"),
         ]
         table(files.by_address(view), columns, view, name="files-by-address")
+
+    tabs.lazy(
+        "file-tables",
+        {"By customer": customers, "By object": objects, "By address": addresses},
+    )

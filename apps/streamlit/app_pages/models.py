@@ -8,7 +8,7 @@ import altair as alt
 import polars as pl
 import streamlit as st
 
-from apps.streamlit.components import charts, data, formats, kpi, states, theme
+from apps.streamlit.components import charts, data, formats, kpi, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import models
@@ -48,7 +48,8 @@ def render(view: View) -> None:
 def _value(tested: tuple[dict[str, Any], Any] | None, who: str, measure: str) -> dict[str, float] | None:
     if tested is None:
         return None
-    return (tested[0].get("comparison") or {}).get(who, {}).get(measure)
+    found: dict[str, float] | None = (tested[0].get("comparison") or {}).get(who, {}).get(measure)
+    return found
 
 
 def _champion(run: dict[str, Any] | None, tested: tuple[dict[str, Any], Any] | None) -> kpi.Plain:
@@ -268,11 +269,7 @@ def _features(drift: tuple[dict[str, Any], Any] | None) -> None:
             .map_elements(lambda r: f"{r['distance']:.2f}" + (" · drifted" if r["drifted"] else ""), pl.String)
             .alias("text")
         )
-        st.altair_chart(
-            theme.finish(charts.ranked(top, "feature", "distance", "text", theme.current()), theme.current()),
-            width="stretch",
-            alt=f"Distances of {of} features",
-        )
+        charts.show(charts.ranked(top, "feature", "distance", "text", theme.current()), f"Distances of {of} features")
     html = path.with_suffix(".html")
     if html.exists():
         st.download_button(
@@ -298,8 +295,8 @@ def drift_rows(columns: list[dict[str, Any]]) -> pl.DataFrame:
 
 def _tables(view: View, runs: pl.DataFrame, rows: pl.DataFrame) -> None:
     charts.head("Deeper")
-    customers, history = st.tabs(["Scores with reasons", "Scorings and their lineage"], key="model-tables")
-    with customers:
+
+    def customers() -> None:
         if rows.is_empty():
             states.no_rows("scores", "this version", "Run `nexus build`.")
         else:
@@ -313,7 +310,8 @@ def _tables(view: View, runs: pl.DataFrame, rows: pl.DataFrame) -> None:
                 Column("mrr_minor", "MRR", "money"),
             ]
             table(rows, columns, view, name="scores")
-    with history:
+
+    def history() -> None:
         if runs.is_empty():
             states.no_rows("scorings", "this version", "Run `nexus build`.")
         else:
@@ -328,3 +326,8 @@ def _tables(view: View, runs: pl.DataFrame, rows: pl.DataFrame) -> None:
                 Column("mean_score", "Mean score", "ratio"),
             ]
             table(runs, columns, view, name="scorings")
+
+    tabs.lazy(
+        "model-tables",
+        {"Scores with reasons": customers, "Scorings and their lineage": history},
+    )

@@ -11,6 +11,7 @@ from apps.streamlit.components import charts, data, formats, kpi, states, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import access, files, overview
+from warehouse.versions import Version
 
 PAGE = Page("Overview", "How is the company doing, and what changed?", ":material/monitoring:", 10)
 #: Governed figures of the first row; known before the page is drawn, so that they can be compiled ahead.
@@ -166,7 +167,7 @@ def _happened(view: View, bursts: pl.DataFrame, taken: pl.DataFrame) -> None:
             view.go(page, label)
 
 
-def _published(view: View) -> list[data.versions.Version]:
+def _published(view: View) -> list[Version]:
     import psycopg
 
     from nexus.errors import NexusError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from apps.streamlit.components import charts, formats, kpi, states, theme
+from apps.streamlit.components import charts, formats, kpi, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import payments
@@ -77,8 +77,8 @@ def _cohorts(view: View) -> None:
     third = rows.filter((pl.col("age") == 3) & ~pl.col("incomplete"))
     title = "MRR kept by cohort"
     if not third.is_empty():
-        weight = (third["share"] * third["customers"]).sum() / third["customers"].sum()
-        title = f"Three months after their first payment, cohorts keep {formats.ratio(weight, digits=0)} of their MRR"
+        kept = float((third["share"] * third["start_minor"]).sum()) / max(1, int(third["start_minor"].sum()))
+        title = f"Three months after their first payment, cohorts keep {formats.ratio(kept, digits=0)} of their MRR"
     charts.draw(
         charts.triangle(rows, theme.current()),
         title,
@@ -129,7 +129,8 @@ def _recovery(view: View) -> None:
     retries = drawn.filter(pl.col("attempt") > 1)
     title = "No payment was tried twice"
     if not retries.is_empty():
-        title = f"Retries bring in {formats.ratio(retries['succeeded'].sum() / retries['attempts'].sum(), digits=0)} of what they try"
+        share = int(retries["succeeded"].sum()) / int(retries["attempts"].sum())
+        title = f"Retries succeed {formats.ratio(share, digits=0)} of the time"
     charts.draw(
         charts.ranked(drawn, "name", "share", "text", theme.current()),
         title,
@@ -163,8 +164,7 @@ def _tie_out(view: View) -> None:
 
 
 def _tables(view: View) -> None:
-    failed, disputed = st.tabs(["Failed payments", "Disputes"], key="payment-tables")
-    with failed:
+    def failed() -> None:
         rows = payments.failed_payments(view)
         if rows.is_empty():
             states.no_rows("failed payments", view.period, "Nothing to mend here.")
@@ -178,7 +178,8 @@ def _tables(view: View) -> None:
                 Column("provider", "Provider", "words"),
             ]
             table(rows, columns, view, name="failed-payments")
-    with disputed:
+
+    def disputed() -> None:
         rows = payments.disputes(view)
         if rows.is_empty():
             states.no_rows("disputes", view.period, "Good so.")
@@ -191,3 +192,8 @@ def _tables(view: View) -> None:
                 Column("amount_minor", "Amount", "money"),
             ]
             table(rows, columns, view, name="disputes")
+
+    tabs.lazy(
+        "payment-tables",
+        {"Failed payments": failed, "Disputes": disputed},
+    )

@@ -18,12 +18,26 @@ from apps.streamlit.components import formats, theme
 from apps.streamlit.components.theme import Palette
 
 HEIGHT = 280
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+# specifications are checked by tests, not for every visitor
+alt.utils.schemapi.disable_debug_mode()
 
 
-def draw(chart: Any, title: str, note: str = "", *, alt_text: str | None = None) -> None:
+def draw(chart: Chart, title: str, note: str = "", *, alt_text: str | None = None) -> None:
     """Title and note above the chart; the title is also what a screen reader says."""
     head(title, note)
-    st.altair_chart(theme.finish(chart, theme.current()), width="stretch", alt=alt_text or f"Chart: {title}")
+    show(chart, alt_text or f"Chart: {title}")
+
+
+def show(chart: Chart, alt_text: str) -> None:
+    """The chart in the viewer's theme.
+
+    It is handed over as a plain specification: Altair would check every part of it again, which took half of a page's
+    time. `test_charts_are_valid` checks them all.
+    """
+    spec = chart.to_dict(validate=False)
+    spec["config"] = theme.config(theme.current())
+    st.vega_lite_chart(spec=spec, width="stretch", alt=alt_text)
 
 
 def head(title: str, note: str = "") -> None:
@@ -70,19 +84,21 @@ def day_x(frame: pl.DataFrame, column: str = "day") -> alt.X:
 
 def spark(course: Sequence[float | None], colour: str, label: str) -> None:
     """A course without axes, gaps left open; what it says in numbers stands beside it."""
-    rows = pl.DataFrame(
-        {"step": range(len(course)), "value": list(course)}, schema={"step": pl.Int64, "value": pl.Float64}
-    )
-    chart = (
-        alt.Chart(rows)
-        .mark_line(color=colour, strokeWidth=1.8, aria=False, tooltip=None)
-        .encode(
-            x=alt.X("step:Q", axis=None, scale=alt.Scale(nice=False, zero=False)),
-            y=alt.Y("value:Q", axis=None, scale=alt.Scale(nice=False, zero=False, padding=3)),
-        )
-        .properties(height=44)
-    )
-    st.altair_chart(theme.finish(chart, theme.current()), width="stretch", alt=f"Course of {label}")
+    scale = {"nice": False, "zero": False}
+    spec = {
+        "height": 48,
+        "padding": 2,
+        "autosize": {"type": "fit", "contains": "padding"},
+        "background": "transparent",
+        "config": {"view": {"stroke": None}},
+        "data": {"values": [{"step": step, "value": value} for step, value in enumerate(course)]},
+        "mark": {"type": "line", "color": colour, "strokeWidth": 1.8, "aria": False, "tooltip": False},
+        "encoding": {
+            "x": {"field": "step", "type": "quantitative", "axis": None, "scale": scale},
+            "y": {"field": "value", "type": "quantitative", "axis": None, "scale": {**scale, "padding": 3}},
+        },
+    }
+    st.vega_lite_chart(spec=spec, width="stretch", alt=f"Course of {label}")
 
 
 def bar_width(slots: int) -> alt.ExprRef:
@@ -90,9 +106,10 @@ def bar_width(slots: int) -> alt.ExprRef:
     return alt.ExprRef(f"max(1, min(18, 0.66 * width / {max(1, slots)}))")
 
 
-def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palette) -> alt.LayerChart:
+def bridge(steps: Sequence[tuple[str, int, str]], currency: str, colours: Palette) -> Chart:
     """A waterfall. Steps are (label, signed minor amount, kind) with kind `total` or a movement."""
-    rows, level = [], 0.0
+    rows: list[dict[str, Any]] = []
+    level = 0.0
     for position, (label, minor, kind) in enumerate(steps):
         amount = formats.major(minor, currency)
         start, end = (0.0, amount) if kind == "total" else (level, level + amount)
@@ -143,7 +160,7 @@ def bridge_is_cut(opening: int, steps: Sequence[int]) -> bool:
     return low > high - low
 
 
-def movements(frame: pl.DataFrame, currency: str, colours: Palette, incomplete: date | None) -> alt.LayerChart:
+def movements(frame: pl.DataFrame, currency: str, colours: Palette, incomplete: date | None) -> Chart:
     """Gains above zero, losses below, the net as a line. Columns: month_date, movement, amount_minor."""
     rows = frame.with_columns(
         (pl.col("amount_minor") / 10 ** formats.exponent(currency)).alias("amount"),
@@ -207,7 +224,7 @@ def days(
     label: str = "Value",
     band: tuple[str, str] | None = None,
     text: str | None = None,
-) -> alt.LayerChart:
+) -> Chart:
     """Bars by day (column `day`); those where `marked` is true stand out; `band` draws what was to be expected."""
     x = day_x(frame)
     layers: list[Any] = []
@@ -247,9 +264,9 @@ def stacked_days(
     colours: Sequence[str],
     *,
     axis: alt.Axis = AXIS_COUNT,
-) -> alt.Chart:
+) -> Chart:
     """Bars by day, split by a series whose colours are given in its order."""
-    return (
+    chart: Chart = (
         alt.Chart(frame)
         .mark_bar(size=bar_width(frame["day"].n_unique()))
         .encode(
@@ -265,6 +282,7 @@ def stacked_days(
         )
         .properties(height=HEIGHT)
     )
+    return chart
 
 
 def ranked(
@@ -276,7 +294,7 @@ def ranked(
     *,
     colour: str | None = None,
     rows: int = 10,
-) -> alt.LayerChart:
+) -> Chart:
     """Horizontal bars, longest first, each with its value written beside it."""
     top = frame.head(rows)
     order = top[name].to_list()
@@ -294,7 +312,7 @@ def ranked(
     return alt.layer(bars, labels).properties(height=max(60, 28 * len(top)))
 
 
-def triangle(frame: pl.DataFrame, colours: Palette) -> alt.LayerChart:
+def triangle(frame: pl.DataFrame, colours: Palette) -> Chart:
     """Retention by cohort: columns cohort (text), age (months), share (0 to 1), incomplete (bool)."""
     order = frame.sort("cohort_date")["cohort"].unique(maintain_order=True).to_list()
     base = alt.Chart(frame).encode(
@@ -328,7 +346,7 @@ def lines(
     x_title: str = "",
     y_title: str | None = None,
     time: bool = True,
-) -> alt.LayerChart:
+) -> Chart:
     """Lines with points; a diagonal of reference where both axes mean the same."""
     encoded_x: Any = (
         alt.X(
@@ -356,9 +374,9 @@ def minutes_of(frame: pl.DataFrame) -> int:
     return int((last - first).total_seconds() // 60) + 1 if first is not None else 1  # type: ignore[operator, union-attr]
 
 
-def minutes(frame: pl.DataFrame, outcomes: Sequence[str], colours: Sequence[str]) -> alt.Chart:
+def minutes(frame: pl.DataFrame, outcomes: Sequence[str], colours: Sequence[str]) -> Chart:
     """Attempts by minute (column `minute`, UTC) and outcome."""
-    return (
+    chart: Chart = (
         alt.Chart(frame)
         .mark_bar(size=bar_width(minutes_of(frame)))
         .encode(
@@ -379,9 +397,10 @@ def minutes(frame: pl.DataFrame, outcomes: Sequence[str], colours: Sequence[str]
         )
         .properties(height=220)
     )
+    return chart
 
 
-def intervals(frame: pl.DataFrame, colours: Palette) -> alt.LayerChart:
+def intervals(frame: pl.DataFrame, colours: Palette) -> Chart:
     """Rates with their 95 % interval: columns name, rate, low, high."""
     order = frame["name"].to_list()
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=240))

@@ -158,10 +158,10 @@ def definition(name: str, version: int) -> metrics.Definition:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _definitions(version: int, home: str) -> dict[str, metrics.Definition]:
-    return {known.name: known for known in metrics.definitions(settings=settings(), as_of=pinned(version))}
+    return {known.name: known for known in metrics.definitions(settings())}
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def definition_sql(name: str, version: int, home: str) -> str:
     """The SQL that computes a metric by month."""
-    return metrics.definition(name, settings=settings(), as_of=pinned(version)).sql
+    return metrics.definition(name, settings()).sql

@@ -71,7 +71,7 @@ def comparison(start: date, end: date, clock: Clock) -> tuple[date, date] | None
 def choose(name: str, label: str, options: Sequence[str], labels: Mapping[str, str] | Callable[[str], str]) -> str:
     """A select box whose value is the parameter `name` of the address. An unknown value is said and not used."""
     asked = remembered(name)
-    value = asked if asked in options else options[0]
+    value = asked if asked is not None and asked in options else options[0]
     if asked and asked not in options:
         note(
             f"The address asked for {label.lower()} “{formats.md(asked[:40])}”, which does not exist. Showing {value}."
@@ -81,6 +81,9 @@ def choose(name: str, label: str, options: Sequence[str], labels: Mapping[str, s
 
     def remember() -> None:
         put(name, st.session_state[widget])
+        if name == "workspace":
+            # another workspace has other currencies and other days
+            forget("currency", "period", "customer")
 
     show = labels if callable(labels) else lambda key: labels.get(key, key)
     st.selectbox(
@@ -145,6 +148,14 @@ def put(name: str, value: str) -> None:
     st.session_state.setdefault("chosen", {})[name] = value
     if st.query_params.get(name) != value:
         st.query_params[name] = value
+
+
+def forget(*names: str) -> None:
+    """Out of the address and out of memory."""
+    for name in names:
+        st.session_state.setdefault("chosen", {}).pop(name, None)
+        if name in st.query_params:
+            del st.query_params[name]
 
 
 def note(text: str) -> None:

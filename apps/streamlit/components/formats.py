@@ -28,7 +28,7 @@ def exponent(currency: str) -> int:
 
 def major(minor: Number, currency: str) -> float:
     """An amount of minor units as a decimal amount, for axes."""
-    return float(minor) / 10 ** exponent(currency)
+    return float(float(minor) / 10 ** exponent(currency))
 
 
 def symbol(currency: str) -> str:
@@ -48,6 +48,7 @@ def count(value: Number | None, *, signed: bool = False) -> str:
     """`12345` → `12,345`; a million and more is shortened."""
     if value is None:
         return DASH
+    value = float(value)
     body = f"{abs(round(value)):,}" if abs(value) < 1e6 else _short(abs(Decimal(str(value))))
     return _sign(value, signed) + body
 
@@ -56,12 +57,13 @@ def ratio(value: Number | None, *, digits: int = 1) -> str:
     """`0.9642` → `96.4%`. A share that is not quite all or nothing is never rounded to it."""
     if value is None:
         return DASH
+    value = float(value)
     # below one per cent a digit more: rates of complaints are judged there
-    text = f"{abs(float(value)) * 100:.{digits if abs(value) >= 0.01 or not value else max(digits, 2)}f}"
+    text = f"{abs(value) * 100:.{digits if abs(value) >= 0.01 or not value else max(digits, 2)}f}"
     if float(text) == 0 and value:
-        text = f"{abs(float(value)) * 100:.2g}" if abs(value) >= 1e-5 else "<0.001"
+        text = f"{abs(value) * 100:.2g}" if abs(value) >= 1e-5 else "<0.001"
     elif float(text) == 100 and abs(value) < 1:
-        text = f"{abs(float(value)) * 100:.3f}" if abs(value) <= 0.99999 else ">99.999"
+        text = f"{abs(value) * 100:.3f}" if abs(value) <= 0.99999 else ">99.999"
     return _sign(value, False) + text + "%"
 
 
@@ -69,7 +71,7 @@ def size(value: Number | None) -> str:
     """Bytes in decimal units: `1536000` → `1.5 MB`."""
     if value is None:
         return DASH
-    amount, unit = abs(float(value)), "B"
+    amount, unit = abs(value), "B"
     for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
         if amount < 999.95 or unit == "PB":
             break
@@ -129,7 +131,9 @@ def value(amount: Number | None, unit: str, currency: str | None = None) -> str:
     """A governed figure by its unit: minor, count, ratio, bytes."""
     if unit == "minor":
         return money(amount, currency)
-    return {"ratio": ratio, "bytes": size}.get(unit, count)(amount)
+    if unit == "ratio":
+        return ratio(amount)
+    return size(amount) if unit == "bytes" else count(amount)
 
 
 def change(current: Number | None, before: Number | None, unit: str) -> str | None:
@@ -149,6 +153,7 @@ def change(current: Number | None, before: Number | None, unit: str) -> str | No
 
 #: Names that are not made of ordinary words.
 NAMES = {"paypal": "PayPal", "sendgrid": "SendGrid", "ses": "SES", "s3": "S3", "mfa": "Second factor", "iam": "IAM"}
+ACRONYMS = frozenset({"mrr", "arr", "nrr", "arpa", "id", "ip", "url", "utc"})
 
 
 def words(code: str | None) -> str:
@@ -157,7 +162,8 @@ def words(code: str | None) -> str:
         return DASH
     if code in NAMES:
         return NAMES[code]
-    text = code.replace("_", " ").replace(".", " ").strip()
+    parts = code.replace("_", " ").replace(".", " ").split()
+    text = " ".join(part.upper() if part in ACRONYMS else part for part in parts)
     return text[:1].upper() + text[1:]
 
 

@@ -120,10 +120,8 @@ def _where(view: View, spec: Governed) -> dict[str, str]:
 def _figure(view: View, spec: Governed, series: data.Series) -> Figure:
     known = data.definition(spec.metric, view.version)
     if spec.lost:
-        series = data.Series(
-            *(None if v is None else -v for v in (series.now, series.before)),
-            tuple(None if v is None else -v for v in series.course),
-        )
+        now, before, *course = (None if v is None else -v for v in (series.now, series.before, *series.course))
+        series = data.Series(now, before, tuple(course))
     now, before = series.now, series.before
     if known.unit == "count" and now is None:
         now = 0

@@ -173,20 +173,17 @@ def table(
         )
 
 
-def customer_link(view: View, customer: str | None, name: str | None) -> str | None:
-    """An address of the customer's page that also carries the name to be shown."""
-    if not customer:
-        return None
-    return f"{view.link('customer_360', customer=customer)}#{quote(name or customer, safe='')}"
-
-
 def _drawn(frame: pl.DataFrame, column: Column, view: View) -> tuple[list[Any], Any]:
     """Values and Streamlit's column for them. Numbers stay numbers, so that sorting sorts them."""
     values: list[Any] = frame[column.name].to_list()
     kind, c = column.kind, st.column_config
     if kind == "customer":
         names = frame[f"{column.name}_name"].to_list() if f"{column.name}_name" in frame.columns else values
-        links = [customer_link(view, key, name) for key, name in zip(values, names, strict=True)]
+        base = view.link("customer_360", customer="")
+        links = [
+            f"{base}{quote(key, safe='')}#{quote(name or key, safe='')}" if key else None
+            for key, name in zip(values, names, strict=True)
+        ]
         return links, c.LinkColumn(column.label, help=column.help, display_text=r"#(.+)$", width="medium")
     if kind == "money":
         currencies = frame["currency"].to_list()

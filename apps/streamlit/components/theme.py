@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -129,8 +127,3 @@ def config(colours: Palette) -> dict[str, Any]:
         "rule": {"color": colours.muted},
         "line": {"strokeWidth": 2},
     }
-
-
-def finish(chart: alt.Chart | alt.LayerChart | alt.HConcatChart | alt.VConcatChart, colours: Palette) -> Any:
-    """The chart with the shared config."""
-    return chart.configure(**config(colours))

@@ -27,7 +27,8 @@ def movements_by_month(view: View) -> pl.DataFrame:
 def cohorts(view: View) -> pl.DataFrame:
     """MRR kept by the customers that first paid in a month, at the end of each month since.
 
-    cohort_date, cohort, age (months), share (may exceed 1 where customers expand), customers, incomplete.
+    cohort_date, cohort, age (months), share (may exceed 1 where customers expand), customers and start_minor at the end
+    of its first month, incomplete.
     """
     return view.read(
         """
@@ -61,7 +62,7 @@ def cohorts(view: View) -> pl.DataFrame:
             kept.cohort_date, strftime(kept.cohort_date, '%b %Y') as cohort,
             cast(date_diff('month', kept.cohort_date, kept.month_date) as integer) as age,
             cast(kept.mrr_minor as double) / nullif(start.mrr_minor, 0) as share,
-            start.customers,
+            start.customers, cast(start.mrr_minor as bigint) as start_minor,
             last_day(kept.month_date) > $end::date as incomplete
         from kept
         join kept as start on kept.cohort_date = start.cohort_date and start.month_date = start.cohort_date
