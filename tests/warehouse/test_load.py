@@ -55,7 +55,8 @@ def test_only_the_newest_version_of_an_entity_stays(
     def ingest(name: str, *records: dict[str, Any]) -> None:
         land(shop, [write(name, *records)], "demo", settings)
 
-    ingest("a.jsonl", customer(1, "B", "2026-01-02"), customer(1, "A", "2026-01-01"), customer(2, "X", "2026-01-01"))
+    ingest("a.jsonl", customer(1, "B", "2026-01-02"), customer(1, "A", "2026-01-01"), customer(2, "W", "2025-01-01"))
+    ingest("a2.jsonl", customer(2, "X", "2026-01-01"))
     load_pending(engine, settings, shop.tables)
     assert rows(engine, settings, CUSTOMERS) == [("c1", "B"), ("c2", "X")]
     ingest("b.jsonl", customer(1, "older", "2025-12-31"), customer(2, "Y", "2026-01-02"))
@@ -73,7 +74,7 @@ def test_without_version_the_last_to_land_stays(engine: str, settings: Settings,
     product = {"kind": "product", "id": "x"}
     land(
         shop,
-        [write("a.jsonl", product | {"name": "a"}, product | {"name": "b"}, product | {"name": "a"})],
+        [write("a.jsonl", *(product | {"name": name} for name in "bab"), product | {"name": "a"})],
         "demo",
         settings,
     )

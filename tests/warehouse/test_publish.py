@@ -208,7 +208,7 @@ def test_readers_never_fail_while_versions_switch(settings: Settings) -> None:
         try:
             while not stop.exists():
                 assert reader.query(SQL)["rows"][0] == 1000
-        except BaseException as error:  # noqa: BLE001 told to the test
+        except BaseException as error:
             failures.append(error)
 
     thread = threading.Thread(target=read)
