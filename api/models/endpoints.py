@@ -28,7 +28,8 @@ register_url_convertor("name", _Name())
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=GUARDED)
 
 
-def _service(request: Request) -> ModelService:
+# async, though it awaits nothing: otherwise each request would be sent through a thread for it
+async def _service(request: Request) -> ModelService:
     found = request.app.state.models
     assert isinstance(found, ModelService)
     return found

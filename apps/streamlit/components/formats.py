@@ -71,7 +71,7 @@ def size(value: Number | None) -> str:
     """Bytes in decimal units: `1536000` → `1.5 MB`."""
     if value is None:
         return DASH
-    amount, unit = abs(value), "B"
+    amount, unit = abs(float(value)), "B"
     for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
         if amount < 999.95 or unit == "PB":
             break
