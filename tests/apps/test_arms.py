@@ -31,7 +31,7 @@ def test_chance_is_called_chance() -> None:
 def test_more_arms_need_more_certainty() -> None:
     pair = [Rate("a", 200, 2000), Rate("b", 240, 2000)]
     assert verdict(pair, "x")[0] == "winner"
-    assert verdict([*pair, Rate("c", 205, 2000)], "x")[0] == "none"
+    assert verdict([*pair, Rate("c", 200, 2000)], "x")[0] == "none"
 
 
 def test_few_recipients_are_not_compared() -> None:

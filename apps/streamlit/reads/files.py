@@ -77,7 +77,7 @@ def unusual_users(view: View) -> pl.DataFrame:
                 (bytes - usual_bytes) / (1.4826 * greatest(spread_bytes, $floor_bytes)),
                 (downloads - usual_downloads) / (1.4826 * greatest(spread_downloads, $floor_downloads))
             ) as score
-            from based where known >= 3
+            from based where known >= 1
         )
         select scored.user_id, users.full_name as user_name, users.email, scored.customer_id as customer,
                customers.name as customer_name, scored.day, cast(scored.bytes as bigint) as bytes,

@@ -33,3 +33,19 @@
 {% macro postgres__analyze_this() -%}
     {%- if model.config.materialized in ('table', 'incremental') -%} analyze {{ this }} {%- endif -%}
 {%- endmacro %}
+
+{# Before a table is built: how many rows come out of a step is guessed too low, and then PostgreSQL loops, or merges on
+   the workspace alone and compares everything with everything. Every join here is over whole sets, so hashing is never
+   far off; where no key is equal it still loops. #}
+{% macro plan_for_sets() -%}
+    {{ return(adapter.dispatch('plan_for_sets', 'nexus')()) }}
+{%- endmacro %}
+
+{% macro duckdb__plan_for_sets() -%}
+{%- endmacro %}
+
+{% macro postgres__plan_for_sets() -%}
+    {%- if model.config.materialized in ('table', 'incremental') -%}
+        set local enable_nestloop = off; set local enable_mergejoin = off
+    {%- endif -%}
+{%- endmacro %}
