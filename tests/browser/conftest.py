@@ -121,7 +121,10 @@ class Visitor:
         return self.page.locator("[data-testid=stMain]").inner_text()
 
     def exceptions(self) -> list[str]:
-        return [e.inner_text() for e in self.page.locator("[data-testid=stException]").all()]
+        return [
+            e.inner_text()
+            for e in self.page.locator("[data-testid=stException], [data-testid=stAlertContentError]").all()
+        ]
 
     def shoot(self, path: Path) -> None:
         """The whole page as a picture: Streamlit scrolls inside, so the window is made as tall as the page."""

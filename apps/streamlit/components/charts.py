@@ -87,7 +87,8 @@ def spark(course: Sequence[float | None], colour: str, label: str) -> None:
     scale = {"nice": False, "zero": False}
     spec = {
         "height": 48,
-        "padding": 2,
+        # Streamlit writes into it: a plain number breaks the page
+        "padding": {"left": 2, "right": 2, "top": 2, "bottom": 2},
         "autosize": {"type": "fit", "contains": "padding"},
         "background": "transparent",
         "config": {"view": {"stroke": None}},

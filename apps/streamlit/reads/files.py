@@ -2,8 +2,8 @@
 
 Unusual: a robust z-score, (value − median) / (1.4826 × median absolute deviation), of a day against the same user's
 active days in the ninety before it (Iglewicz and Hoaglin 1993). Bytes and downloads must both stand out, so that one
-large file is no case; a floor under each deviation keeps quiet users from looking wild. Somebody with fewer than three
-active days has no past to be compared with.
+large file is no case; a floor under each deviation keeps quiet users from looking wild. Somebody with no
+active day before has no past to be compared with.
 """
 
 from __future__ import annotations
