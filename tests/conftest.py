@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from nexus import postgres
 from nexus.settings import Settings
 
+_numbers = count(1)
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
@@ -36,3 +40,15 @@ def session_settings() -> Iterator[Settings]:
     postgres.stop(server)
     shutil.rmtree(home, ignore_errors=True)
     shutil.rmtree(server.data, ignore_errors=True)
+
+
+@pytest.fixture
+def settings(session_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
+    """A home of its own with a database of its own on the shared server."""
+    name = f"test_{next(_numbers)}"
+    server = postgres.dsn(session_settings, "postgres")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+    yield Settings(home=tmp_path / "home", database_url=SecretStr(server.replace("/postgres?", f"/{name}?")))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {name} with (force)".encode())

@@ -15,8 +15,8 @@ from orchestration import commands
 
 
 @pytest.fixture
-def app(session_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
-    monkeypatch.setattr("nexus.settings.get_settings", lambda: session_settings)
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    monkeypatch.setattr("nexus.settings.get_settings", lambda: settings)
     application = typer.Typer()
     application.command("ingest")(commands.ingest)
     application.command("other")(lambda: None)

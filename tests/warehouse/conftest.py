@@ -6,17 +6,13 @@ import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from pydantic import SecretStr
 
 from nexus.contracts import Column, Kind, Source, Table
-from nexus.postgres import dsn
 from nexus.settings import PROJECT, Settings
 
 #: Also read by the processes that tests kill.
@@ -50,7 +46,6 @@ SHOP = Source(
 _names: dict[str, Any] = {}
 exec(SHOP_CODE, _names)
 SHOP: Source = _names["SHOP"]
-_numbers = count(1)
 
 __all__ = ["SHOP", "Column", "Kind", "Table"]
 
@@ -58,19 +53,6 @@ __all__ = ["SHOP", "Column", "Kind", "Table"]
 @pytest.fixture(scope="session")
 def shop() -> Source:
     return SHOP
-
-
-@pytest.fixture
-def settings(session_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """A home of its own with a database of its own on the shared server."""
-    name = f"warehouse_test_{next(_numbers)}"
-    server = dsn(session_settings, "postgres")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"drop database if exists {name} with (force)".encode())
-        connection.execute(f"create database {name}".encode())
-    yield Settings(home=tmp_path / "home", database_url=SecretStr(server.replace("/postgres?", f"/{name}?")))
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"drop database if exists {name} with (force)".encode())
 
 
 Write = Callable[..., Path]
