@@ -15,7 +15,7 @@ $(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
 	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup up down test check lint types sql parity docs browser lock clean
+.PHONY: help setup up down test bench check lint types sql parity docs browser lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ down: setup  ## stop everything that runs from this folder
 
 test: setup  ## all tests but the browser's and the long ones
 	@$(BIN)/python -m pytest -q -m "not slow and not browser"
+
+bench: setup  ## speed beside what it is promised against; some of it: make bench ROWS="land_jsonl --rows 100000"
+	@$(BIN)/python -m bench $(ROWS)
 
 browser: setup  ## the tests that look at the pages in Debian's Chromium
 	@$(BIN)/python -m pytest -q -m browser

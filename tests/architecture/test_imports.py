@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "orchestration": {"nexus", "warehouse", "features", "ml"},
     "api": {"nexus", "warehouse", "features", "ml"},
     "apps": {"nexus", "warehouse"},
+    "bench": {"nexus", "warehouse", "features", "ml", "orchestration", "api"},
 }
 #: The pages read marts and their neighbours in the warehouse, never the machinery that builds them.
 PAGES_MAY_READ = {"warehouse.marts", "warehouse.metrics", "warehouse.versions"}

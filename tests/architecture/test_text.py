@@ -55,7 +55,9 @@ def test_paths_named_in_documents_exist() -> None:
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         if not document.exists():
             continue
-        pattern = r"`((?:nexus|warehouse|orchestration|transforms|features|ml|api|apps|tests|docs|deploy)/[\w./-]+)`"
+        pattern = (
+            r"`((?:nexus|warehouse|orchestration|transforms|features|ml|api|apps|bench|tests|docs|deploy)/[\w./-]+)`"
+        )
         for name in re.findall(pattern, document.read_text()):
             if not (ROOT / name).exists():
                 missing.append(f"{document.relative_to(ROOT)} names {name}")

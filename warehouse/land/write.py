@@ -14,7 +14,8 @@ from warehouse.land.files import sha256
 from warehouse.land.sql import literal
 from warehouse.land.stage import Stage
 
-_OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 122880"
+#: How every batch is written.
+OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 122880"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def write(stage: Stage, lake: Path, part: str, table: str, path: Path, query: st
     target = lake / path
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
-    copied = stage.engine.execute(f"copy ({query}) to {literal(str(temporary))} ({_OPTIONS})").fetchone()
+    copied = stage.engine.execute(f"copy ({query}) to {literal(str(temporary))} ({OPTIONS})").fetchone()
     with temporary.open("rb+") as handle:
         os.fsync(handle.fileno())
     return Written(
