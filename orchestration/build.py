@@ -10,7 +10,7 @@ from dagster import AssetsDefinition, Definitions, in_process_executor
 
 from nexus.settings import Settings, get_settings
 from orchestration import sources
-from orchestration.defs import models, publication, schedules
+from orchestration.defs import arrivals, models, publication, schedules
 from orchestration.lib import candidate, dbt_assets, gates, policies, raw
 from warehouse.quality import discover_rules
 
@@ -43,6 +43,7 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
         read = {n: schema for n, schema in stored[name].items() if schema in {"marts", "features"}}
         checks.append(gates.mart_checks(f"gate_{name}", read, rules, settings))
     first = (own["marts"] | own["features"] | raw_names) - own["predictions"]
+    fast = first - own["features"]
     assets += [
         publication.publication(
             models.PUBLISHED,
@@ -58,14 +59,23 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
             {*stored["predictions"], models.PUBLISHED},
             settings,
         ),
+        publication.publication(
+            arrivals.PUBLISHED,
+            "The published version with the marts built anew; features and predictions stay those it has.",
+            publication.Scope(fast, _gates(checks, fast), tuple(stored["marts"])),
+            stored["marts"].keys(),
+            settings,
+        ),
         *models.assets(settings),
     ]
+    made_of = {s.name: dbt_assets.descendants(manifest, [t.relation for t in s.tables]) & fast for s in found.values()}
     windows = policies.freshness(found)
     return Definitions(
         assets=[a.map_asset_specs(lambda spec: policies.apply(spec, windows, settings)) for a in assets],
         asset_checks=checks,
         jobs=list(schedules.jobs().values()),
         schedules=schedules.schedules(settings),
+        sensors=[arrivals.sensor(settings, schedules.jobs(), made_of, _gates(checks, fast))],
         resources={candidate.KEY: candidate.resource(settings), **(resources or {})},
         executor=in_process_executor,
     )

@@ -6,7 +6,6 @@ the graph (build.py).
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 import warnings
@@ -123,6 +122,7 @@ def execute(
     warnings.simplefilter("ignore", PreviewWarning)
     from orchestration.build import build_defs
     from orchestration.defs.schedules import LEARNING
+    from orchestration.inbox import refuse_strays
     from orchestration.instance import PROCESS_TAG, clear_dead_runs, open_instance, process_tag
     from orchestration.lib.dbt_assets import FULL_REFRESH
     from orchestration.lib.gates import ACCEPT_SHRINK
@@ -130,7 +130,7 @@ def execute(
     _refuse_second_build(settings)
     began = time.monotonic()
     defs = build_defs(settings)
-    _warm_up()
+    refuse_strays(settings)
     tags = {PROCESS_TAG: process_tag()}
     tags |= {FULL_REFRESH: "true"} if full_refresh else {}
     tags |= {ACCEPT_SHRINK: "true"} if accept_shrink else {}
@@ -213,17 +213,6 @@ def _refuse_second_build(settings: Settings) -> None:
 def _without(job: Any, names: tuple[str, ...]) -> list[AssetKey]:
     selected = job.asset_layer.executable_asset_keys if hasattr(job.asset_layer, "executable_asset_keys") else set()
     return [key for key in selected if key.path[-1] not in names]
-
-
-def _warm_up() -> None:
-    """Imports what gates need while files are still landing: it takes ten seconds and little else."""
-
-    def load() -> None:
-        from warehouse.quality import expectations
-
-        expectations.warm_up()
-
-    threading.Thread(target=load, name="warm-up", daemon=True).start()
 
 
 def _reraise_interrupt(instance: DagsterInstance, run_id: str) -> None:

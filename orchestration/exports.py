@@ -1,7 +1,8 @@
-"""Where exports lie that every build looks into: the inbox of this home, and folders that were remembered.
+"""Where exports lie that every build looks into again: files and folders that were remembered.
 
-Belongs here: the list `<home>/exports.json` and the layout `<home>/inbox/<workspace>/<source>/`.
-Does not belong here: reading what lies there (warehouse.land); a file that has landed is recognised by its content.
+Belongs here: the list `<home>/exports.json`, and whether anything is new since the last build.
+Does not belong here: the inbox, whose files are taken once (inbox/); reading what lies there (warehouse.land). A file
+that has landed is recognised by its content.
 """
 
 from __future__ import annotations
@@ -45,21 +46,19 @@ def forget(settings: Settings, path: Path) -> bool:
 
 
 def known(settings: Settings, source: str) -> list[Export]:
-    """Every place where exports of `source` may lie now: remembered ones that exist, and folders of the inbox."""
-    found = [e for e in _remembered(settings) if e.source == source and Path(e.path).exists()]
-    inbox = settings.home / "inbox"
-    for folder in sorted(inbox.glob(f"*/{source}")) if inbox.exists() else []:
-        if folder.is_dir() and any(p.is_file() and not p.name.startswith(".") for p in folder.rglob("*")):
-            found.append(Export(workspace_slug(folder.parent.name), source, str(folder)))
-    return found
+    """Every remembered place of `source` that exists."""
+    return [e for e in _remembered(settings) if e.source == source and Path(e.path).exists()]
 
 
 def something_new(settings: Settings) -> bool:
-    """Whether a file has come, or a batch has landed, since the newest version was published."""
+    """Whether a file has come, or a batch has landed, since the newest version was published, or features lag."""
+    from orchestration.inbox import settled
     from orchestration.sources import discover
     from warehouse.current import read_current
     from warehouse.versions import list_versions
 
+    if settled(settings):
+        return True
     current = read_current(settings)
     if current is None:
         return any(known(settings, source) for source in discover())
@@ -67,11 +66,15 @@ def something_new(settings: Settings) -> bool:
     if version is None or version.published_at is None:
         return True
     published = version.published_at.replace(tzinfo=UTC).timestamp()
-    return landed_lately(settings) or any(
-        path.stat().st_mtime > published
-        for source in discover()
-        for export in known(settings, source)
-        for path in _files(Path(export.path))
+    return (
+        landed_lately(settings)
+        or features_lag(settings)
+        or any(
+            path.stat().st_mtime > published
+            for source in discover()
+            for export in known(settings, source)
+            for path in _files(Path(export.path))
+        )
     )
 
 
@@ -90,6 +93,19 @@ def landed_lately(settings: Settings) -> bool:
         limit 1"""
     with connect(settings) as connection:
         return connection.execute(query).fetchone() is not None
+
+
+def features_lag(settings: Settings) -> bool:
+    """Whether marts were built after the features: what is dropped reaches the marts alone, at first.
+
+    Whatever builds marts takes the judgements of features back; building these judges them again.
+    """
+    from warehouse.ledger import connect
+
+    query = "select exists (select from gate_result) and not exists (select from gate_result where relation ~ '^feat_')"
+    with connect(settings) as connection:
+        row = connection.execute(f"{query} as lag").fetchone()
+    return bool(row and row["lag"])
 
 
 def _files(path: Path) -> Iterable[Path]:

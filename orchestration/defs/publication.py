@@ -1,4 +1,4 @@
-"""The two publications of a build: after the marts, and again after the predictions.
+"""The publications of a build: after the marts, again after the predictions, and by the short way of arrivals.
 
 Belongs here: which assets and gates a publication waits for. Does not belong here: publishing (warehouse/publish.py).
 
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from dagster import AssetExecutionContext, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
 from nexus.settings import Settings
+from orchestration import inbox
 from orchestration.instance import POOL
-from orchestration.lib import candidate
+from orchestration.lib import candidate, naming
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
 from warehouse.publish import Gate, publish
@@ -55,6 +56,7 @@ def publication(
         with translated(context.retry_number):
             gates = judgements(settings, scope)
             version = publish(settings, audit=lambda _: gates, only=scope.only)
+            inbox.published(settings, version.version, _sources(context))
         return MaterializeResult(
             metadata={
                 "version": MetadataValue.int(version.version),
@@ -65,6 +67,15 @@ def publication(
         )
 
     return publish_scope
+
+
+def _sources(context: AssetExecutionContext) -> frozenset[str] | None:
+    """Sources whose records this run has brought from the inbox to the marts; None: every one."""
+    selected = context.run.asset_selection
+    if selected is None:
+        return None
+    named = [naming.parse(key.path[-1]) for key in selected if key.path[-1].startswith("raw_")]
+    return frozenset(n.source for n in named if n.source)
 
 
 def judgements(settings: Settings, scope: Scope) -> Sequence[Gate]:

@@ -1,5 +1,7 @@
 """Jobs and when they run: the graph by the hour without training, training by day, drift by week.
 
+What is dropped into the inbox does not wait for the hour: see arrivals.py.
+
 Belongs here: selections and cron lines. Does not belong here: assets.
 """
 
@@ -15,6 +17,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from nexus.settings import Settings
+from orchestration.defs import arrivals
 
 #: What a run leaves out that shall not learn.
 LEARNING = ("churn_model", "churn_drift")
@@ -23,7 +26,7 @@ LEARNING = ("churn_model", "churn_drift")
 @lru_cache(maxsize=1)
 def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
     """Every job by name."""
-    everything = AssetSelection.all()
+    everything = AssetSelection.all() - AssetSelection.assets(arrivals.PUBLISHED)
     learning = AssetSelection.assets(*LEARNING)
     model = AssetSelection.assets("churn_model")
     made = (
@@ -32,6 +35,7 @@ def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
         define_asset_job(
             "train", model.downstream(), description="Learns, scores, publishes predictions, looks for drift."
         ),
+        arrivals.job(),
         define_asset_job("drift", AssetSelection.assets("churn_drift"), description="Looks for drift alone."),
     )
     return {job.name: job for job in made}

@@ -5,6 +5,7 @@ Belongs here: the resource `candidate`. Does not belong here: what is done with 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,10 +41,22 @@ class Candidate:
             yield reads
 
 
+def warm_up() -> None:
+    """Imports what gates need while files are still landing: it takes ten seconds and little else."""
+
+    def load() -> None:
+        from warehouse.quality import expectations
+
+        expectations.warm_up()
+
+    threading.Thread(target=load, name="warm-up", daemon=True).start()
+
+
 def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefinition:
     """Initialised once a run: waits for the build lock, holds it until the run ends. A dead process holds nothing."""
 
     def hold(context: InitResourceContext) -> Iterator[Candidate]:
+        from orchestration.inbox import conclude
         from warehouse.publish import build_lock
 
         deadline = time.monotonic() + patience.total_seconds()
@@ -60,7 +73,9 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
                 continue
             break
         try:
+            warm_up()
             yield Candidate(settings)
+            conclude(settings, context.run_id or "")
         finally:
             lock.__exit__(None, None, None)
 

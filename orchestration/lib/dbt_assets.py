@@ -54,6 +54,19 @@ def names(manifest: Mapping[str, Any], select: str, exclude: str = "") -> frozen
     return frozenset(n["name"] for n in chosen if n["resource_type"] in {"model", "seed", "source"})
 
 
+def descendants(manifest: Mapping[str, Any], relations: Collection[str]) -> frozenset[str]:
+    """`relations` and every relation that is made of them, however indirectly."""
+    found = {**manifest["nodes"], **manifest["sources"]}
+    todo = [i for i, n in found.items() if n["name"] in relations and n["resource_type"] != "test"]
+    seen = set(todo)
+    while todo:
+        for child in manifest["child_map"].get(todo.pop(), []):
+            if child not in seen and found.get(child, {}).get("resource_type") in {"model", "seed"}:
+                seen.add(child)
+                todo.append(child)
+    return frozenset(found[i]["name"] for i in seen)
+
+
 def _selected(manifest: Mapping[str, Any], select: str, exclude: str) -> list[Mapping[str, Any]]:
     from dagster_dbt.utils import select_unique_ids
 
@@ -72,7 +85,8 @@ def dbt_step(
 ) -> AssetsDefinition:
     """One step that builds and tests what `select` without `exclude` names.
 
-    `spoils` are the relations whose judgements hold no longer once it has begun.
+    `spoils` are the relations whose judgements hold no longer once it has begun; of a step that builds only some of its
+    models, those that are made of these.
     """
     from dagster_dbt import dbt_assets
 
@@ -88,7 +102,8 @@ def dbt_step(
     def build(context: AssetExecutionContext) -> Iterator[Any]:
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
         with translated(context.retry_number):
-            invalidate(settings, spoils)
+            spoiled = spoils if not context.is_subset else descendants(manifest, chosen) & frozenset(spoils)
+            invalidate(settings, spoiled)
             nodes = run_dbt(
                 settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags
             )

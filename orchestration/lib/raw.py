@@ -1,4 +1,4 @@
-"""Raw tables as assets: materialising one lands what lies in its source's export folders and loads what is pending.
+"""Raw tables as assets: materialising one lands what lies in its source's exports and inbox and loads what is pending.
 
 Belongs here: the factory from a `Source` to assets. Does not belong here: any source, how landing works.
 """
@@ -16,6 +16,9 @@ from orchestration.lib import candidate, naming
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
 from warehouse.quality.record import invalidate
+
+#: Tag of a run that takes what was dropped and leaves the remembered exports, however large, to the other runs.
+ARRIVALS = "nexus/arrivals"
 
 
 def spec(source: Source, table: Table, engine: str, deps: Sequence[str] = ()) -> AssetSpec:
@@ -50,7 +53,7 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str
     )
     def land_and_load(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
         with translated(context.retry_number):
-            landed = land(source, settings)
+            landed = land(source, settings, remembered=ARRIVALS not in context.run.tags)
             invalidate(settings, [t.relation for t in source.tables])
             counts = load(source, settings)
         for table in source.tables:
@@ -61,22 +64,27 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str
     return land_and_load
 
 
-def land(source: Source, settings: Settings) -> dict[str, dict[str, int]]:
-    """Lands every export of `source` that is known; counts by table. What has landed before is recognised."""
+def land(source: Source, settings: Settings, *, remembered: bool = True) -> dict[str, dict[str, int]]:
+    """Lands what was dropped for `source` and, if asked, every remembered export; counts by table.
+
+    What has landed before is recognised.
+    """
+    from orchestration.inbox import take
     from orchestration.sources import choose
+    from warehouse.land import Progress
     from warehouse.land import land as land_files
 
-    counts: dict[str, dict[str, int]] = {}
-    for export in exports.known(settings, source.name):
+    def show(step: Progress) -> None:
+        tell(step.file, step.bytes_done, step.bytes_total)
+
+    reports = []
+    for export in exports.known(settings, source.name) if remembered else ():
         chosen, mapping = choose(source.name, [Path(export.path)], export.mapping)
-        report = land_files(
-            chosen,
-            [Path(export.path)],
-            export.workspace,
-            settings,
-            mapping=mapping,
-            progress=lambda p: tell(p.file, p.bytes_done, p.bytes_total),
-        )
+        paths = [Path(export.path)]
+        reports.append(land_files(chosen, paths, export.workspace, settings, mapping=mapping, progress=show))
+    reports += take(settings, source.name, show)
+    counts: dict[str, dict[str, int]] = {}
+    for report in reports:
         for table, found in report.tables.items():
             held = counts.setdefault(table, {})
             for name, count in found.as_dict().items():

@@ -1,4 +1,4 @@
-"""Where builds look for exports: the inbox, and what was remembered."""
+"""Where builds look for exports again: what was remembered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from nexus.errors import InputError
 from nexus.settings import Settings
 from orchestration import exports
 from orchestration.exports import Export
@@ -19,23 +18,6 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_nothing_is_known_at_first(settings: Settings) -> None:
     assert exports.known(settings, "stripe") == []
-
-
-def test_the_inbox_is_looked_into(settings: Settings) -> None:
-    folder = settings.home / "inbox" / "acme" / "stripe"
-    folder.mkdir(parents=True)
-    assert exports.known(settings, "stripe") == []
-    (folder / "customers.jsonl").write_text("{}\n")
-    assert exports.known(settings, "stripe") == [Export("acme", "stripe", str(folder))]
-    assert exports.known(settings, "okta") == []
-
-
-def test_an_inbox_of_an_unusable_workspace_is_refused(settings: Settings) -> None:
-    folder = settings.home / "inbox" / "Acme Inc" / "stripe"
-    folder.mkdir(parents=True)
-    (folder / "customers.jsonl").write_text("{}\n")
-    with pytest.raises(InputError, match="Acme Inc"):
-        exports.known(settings, "stripe")
 
 
 def test_remembering_is_idempotent_and_can_be_undone(settings: Settings, tmp_path: Path) -> None:

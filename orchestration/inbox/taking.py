@@ -1,0 +1,141 @@
+"""Takes what has arrived: lands it, writes the report, puts both into `done` or `failed`.
+
+Belongs here: the order of these steps and what a crash between them means. Does not belong here: landing itself.
+
+    land (the ledger's commit) → note that a report waits for the marts → report → rename
+
+Killed before the rename, the file still lies in the inbox and is taken again: its records are recognised, and the
+report then says that they had landed before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from nexus.errors import InputError, MachineError, Transient
+from nexus.settings import Settings
+from orchestration.inbox import outcome, report
+from orchestration.inbox.folder import DONE, FAILED, Drop, drops, is_whole, settled
+from orchestration.inbox.report import Reason
+from orchestration.sources import choose
+from warehouse import ledger
+from warehouse.land import LandingReport, Progress, land
+
+
+def take(
+    settings: Settings,
+    source: str,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: Callable[[str], None] = lambda _: None,
+) -> list[LandingReport]:
+    """Lands everything that has arrived whole for `source`; what cannot be read is put into `failed`.
+
+    Raises what is transient (a lock, a full disk): then the file stays where it is, to be taken by the next run.
+    """
+    taken = []
+    for drop in settled(settings, source):
+        refusal = drop.refusal()
+        if refusal is None:
+            try:
+                if (landed := _land(settings, drop, progress, checkpoint)) is not None:
+                    taken.append(landed)
+            except InputError as error:
+                if isinstance(error, Transient):
+                    raise
+                refusal = error
+        if refusal is not None:
+            _refuse(drop, refusal)
+    return taken
+
+
+def refuse_strays(settings: Settings) -> list[Path]:
+    """Puts away what no source can ever take: unknown source, unusable workspace. Where the reports lie."""
+    strays = [(drop, error) for drop in drops(settings) if (error := drop.refusal()) and is_whole(drop)]
+    return [_refuse(drop, error) for drop, error in strays]
+
+
+def _refuse(drop: Drop, error: InputError) -> Path:
+    name, is_folder = drop.path.name, drop.path.is_dir()
+    return _put(drop, FAILED, report.refused(name, drop.workspace, drop.source, error, is_folder=is_folder))
+
+
+def _land(
+    settings: Settings, drop: Drop, progress: Callable[[Progress], None] | None, checkpoint: Callable[[str], None]
+) -> LandingReport | None:
+    """None where somebody went on writing meanwhile: what was read has landed, and the rest will come next time."""
+    before = drop.fingerprint()
+    source, mapping = choose(drop.source, [drop.path])
+    landed = land(source, [drop.path], drop.workspace, settings, mapping=mapping, progress=progress)
+    checkpoint("landed")
+    if drop.fingerprint() != before:
+        return None
+    with ledger.connect(settings) as connection:
+        reasons = _reasons(connection, settings, landed)
+        earlier = _earlier(connection, landed, drop) if landed.repeated_files else []
+    text = report.landed(drop.path.name, landed, reasons, mapping, earlier)
+    good = landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0
+    written = _report_path(drop, DONE if good else FAILED)
+    if landed.batches:
+        outcome.expect(settings, written, landed.batches)
+    _put(drop, DONE if good else FAILED, text, written)
+    return landed
+
+
+def _reasons(connection: ledger.Connection, settings: Settings, landed: LandingReport) -> list[Reason]:
+    """Why records were turned away, the commonest reason first."""
+    if not landed.quarantined or not landed.batches:
+        return []
+    rows = connection.execute(
+        "select path from batch_part where part = 'quarantine' and batch_id = any(%s)", [landed.batches]
+    ).fetchall()
+    with duckdb.connect() as engine:
+        found = engine.execute(
+            """select reason, count(*) as n, arg_min(source_file, source_line), min(source_line)
+               from read_parquet($1, union_by_name = true, hive_partitioning = false)
+               group by reason order by n desc, reason""",
+            [[str(settings.lake / row["path"]) for row in rows]],
+        ).fetchall()
+    return [Reason(*row) for row in found]
+
+
+def _earlier(connection: ledger.Connection, landed: LandingReport, drop: Drop) -> list[str]:
+    from warehouse.land.files import sha256
+
+    hashes = [sha256(path) for path in drop.files()]
+    rows = connection.execute(
+        "select distinct batch_id from landed_file where workspace_id = %s and source = %s and sha256 = any(%s)"
+        " order by 1",
+        [landed.workspace, landed.source, hashes],
+    ).fetchall()
+    return [row["batch_id"] for row in rows]
+
+
+def _report_path(drop: Drop, where: str) -> Path:
+    """A name that neither an earlier report nor an earlier file of that folder has."""
+    folder = drop.folder / where
+    number = 1
+    while True:
+        name = drop.path.name if number == 1 else f"{drop.path.stem}-{number}{drop.path.suffix}"
+        if not (folder / name).exists() and not (folder / f"{name}.report.md").exists():
+            return folder / f"{name}.report.md"
+        number += 1
+
+
+def _put(drop: Drop, where: str, text: str, written: Path | None = None) -> Path:
+    target = written or _report_path(drop, where)
+    try:
+        target.parent.mkdir(exist_ok=True)
+        scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        scratch.write_text(text)
+        scratch.replace(target)
+        drop.path.rename(target.with_name(target.name.removesuffix(".report.md")))
+    except OSError as error:
+        raise MachineError(
+            f"{drop.path} cannot be put into {target.parent}: {error.strerror}",
+            remedy="give the account that runs Nexus the right to write in that folder",
+        ) from error
+    return target

@@ -1,0 +1,212 @@
+"""What is dropped into the inbox lands once and is put away with a report that a person can act upon."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nexus.errors import ConflictError
+from nexus.settings import Settings
+from orchestration import inbox
+from orchestration.inbox import folder, outcome, taking
+from warehouse import ledger
+
+OKTA_USER = {
+    "id": "00u1", "status": "ACTIVE", "created": "2026-01-02T03:04:05.000Z", "lastUpdated": "2026-01-02T03:04:05.000Z",
+    "profile": {"login": "kim@acme.example", "email": "kim@acme.example", "firstName": "Kim", "lastName": "Doe"},
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are whole as soon as they are closed."""
+    monkeypatch.setattr(folder, "QUIET", timedelta(0))
+
+
+def drop(settings: Settings, where: str, *lines: dict[str, Any] | str) -> Path:
+    path = settings.home / "inbox" / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join((x if isinstance(x, str) else json.dumps(x)) + "\n" for x in lines))
+    return path
+
+
+def report_of(path: Path, where: str) -> str:
+    return (path.parent / where / f"{path.name}.report.md").read_text()
+
+
+def batches(settings: Settings) -> list[str]:
+    with ledger.connect(settings) as connection:
+        rows = connection.execute("select batch_id from batch where status = 'landed' order by seq").fetchall()
+    return [row["batch_id"] for row in rows]
+
+
+def test_a_file_lands_and_moves_to_done_beside_its_report(settings: Settings) -> None:
+    users = drop(settings, "acme/okta/users.jsonl", OKTA_USER, OKTA_USER | {"id": "00u2"}, '{"id": "cut o')
+
+    (report,) = inbox.take(settings, "okta")
+
+    assert (report.workspace, report.landed, report.quarantined) == ("acme", 2, 1)
+    assert not users.exists()
+    assert (users.parent / "done" / "users.jsonl").exists()
+    text = report_of(users, "done")
+    assert "**3 read = 2 landed + 0 duplicate + 1 quarantined**" in text
+    assert "| 1 | not JSON: malformed or cut off | users.jsonl | 3 |" in text
+    assert "nexus quarantine list --workspace acme --source okta" in text
+    assert batches(settings)[0] in text
+    assert inbox.drops(settings) == []
+    assert inbox.take(settings, "okta") == []
+
+
+def test_the_same_file_again_is_done_again_and_lands_nothing(settings: Settings) -> None:
+    for _ in range(2):
+        users = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+        inbox.take(settings, "okta")
+    assert len(batches(settings)) == 1
+    again = (users.parent / "done" / "users-2.jsonl.report.md").read_text()
+    assert f"Landed before, with the same content (batch {batches(settings)[0]})" in again
+    assert "1 read = 0 landed + 1 duplicate" in again
+    assert {p.name for p in (users.parent / "done").iterdir()} == {
+        "users.jsonl", "users.jsonl.report.md", "users-2.jsonl", "users-2.jsonl.report.md",
+    }  # fmt: skip
+
+
+def test_a_dropped_folder_is_taken_whole(settings: Settings) -> None:
+    drop(settings, "acme/okta/export/users.jsonl", OKTA_USER)
+    inner = drop(settings, "acme/okta/export/more/users.jsonl", OKTA_USER | {"id": "00u2"})
+    (report,) = inbox.take(settings, "okta")
+    assert report.landed == 2
+    assert not inner.exists()
+    assert (settings.home / "inbox/acme/okta/done/export/more/users.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "why", "remedy"),
+    [
+        ("acme/stripes/charges.jsonl", "there is no source 'stripes'", "known sources: "),
+        ("Acme Inc/okta/users.jsonl", "workspace 'Acme Inc' is not usable as a name", "lower-case letters"),
+        ("acme/users.jsonl", "nobody knows which source it is of", "inbox/<workspace>/<source>/"),
+        ("users.jsonl", "nobody knows which source it is of", "inbox/<workspace>/<source>/"),
+    ],
+)
+def test_what_no_source_takes_is_put_away_with_the_remedy(
+    settings: Settings, where: str, why: str, remedy: str
+) -> None:
+    path = drop(settings, where, OKTA_USER)
+    inbox.refuse_strays(settings)
+    assert not path.exists()
+    assert (path.parent / "failed" / path.name).exists()
+    text = report_of(path, "failed")
+    assert why in text
+    assert remedy in text
+    assert inbox.drops(settings) == []
+
+
+def test_a_table_that_no_mapping_knows_fails_with_the_remedy(settings: Settings) -> None:
+    table = drop(settings, "acme/tabular/strange.csv", "colour,taste", "red,sweet")
+    assert inbox.take(settings, "tabular") == []
+    text = report_of(table, "failed")
+    assert "no known mapping fits its columns (colour, taste)" in text
+    assert "mapping" in text.partition("## What to do")[2]
+    assert batches(settings) == []
+
+
+def test_a_file_of_which_nothing_is_good_fails_and_its_records_are_kept(settings: Settings) -> None:
+    broken = drop(settings, "acme/okta/users.jsonl", "{", "{")
+    inbox.take(settings, "okta")
+    assert "nothing could be landed" in report_of(broken, "failed")
+    assert "2 quarantined" in report_of(broken, "failed")
+
+
+def test_what_is_still_written_is_left_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+    monkeypatch.setattr(folder, "QUIET", timedelta(seconds=3))
+    assert inbox.settled(settings) == [], "changed a moment ago"
+    changed = path.stat().st_ctime
+    monkeypatch.setattr(folder, "_now_at", lambda _: changed + 3.1)
+    assert [d.path for d in inbox.settled(settings)] == [path]
+    with path.open("a") as writer:
+        writer.write(" ")
+        writer.flush()
+        monkeypatch.setattr(folder, "_now_at", lambda _: changed + 3600)
+        assert inbox.settled(settings) == [], "a program has it open for writing"
+    assert [d.path for d in inbox.settled(settings)] == [path]
+
+
+@pytest.mark.parametrize("name", [".users.jsonl", "users.jsonl.part", "users.jsonl.tmp", "users.jsonl~"])
+def test_names_of_unfinished_files_are_left_alone(settings: Settings, name: str) -> None:
+    path = drop(settings, f"acme/okta/{name}", OKTA_USER)
+    assert inbox.drops(settings) == []
+    path.rename(path.with_name("users.jsonl"))
+    assert [d.path.name for d in inbox.settled(settings, "okta")] == ["users.jsonl"]
+
+
+def test_what_is_written_while_it_lands_is_not_put_away(settings: Settings) -> None:
+    path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+
+    def go_on_writing(reached: str) -> None:
+        if reached == "landed":
+            with path.open("a") as writer:
+                writer.write(json.dumps(OKTA_USER | {"id": "00u2"}) + "\n")
+
+    assert inbox.take(settings, "okta", checkpoint=go_on_writing) == []
+    assert path.exists()
+    (report,) = inbox.take(settings, "okta")
+    assert (report.landed, report.duplicate) == (1, 1)
+
+
+def test_killed_between_landing_and_moving_it_is_recognised(settings: Settings) -> None:
+    path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+
+    def die(reached: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        inbox.take(settings, "okta", checkpoint=die)
+    assert path.exists()
+    inbox.take(settings, "okta")
+    assert len(batches(settings)) == 1
+    assert "Landed before" in report_of(path, "done")
+
+
+def test_what_may_go_better_next_time_is_left_lying(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise ConflictError("somebody else holds it")
+
+    monkeypatch.setattr(taking, "land", busy)
+    with pytest.raises(ConflictError):
+        inbox.take(settings, "okta")
+    assert path.exists()
+
+
+def test_reports_are_told_what_became_of_them(settings: Settings) -> None:
+    users = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+    inbox.take(settings, "okta")
+    assert "On their way" in report_of(users, "done")
+
+    inbox.conclude(settings)
+    assert "the run ended before its publication" in report_of(users, "done")
+
+    inbox.published(settings, 7, frozenset({"stripe"}))
+    assert "version 7" not in report_of(users, "done"), "another source was published"
+    inbox.published(settings, 8, frozenset({"okta"}))
+    assert "Published in version 8" in report_of(users, "done")
+    inbox.conclude(settings)
+    assert "Published in version 8" in report_of(users, "done"), "what is published waits no more"
+    assert outcome._waiting(settings) == {}
+
+
+def test_a_refusal_names_the_gates(settings: Settings) -> None:
+    from warehouse.quality import GateResult
+    from warehouse.quality.record import record
+
+    users = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
+    inbox.take(settings, "okta")
+    record(settings, [GateResult("volume", "fct_login", False, "5 rows", "at least 8 rows")])
+    inbox.conclude(settings)
+    assert "fct_login: volume: 5 rows, expected at least 8 rows" in report_of(users, "done")
