@@ -36,9 +36,15 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Every check of the kernel and of the layers."""
-    findings = [
+    return [
         _python(), _environment(), _disk(settings), *_services(settings), _postgres(settings), _published(settings),
+        *layers(settings),
     ]  # fmt: skip
+
+
+def layers(settings: Settings) -> list[Finding]:
+    """What the layers themselves look at; needs nothing that runs."""
+    findings: list[Finding] = []
     for layer in ("warehouse", *LAYERS):
         if importlib.util.find_spec(layer) and importlib.util.find_spec(f"{layer}.doctor"):
             findings.extend(importlib.import_module(f"{layer}.doctor").checks(settings))

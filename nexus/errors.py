@@ -6,7 +6,8 @@
     │   └── ContractError    data of a type that its contract does not allow    exit 4, HTTP 422
     ├── ConflictError        somebody else holds it, or it exists already       exit 5, HTTP 409
     ├── GateError            a quality gate refused a candidate                 exit 6
-    └── MachineError         the machine lacks something (port, disk, server)   exit 7, HTTP 503
+    ├── MachineError         the machine lacks something (port, disk, server)   exit 7, HTTP 503
+    └── ProviderError        a provider or the way to it fails for now          exit 8, HTTP 502
 
 Whether trying again can help is a mixin, orthogonal to what went wrong: `Transient` or `Permanent`.
 A message says what was tried, where, and what to do next. Edges (CLI, HTTP, Dagster) translate once.
@@ -61,3 +62,7 @@ class GateError(NexusError, Permanent):
 
 class MachineError(NexusError, Transient):
     exit_code, status, code = 7, 503, "machine"
+
+
+class ProviderError(NexusError, Transient):
+    exit_code, status, code = 8, 502, "provider_failed"

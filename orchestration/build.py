@@ -10,7 +10,7 @@ from dagster import AssetsDefinition, Definitions, in_process_executor
 
 from nexus.settings import Settings, get_settings
 from orchestration import sources
-from orchestration.defs import arrivals, models, publication, schedules
+from orchestration.defs import arrivals, models, publication, pulling, schedules
 from orchestration.lib import candidate, dbt_assets, gates, policies, raw
 from warehouse.quality import discover_rules
 
@@ -69,12 +69,13 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
         *models.assets(settings),
     ]
     made_of = {s.name: dbt_assets.descendants(manifest, [t.relation for t in s.tables]) & fast for s in found.values()}
+    pulls = pulling.jobs(settings)
     windows = policies.freshness(found)
     return Definitions(
         assets=[a.map_asset_specs(lambda spec: policies.apply(spec, windows, settings)) for a in assets],
         asset_checks=checks,
-        jobs=list(schedules.jobs().values()),
-        schedules=schedules.schedules(settings),
+        jobs=[*schedules.jobs().values(), *pulls],
+        schedules=[*schedules.schedules(settings), pulling.schedule(settings, pulls)],
         sensors=[arrivals.sensor(settings, schedules.jobs(), made_of, _gates(checks, fast))],
         resources={candidate.KEY: candidate.resource(settings), **(resources or {})},
         executor=in_process_executor,

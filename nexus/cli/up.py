@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Start everything; the first time, make the demo company and build its warehouse."""
         from nexus import postgres, prepare
+        from nexus.doctor import layers
         from nexus.progress import console
         from nexus.supervise import Supervisor, check_ports
 
@@ -38,6 +39,9 @@ def register(app: typer.Typer) -> None:
         check_free(settings)
         check_ports(settings, supervisor.services.values())
         out = console()
+        for finding in layers(settings):
+            if finding.level != "ok":
+                out.print(f"[yellow]![/] {finding.subject}: {finding.message} → {finding.remedy}", highlight=False)
         began = time.monotonic()
         if demo and (plan := prepare.steps(settings, customers, months, seed)):
             if settings.database_url is None:

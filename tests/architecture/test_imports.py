@@ -78,10 +78,14 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
 
 
 def test_environment_is_read_in_one_place() -> None:
-    """`os.environ` may be passed on to a child or set for a library; settings are read by nexus/settings.py alone."""
+    """`os.environ` may be passed on to a child or set for a library; settings are read by nexus/settings.py, and what a
+    connection refers to as `env:NAME` by nexus/secrets.py.
+    """
     wrong = []
     for layer in ALLOWED:
         for path in _files(layer):
+            if path == ROOT / "nexus" / "secrets.py":
+                continue
             for node in ast.walk(ast.parse(path.read_text())):
                 reads = isinstance(node, ast.Call) and ast.unparse(node.func) in {"os.getenv", "os.environ.get"}
                 if reads:

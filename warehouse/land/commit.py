@@ -6,6 +6,8 @@ Does not belong here: files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from psycopg.types.json import Jsonb
 
 from nexus.contracts import Source
@@ -54,8 +56,10 @@ def land(
     outcome: Outcome,
     files: dict[int, tuple[InputFile, str]],
     replayed: list[str] | None = None,
+    also: Callable[[Connection], None] | None = None,
 ) -> None:
-    """The moment at which the batch exists. `outcome.new_columns` keeps only fields never seen before."""
+    """The moment at which the batch exists, and whatever `also` writes. `outcome.new_columns` keeps only fields never
+    seen before."""
     total = outcome.total
     with connection.transaction():
         for relation, fields in outcome.new_columns.items():
@@ -97,6 +101,8 @@ def land(
                 batch_id,
             ],
         )
+        if also:
+            also(connection)
 
 
 def _remember(connection: Connection, workspace: str, relation: str, fields: list[str], batch_id: str) -> list[str]:

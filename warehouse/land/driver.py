@@ -27,6 +27,8 @@ from warehouse.land.report import Counts, LandingReport, Progress
 from warehouse.land.stage import Stage, scratch_dir
 from warehouse.land.write import remove, settle
 
+#: Writes to the ledger in the transaction that commits; gets the counts of the whole call.
+Also = Callable[[ledger.Connection, Counts], None]
 #: Called with the name of each step as it is reached; tests stop the process there.
 Checkpoint = Callable[[str], None]
 
@@ -48,11 +50,16 @@ def land(
     mapping: str = "",
     progress: Callable[[Progress], None] | None = None,
     checkpoint: Checkpoint = _nowhere,
+    also: Also | None = None,
+    once_by_content: bool = True,
 ) -> LandingReport:
     """Lands `paths` (files or folders) of `source` in `workspace`, every record exactly once.
 
     Files go into batches of bounded size; a batch lands whole or not at all, and batches before a failed one stay.
     `mapping` names the mapping that made `source`, where there are several (source `tabular`).
+    `also` runs in the transaction that commits the last batch, with the counts of the whole call: what it writes is
+    true exactly if everything has landed. Without `once_by_content` a file of a content that has landed before is read
+    again: what a provider answers today may be, to the byte, what it answered last week, and mean a change back.
     Raises NotFoundError and InputError for unusable paths, ContractError when a column changed its type.
     """
     workspace_slug(workspace)
@@ -61,8 +68,12 @@ def land(
     tell = _Teller(files, progress)
     with ledger.connect(settings) as connection, ledger.locked(connection, lock_name(workspace, source.name)):
         sweep(connection, settings, workspace, source.name)
-        for group in groups(files):
-            _land_group(source, group, workspace, mapping, settings, connection, report, tell, checkpoint)
+        pieces = list(groups(files))
+        for number, group in enumerate(pieces, 1):
+            last = also if number == len(pieces) else None
+            _land_group(
+                source, group, workspace, mapping, settings, connection, report, tell, checkpoint, last, once_by_content
+            )
     tell.finish()
     return report
 
@@ -96,13 +107,15 @@ def _land_group(
     report: LandingReport,
     tell: _Teller,
     checkpoint: Checkpoint,
+    also: Also | None,
+    once_by_content: bool,
 ) -> None:
     hashes: dict[int, str] = {}
     seen: dict[str, int] = {}
     repeats: dict[int, str] = {}
     for index, file in enumerate(group):
         digest = sha256(file.path)
-        earlier = commit.landed_file(connection, workspace, source.name, mapping, digest)
+        earlier = commit.landed_file(connection, workspace, source.name, mapping, digest) if once_by_content else None
         if earlier is not None:
             report.repeated_files.append(file.name)
             for name, counts in earlier.items():
@@ -115,6 +128,9 @@ def _land_group(
             seen[digest] = index
             hashes[index] = digest
     if not hashes:
+        if also:
+            with connection.transaction():
+                also(connection, report.total)
         return
     batch_id = new_id("bat")
     commit.begin(connection, batch_id, "landing", workspace, source, mapping)
@@ -135,9 +151,12 @@ def _land_group(
         checkpoint("written")
         settle(settings.lake, outcome.files)
         checkpoint("renamed")
+        whole = report.total.plus(outcome.total)
         commit.land(
-            connection, batch_id, workspace, source, mapping, outcome, {i: (group[i], hashes[i]) for i in hashes}
-        )
+            connection, batch_id, workspace, source, mapping, outcome,
+            {i: (group[i], hashes[i]) for i in hashes} if once_by_content else {},
+            also=(lambda c: also(c, whole)) if also else None,
+        )  # fmt: skip
         checkpoint("committed")
     except BaseException as error:
         if commit.fail(connection, batch_id, error):

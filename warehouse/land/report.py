@@ -23,6 +23,13 @@ class Counts:
         self.duplicate += other.duplicate
         self.quarantined += other.quarantined
 
+    def plus(self, other: Counts) -> Counts:
+        """The sum, as a value of its own."""
+        total = Counts()
+        total.add(self)
+        total.add(other)
+        return total
+
     def as_repeat(self) -> Counts:
         """The same records met once more: all of them duplicates."""
         return Counts(read=self.read, duplicate=self.read)

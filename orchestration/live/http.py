@@ -1,0 +1,172 @@
+"""The HTTP client of live sources: asks again what may succeed later, and nothing else.
+
+Belongs here: retries, rate limits, whole bodies, errors in words. Does not belong here: any provider's paths or paging.
+
+Retried: no answer, a broken or cut-off one, 408, 425, 429 and 5xx. Waits as long as the provider asks (`Retry-After`, or the
+time at which its quota is full again); a provider that asks for more than `MAX_WAIT` is left alone until the next pull.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from httpx_retries import Retry, RetryTransport
+
+from nexus.errors import InputError, ProviderError
+
+#: Longest single wait, in seconds.
+MAX_WAIT = 120.0
+ATTEMPTS = 6
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: Headers that say when a quota is full again, as seconds from now or since the epoch.
+_RESETS = ("x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
+_REMAINING = ("x-rate-limit-remaining", "x-ratelimit-remaining", "ratelimit-remaining")
+
+Params = Mapping[str, Any] | list[tuple[str, Any]] | None
+
+
+class Client:
+    """Requests to one provider. `title` is what messages call it, `hint` what to check when it refuses a request."""
+
+    def __init__(
+        self,
+        title: str,
+        base_url: str,
+        *,
+        hint: str,
+        auth: httpx.Auth | tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 60.0,
+        pause: float = 0.5,
+    ) -> None:
+        self.title, self._hint = title, hint
+        # what we POST are questions and token requests: asking them again changes nothing
+        retry = Retry(
+            total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=_AGAIN, backoff_factor=pause,
+            max_backoff_wait=MAX_WAIT, validate_response=_whole_json,
+        )  # fmt: skip
+        inner = _Whole(transport or httpx.HTTPTransport(), title)
+        self._http = httpx.Client(
+            base_url=base_url, auth=auth, headers=dict(headers or {}), timeout=timeout, follow_redirects=False,
+            transport=RetryTransport(transport=inner, retry=retry),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, params: Params = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """The answer, whole and below 400. Raises ProviderError (may succeed later) or InputError (will not)."""
+        return self.request("GET", path, params=params, headers=headers)
+
+    def json(self, path: str, params: Params = None) -> Any:
+        """The parsed body of `get`."""
+        return self.get(path, params).json()
+
+    def find(self, path: str, params: Params = None) -> Any:
+        """As `json`, or None where the provider has no such thing (404)."""
+        response = self.request("GET", path, params=params, absent=True)
+        return None if response.status_code == HTTPStatus.NOT_FOUND else response.json()
+
+    def request(self, method: str, path: str, *, absent: bool = False, **arguments: Any) -> httpx.Response:
+        """As `get`, for any method and httpx's arguments. With `absent`, 404 is an answer too."""
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.HTTPError as error:
+            raise ProviderError(
+                f"{self.title} gave no usable answer to {method} {_bare(path)}: {error or type(error).__name__}",
+                remedy="asked several times; what has landed stays, and the next pull goes on from there",
+            ) from error
+        if response.status_code < 300 or (absent and response.status_code == HTTPStatus.NOT_FOUND):
+            _spare(response)
+            return response
+        told = f"{self.title} answered {response.status_code} to {method} {_bare(path)}: {_words(response)}"
+        if response.status_code in _AGAIN:
+            raise ProviderError(
+                told, remedy="asked several times; what has landed stays, and the next pull goes on from there"
+            )
+        raise InputError(told, remedy=self._hint)
+
+
+class _Whole(httpx.BaseTransport):
+    """Reads each body within the attempt, so that one that breaks off is asked for again; says how long to wait."""
+
+    def __init__(self, inner: httpx.BaseTransport, title: str) -> None:
+        self._inner, self._title = inner, title
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        response.request = request
+        response.read()
+        if response.status_code in _AGAIN:
+            wait = _asked_wait(response)
+            if wait > MAX_WAIT:
+                raise ProviderError(
+                    f"{self._title} asks to wait {wait:.0f} s before the next request",
+                    remedy="what has landed stays; the next pull goes on from there",
+                )
+            if wait and "retry-after" not in response.headers:
+                response.headers["retry-after"] = str(round(wait + 0.5))
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _asked_wait(response: httpx.Response) -> float:
+    """Seconds that the provider asks to wait; 0 where it does not say."""
+    after = response.headers.get("retry-after", "")
+    if after:
+        try:
+            return Retry().parse_retry_after(after)
+        except ValueError:
+            return 0.0
+    return _until_reset(response) if response.status_code == HTTPStatus.TOO_MANY_REQUESTS else 0.0
+
+
+def _until_reset(response: httpx.Response) -> float:
+    for name in _RESETS:
+        text = response.headers.get(name, "")
+        if text.replace(".", "", 1).isdigit():
+            moment = float(text)
+            return max(0.0, moment - time.time() if moment > 1e9 else moment)
+    return 0.0
+
+
+def _spare(response: httpx.Response) -> None:
+    """Waits before the quota is overdrawn rather than after."""
+    if any(response.headers.get(name) == "0" for name in _REMAINING):
+        time.sleep(min(_until_reset(response), MAX_WAIT))
+
+
+def _whole_json(response: httpx.Response) -> None:
+    """What calls itself JSON must be JSON; half of it is as good as no answer."""
+    if response.content and "json" in response.headers.get("content-type", ""):
+        try:
+            response.json()
+        except ValueError as error:
+            raise httpx.RemoteProtocolError(f"the body is not whole JSON: {error}") from error
+
+
+def _bare(path: str) -> str:
+    """Without the query, which may carry what is nobody's business."""
+    return path.partition("?")[0]
+
+
+def _words(response: httpx.Response) -> str:
+    """What the provider says of an error, shortened."""
+    text: Any = response.text
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        error = body.get("error", body)
+        inner = error if isinstance(error, dict) else body
+        names = ("message", "error_description", "errorSummary", "description", "detail", "error", "name")
+        text = next((str(inner[name]) for name in names if inner.get(name)), text)
+    return " ".join(str(text).split())[:300] or "no explanation"

@@ -1,0 +1,116 @@
+"""What a source offers that can be pulled: `orchestration/sources/<source>/live.py` has a `Config` and an `open_live`.
+
+    class Config(LiveConfig):                     # options of a connection; secrets are of type `Secret`
+        api_key: Secret
+
+    def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> Live: ...
+
+Belongs here: these forms. Does not belong here: running them (pull.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, Protocol
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from nexus.doctor import Finding
+from nexus.secrets import Secret
+
+__all__ = [
+    "Blob",
+    "Cursor",
+    "Finding",
+    "Landed",
+    "Live",
+    "LiveConfig",
+    "LiveModule",
+    "Page",
+    "Secret",
+    "Span",
+    "Stream",
+]
+
+#: Where a stream goes on: JSON that only its source understands; empty at the very beginning.
+Cursor = Mapping[str, Any]
+#: SQL over the raw tables of one workspace (named as in the warehouse, `raw_stripe__charge`), as landed by now.
+Landed = Callable[[str], list[tuple[Any, ...]]]
+
+
+class LiveConfig(BaseModel):
+    """Options that every connection has. A source adds its own; an option that nobody knows is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: date = Field(default=date(2010, 1, 1), description="nothing older is asked for")
+    streams: tuple[str, ...] = Field(default=(), description="only these streams; all where none is named")
+
+    @property
+    def since_at(self) -> datetime:
+        """`since` as a moment, UTC."""
+        return datetime.combine(self.since, time.min, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From (included) until (excluded), aware UTC, by the record's own time."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file that the provider keeps (a log object, say), landed under `name` like any export."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the provider. `cursor` is where to go on once everything up to and with this page has landed."""
+
+    cursor: Cursor
+    documents: Sequence[Mapping[str, Any] | bytes] = ()
+    blobs: Sequence[Blob] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of record of a provider.
+
+    `pages(cursor)` gives what has come or changed since, until there is no more; it may be asked again from any cursor
+    it gave, and then gives the same records or newer ones (landing merges by the provider's id).
+    `span(span)` gives the records of a span of time, for back-filling; None where the provider cannot be asked so.
+    """
+
+    name: str
+    pages: Callable[[Cursor], Iterator[Page]]
+    span: Callable[[Span], Iterator[Page]] | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An open connection. `check` asks the provider for each permission that a pull needs; `reconcile` compares what has
+    landed with the provider's own totals. `close` frees sockets.
+    """
+
+    streams: Sequence[Stream]
+    check: Callable[[], Iterator[Finding]]
+    reconcile: Callable[[Landed], Iterator[Finding]] | None = None
+    close: Callable[[], None] = lambda: None
+
+
+class LiveModule(Protocol):
+    """`orchestration/sources/<source>/live.py`."""
+
+    Config: type[LiveConfig]
+
+    @staticmethod
+    def open_live(config: Any, transport: httpx.BaseTransport | None = None) -> Live: ...

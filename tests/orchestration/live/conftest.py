@@ -1,0 +1,76 @@
+"""Fakes that stand where providers do: a stateful Stripe that others wrote, and one's own misbehaving pages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from nexus.connections import Connection, find, folder
+from nexus.ports import free_port
+from nexus.settings import Settings
+
+Connect = Callable[..., Connection]
+
+
+@pytest.fixture
+def connect(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """`connect("stripe", api_key="sk_test_x")` writes the file of workspace `acme`; `api_key` and the like go to the
+    environment, as they would for real."""
+
+    def run(name: str, *, secrets: dict[str, str] | None = None, **options: Any) -> Connection:
+        for option, value in (secrets or {}).items():
+            monkeypatch.setenv(f"TEST_{option.upper()}", value)
+            options[option] = f"env:TEST_{option.upper()}"
+        path = folder(settings) / "acme.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**known, name: options}))
+        return find(settings, "acme", name)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def localstripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a localstripe process."""
+    port = free_port()
+    code = (
+        "from aiohttp import web; import localstripe.server as s; s.store.dump_to_disk = lambda: None; "
+        f"web.run_app(s.app, host='127.0.0.1', port={port}, print=None)"
+    )
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=tmp_path_factory.mktemp("localstripe"))
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(f"{address}/v1/customers", auth=("sk_test_1", ""))
+                break
+            except httpx.TransportError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def stripe(localstripe: str) -> Iterator[httpx.Client]:
+    """A client of an empty localstripe, to make things happen in it."""
+    with httpx.Client(base_url=localstripe, auth=("sk_test_1", ""), timeout=20) as client:
+        client.delete("/_config/data")
+        yield client
+
+
+def lines(path: Path) -> int:
+    return sum(1 for _ in path.open())

@@ -1,0 +1,78 @@
+"""`nexus sources`: what it shows, what it never shows, and its exit codes; and the same pull as a job of Dagster."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from dagster import DagsterInstance
+from typer.testing import CliRunner
+
+from nexus.settings import Settings
+from orchestration import sources_command
+from orchestration.defs import pulling
+from orchestration.live.landed import landed
+from tests.orchestration.live.conftest import Connect
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr("nexus.settings.get_settings", lambda: settings)
+    application = typer.Typer()
+    sources_command.register(application)
+    application.command("other")(lambda: None)
+    return lambda *arguments: CliRunner().invoke(application, ["sources", *arguments])
+
+
+def test_without_connections_it_says_where_to_write_one(run: Any) -> None:
+    said = run().output
+    assert "connections" in said
+    assert "stripe" in said
+
+
+def test_pull_list_test_and_reconcile(
+    run: Any, localstripe: str, stripe: httpx.Client, connect: Connect, settings: Settings
+) -> None:
+    connect("stripe", secrets={"api_key": "sk_test_hidden"}, api_base=localstripe, streams=["customer"])
+    before = json.loads(run("--json", "--workspace", "acme").output)
+    assert [(r["connection"], r["status"]) for r in before] == [("stripe", "never pulled")]
+    stripe.post("/v1/customers", data={"email": "a@shop.example"}).raise_for_status()
+    pulled = run("pull", "stripe", "-w", "acme", "--json")
+    assert pulled.exit_code == 0, pulled.output
+    assert json.loads(pulled.output)[0]["landed"] == 1
+    (row,) = json.loads(run("--json", "--workspace", "acme").output)
+    assert (row["status"], row["landed"], row["error"]) == ("done", 1, None)
+    assert row["last_success_at"]
+    assert row["options"].startswith(("api_base", "api_key=env:TEST_API_KEY"))
+    for said in (run().output, pulled.output, json.dumps(row)):
+        assert "sk_test_hidden" not in said
+    tested = run("test", "stripe", "-w", "acme", "--json")
+    levels = {f["subject"]: f["level"] for f in json.loads(tested.output)}
+    assert levels["customers"] == "ok"
+    assert levels["disputes"] == "fail"  # localstripe has none
+    assert tested.exit_code == 1
+
+
+def test_errors_are_told_once_and_kept(run: Any, connect: Connect) -> None:
+    connect("stripe", secrets={"api_key": "sk_test_1"}, api_base="http://127.0.0.1:9", streams=["customer"])
+    unknown = run("pull", "strpe", "-w", "acme")
+    assert "it has: stripe" in str(unknown.exception)
+    backwards = run("pull", "stripe", "-w", "acme", "--from", "2026-02-01", "--until", "2026-01-01")
+    assert "holds no time" in str(backwards.exception)
+
+
+def test_the_same_as_a_job_and_a_month_of_it(
+    localstripe: str, stripe: httpx.Client, connect: Connect, settings: Settings
+) -> None:
+    connection = connect("stripe", secrets={"api_key": "sk_test_1"}, api_base=localstripe, streams=["customer"])
+    stripe.post("/v1/customers", data={"email": "a@shop.example"}).raise_for_status()
+    jobs = {job.name: job for job in pulling.jobs(settings)}
+    with DagsterInstance.ephemeral() as instance:
+        assert jobs["pull_sources"].execute_in_process(instance=instance).success
+        config = {"ops": {"pull_each": {"config": {"workspace": "somebody-else"}}}}
+        assert jobs["pull_sources"].execute_in_process(instance=instance, run_config=config).success
+    with landed(settings, connection) as ask:
+        assert ask("select count(*) from raw_stripe__customer") == [(1,)]
