@@ -166,6 +166,13 @@ def stop(server: Server, timeout: float = 30) -> None:
         )
 
 
+def discard(server: Server) -> None:
+    """Stops the server for good: its data folder is about to be removed, and nothing is known of it any more."""
+    stop(server)
+    for known in [k for k in _known_databases if k[0] == server.data]:
+        _known_databases.discard(known)
+
+
 def dsn(settings: Settings | None = None, database: str = "nexus") -> str:
     """A libpq URL of `database`; starts the embedded server, and creates the database there, when needed."""
     settings = settings or get_settings()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from pathlib import Path
 
@@ -43,6 +43,17 @@ def forget(settings: Settings, path: Path) -> bool:
     left = [e for e in kept if e.path != str(path.resolve())]
     _write(settings, left)
     return len(left) < len(kept)
+
+
+def relocate(settings: Settings, before: Path, after: Path) -> None:
+    """What was remembered below `before` is remembered below `after`."""
+    remembered = _remembered(settings)
+    if remembered:
+        _write(settings, [replace(e, path=_below(e.path, before, after)) for e in remembered])
+
+
+def _below(path: str, before: Path, after: Path) -> str:
+    return str(after / Path(path).relative_to(before)) if Path(path).is_relative_to(before) else path
 
 
 def known(settings: Settings, source: str) -> list[Export]:

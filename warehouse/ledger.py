@@ -69,6 +69,11 @@ def migrate(connection: Connection) -> list[str]:
     return applied
 
 
+def migrations() -> list[str]:
+    """Names of all migrations that this code knows, in their order."""
+    return [path.stem for path in sorted(_MIGRATIONS.glob("[0-9]*.sql"))]
+
+
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 

@@ -1,33 +1,18 @@
 """The one translator: from a relation's name to everything Dagster shows of it.
 
-Belongs here: key, group, layer, kinds, owners and tags, computed from names and never typed.
+Belongs here: key, group, kinds, owners and tags, computed from names and never typed (the grammar: nexus/names.py).
 Does not belong here: anything read from a file. Sources (raw.py) and dbt (dbt_translator.py) both ask here, so that a
 raw table, the dbt source that declares it and the models that read it meet in one graph.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagster import AssetKey
 
-from nexus.errors import InputError
-
-#: How the name of a relation begins, and the layer that this says.
-LAYERS = {
-    "raw": "raw",
-    "stg": "staging",
-    "int": "intermediate",
-    "dim": "marts",
-    "fct": "marts",
-    "customer": "marts",
-    "feat": "features",
-    "metricflow": "metrics",
-}
-_NAME = re.compile(r"(?P<prefix>[a-z]+)_(?P<rest>[a-z0-9_]+)")
-_SOURCED = re.compile(r"(?:raw|stg)_(?P<source>[a-z0-9]+(?:_[a-z0-9]+)*?)__(?P<entity>[a-z0-9_]+)")
+from nexus import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +30,8 @@ class Named:
 
 def parse(relation: str) -> Named:
     """The meaning of a relation's name; raises InputError when it does not follow the grammar."""
-    match = _NAME.fullmatch(relation)
-    layer = LAYERS.get(match["prefix"]) if match else None
-    if layer is None:
-        raise InputError(f"no layer names a relation {relation!r}", remedy="docs/naming.md has the grammar")
-    sourced = _SOURCED.fullmatch(relation)
-    if layer in {"raw", "staging"} and not sourced:
-        raise InputError(
-            f"{relation!r} names no source", remedy="name it raw_<source>__<entity> or stg_<source>__<entity>"
-        )
-    return Named(relation, layer, sourced["source"] if sourced else None)
+    layer, source = names.relation(relation)
+    return Named(relation, layer, source)
 
 
 def group(named: Named, domain: str | None) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from nexus.settings import Settings, get_settings
@@ -26,3 +29,27 @@ def at_home(published: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Se
     yield published
     get_settings.cache_clear()
     marts.reader(published).close()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Mapping[str, str]], int]]:
+    """`tiny({"marts.fct_x": SQL})` publishes a warehouse of a few rows, which this process then reads; its version.
+
+    For the tests of one page: no company, no build, no database server.
+    """
+
+    def publish(relations: Mapping[str, str]) -> int:
+        versions = tmp_path / "warehouse" / "versions"
+        versions.mkdir(parents=True)
+        with duckdb.connect(str(versions / "v000001.duckdb")) as connection:
+            for name, query in relations.items():
+                connection.execute(f"create schema if not exists {name.split('.')[0]}")
+                connection.execute(f"create table {name} as {query}")
+        (tmp_path / "warehouse" / "current").write_text(json.dumps({"version": 1, "file": "v000001.duckdb"}))
+        monkeypatch.setenv("NEXUS_HOME", str(tmp_path))
+        get_settings.cache_clear()
+        return 1
+
+    yield publish
+    marts.reader(get_settings()).close()
+    get_settings.cache_clear()

@@ -1,0 +1,104 @@
+"""`nexus new source|model|page NAME`: a working piece to begin with.
+
+Belongs here: arguments, and what to do next. Does not belong here: templates and rendering (nexus/scaffold).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nexus.scaffold import Piece
+
+Name = Annotated[str, typer.Argument(help="lower-case words joined by '_' (docs/naming.md)", show_default=False)]
+Title = Annotated[str | None, typer.Option(help="as people read it; default: the name")]
+
+new = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(new, name="new", help="Begin a source, a model or a page: files whose tests pass at once.")
+
+
+@new.command()
+def source(
+    name: Name,
+    entity: Annotated[str, typer.Option(help="its first table: raw_<source>__<entity>")] = "record",
+    title: Title = None,
+) -> None:
+    """A source: contract, extraction, fixtures, README, staging model, dbt declaration, test."""
+    from nexus.errors import ConflictError
+    from nexus.scaffold import Piece
+
+    # the kernel imports no layer: commands of the kernel that need one look it up
+    sources = import_module("orchestration.sources")
+    piece = Piece("source", name, title, {"entity": entity})
+    if piece.values["name"] in sources.discover():
+        raise ConflictError(
+            f"a source {name!r} is there already: orchestration/sources/{name}",
+            remedy="choose another name, or add a table to its contract (docs/adding-a-source.md)",
+        )
+    written = _write(piece)
+    sources.discover.cache_clear()
+    declared = import_module("warehouse.dbt_sources").write([sources.get(name)])
+    _tell(
+        [*written, *declared],
+        f"pytest tests/orchestration/sources/test_{name}.py",
+        f"nexus ingest {name} orchestration/sources/{name}/fixtures --workspace try",
+        f"describe your provider's documents in orchestration/sources/{name}/contract.py, then `nexus declare`",
+    )
+
+
+@new.command()
+def model(
+    name: Name,
+    service: Annotated[str, typer.Option(help="the feature service that it reads (features/catalog.py)")] = "churn_v1",
+    title: Title = None,
+) -> None:
+    """A machine-learning model: values, training, judging, scoring, model card, test."""
+    from nexus.scaffold import Piece
+
+    import_module("features.catalog").service(service)
+    written = _write(Piece("model", name, title, {"service": service}))
+    _tell(
+        written,
+        f"pytest tests/ml/test_{name}.py",
+        f"nexus train {name} --card",
+        f"name your own label and features in ml/models/{name}/spec.py, and say in card.md what it is for",
+    )
+
+
+@new.command()
+def page(name: Name, title: Title = None) -> None:
+    """A Streamlit page: what it draws, what it reads, test."""
+    from nexus.scaffold import Piece
+
+    written = _write(Piece("page", name, title))
+    _tell(
+        written,
+        f"pytest tests/apps/test_{name}.py",
+        f"open /{name} in Streamlit: the menu finds it",
+        f"write the question it answers in apps/streamlit/app_pages/{name}.py, and its SQL in reads/{name}.py",
+    )
+
+
+def _write(piece: Piece) -> list[object]:
+    from nexus.scaffold import accept, make
+
+    return [*make(piece), *accept(piece)]
+
+
+def _tell(files: list[object], *steps: str) -> None:
+    from pathlib import Path
+
+    from nexus.settings import PROJECT
+
+    for file in files:
+        path = Path(str(file))
+        typer.echo(f"  {path.relative_to(PROJECT) if path.is_absolute() else path}")
+    typer.echo("next:")
+    for step in steps:
+        typer.echo(f"  {step}")

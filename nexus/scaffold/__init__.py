@@ -1,0 +1,10 @@
+"""Scaffolding: a new source, model or page, made of templates that are real pieces of this house.
+
+Belongs here: rendering `templates/<kind>/`, whose tree is that of the project. Does not belong here: the command
+(nexus/cli/new.py), what the pieces mean (docs/adding-a-*.md).
+"""
+
+from nexus.scaffold.render import KINDS, Piece, make
+from nexus.scaffold.snapshots import accept
+
+__all__ = ["KINDS", "Piece", "accept", "make"]

@@ -1,0 +1,49 @@
+"""Snapshots of what is discovered, completed by what was just made, so that review sees it and the tests agree.
+
+Belongs here: which snapshot lists what. Does not belong here: the tests that hold them (tests/…).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nexus.scaffold.render import Piece
+from nexus.settings import PROJECT
+
+RELATIONS = Path("tests/orchestration/sources/relations.json")
+GRAPH = Path("tests/orchestration/graph.json")
+PAGES = Path("tests/apps/pages.json")
+
+
+def accept(piece: Piece, root: Path = PROJECT) -> list[Path]:
+    """Adds `piece` to the snapshots that list its kind; returns those that changed. One that is absent stays absent."""
+    values = piece.values
+    name = values["name"]
+    changed = []
+    if piece.kind == "source":
+        relation = f"{name}__{values['entity']}"
+        changed += _change(root / RELATIONS, lambda found: found.setdefault(name, [values["entity"]]))
+
+        def graph(found: dict[str, Any]) -> None:
+            found["groups"][name] = sorted({*found["groups"].get(name, []), f"raw_{relation}", f"stg_{relation}"})
+            found["gates"][f"raw_{relation}"] = ["contract"]
+            for part in ("groups", "gates"):
+                found[part] = dict(sorted(found[part].items()))
+
+        changed += _change(root / GRAPH, graph)
+    if piece.kind == "page":
+        changed += _change(root / PAGES, lambda found: found.setdefault(name, values["title"]))
+    return [path.relative_to(root) for path in changed]
+
+
+def _change(path: Path, change: Any) -> list[Path]:
+    if not path.exists():
+        return []
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(
+        json.dumps(dict(sorted(content.items())) if path.name == RELATIONS.name else content, indent=1) + "\n"
+    )
+    return [path]

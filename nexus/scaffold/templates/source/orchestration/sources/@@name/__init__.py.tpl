@@ -1,0 +1,1 @@
+"""@@title: see README.md."""
