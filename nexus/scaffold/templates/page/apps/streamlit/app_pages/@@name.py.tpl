@@ -5,13 +5,18 @@ from __future__ import annotations
 from apps.streamlit.components import charts, formats, kpi, states, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
-from apps.streamlit.reads import @@name
+from apps.streamlit.reads import @@name as reads
 
-PAGE = Page("@@title", "Who pays us, and how often does it fail?", ":material/dashboard:", 100)
+PAGE = Page(
+    "@@title",
+    "Who pays us, and how often does it fail?",
+    ":material/dashboard:",
+    100,
+)
 
 
 def render(view: View) -> None:
-    days = @@name.by_day(view)
+    days = reads.by_day(view)
     tried, failed = int(days["attempts"].sum()), int(days["failed"].sum())
     if not tried:
         states.no_rows("payments", view.period)
@@ -38,4 +43,4 @@ def render(view: View) -> None:
             Column("failed", "Failed", "count"),
             Column("collected_minor", "Collected", "money"),
         ]
-        table(@@name.by_customer(view), columns, view, name="@@name-by-customer")
+        table(reads.by_customer(view), columns, view, name="@@name-by-customer")

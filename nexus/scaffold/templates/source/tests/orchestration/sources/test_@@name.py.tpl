@@ -18,7 +18,7 @@ def test_a_record(fixtures) -> None:
 def test_times_are_utc_and_unknown_fields_are_kept(fixtures) -> None:
     _, second = sorted(fixtures(SOURCE).rows["@@entity"], key=lambda row: row["id"])
     assert second["created_at"] == datetime(2026, 1, 2, 23)
-    assert json.loads(second["_extra"]) == {"colour": "green"}
+    assert json.loads(second["_extra"])["colour"] == "green"
 
 
 def test_a_value_outside_its_list_goes_to_quarantine(fixtures) -> None:

@@ -1,0 +1,147 @@
+"""`nexus new`: what it makes works at once, unchanged; what is taken or badly named is refused; nothing is overwritten."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexus.errors import ConflictError, InputError
+from nexus.scaffold import KINDS, Piece, make
+from nexus.scaffold.render import remove
+from nexus.settings import PROJECT
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the project as it is now, in a repository of its own, where a source, a model and a page were begun."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    root = tmp_path_factory.mktemp("tree")
+    root.chmod(0o755)
+    for name in listed:
+        if (PROJECT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, root / name)
+    for command in (
+        ["new", "source", "help_desk", "--entity", "ticket"],
+        ["new", "model", "vip"],
+        ["new", "page", "cash"],
+    ):
+        said = run(root, "-m", "nexus", *command)
+        assert "next:" in said
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=root, check=True)
+    yield root
+    shutil.rmtree(root)
+
+
+def run(root: Path, *arguments: str, code: int = 0) -> str:
+    """Runs Python in `root`, on the code that lies there; its output."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=root, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def pytest_in(root: Path, *arguments: str) -> str:
+    return run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+
+
+def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
+    said = pytest_in(
+        tree, "tests/architecture", "tests/orchestration/sources/test_registry.py",
+        "tests/orchestration/sources/test_help_desk.py", "tests/transforms/test_declarations.py",
+        "tests/apps/test_cash.py", "tests/apps/test_pages.py::test_pages_and_their_order", "-k", "not commands_named",
+    )  # fmt: skip
+    assert "passed" in said
+    assert "failed" not in said
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "a_name_of_twenty_letter", "the_longest_name_that_the_grammar_allows_"[:40].strip("_")]
+)
+def test_what_is_made_keeps_the_style(tree: Path, name: str) -> None:
+    """Whatever the length of a name."""
+    for kind in KINDS:
+        written = make(Piece(kind, name, options={"service": "churn_v1", "entity": name}), tree)
+        try:
+            files = [str(path) for path in written if path.suffix == ".py"]
+            run(tree, "-m", "ruff", "format", "--check", *files)
+            run(tree, "-m", "ruff", "check", *files)
+        finally:
+            remove(written, tree)
+
+
+@pytest.mark.slow
+def test_a_model_passes_its_tests_at_once(tree: Path) -> None:
+    assert "failed" not in pytest_in(tree, "tests/ml/test_vip.py")
+
+
+@pytest.mark.slow
+def test_the_asset_graph_is_the_one_that_the_snapshot_says(tree: Path) -> None:
+    assert "failed" not in pytest_in(tree, "tests/orchestration/test_graph.py::test_snapshot")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["source", "help_desk"], "is there already"),
+        (["source", "stripe"], "is there already"),
+        (["page", "overview"], "is there already"),
+        (["model", "churn"], "is there already"),
+    ],
+)
+def test_a_taken_name_is_refused_and_nothing_is_written(tree: Path, arguments: list[str], message: str) -> None:
+    before = state(tree)
+    said = run(tree, "-m", "nexus", "new", *arguments, code=5)
+    assert message in said
+    assert "Traceback" not in said
+    assert state(tree) == before
+
+
+def state(root: Path) -> str:
+    return subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["Stripe", "2fast", "a-b", "a__b", "_a", "a_", "class", "../x", "", "a" * 41])
+def test_a_name_outside_the_grammar_is_refused(tmp_path: Path, kind: str, name: str) -> None:
+    with pytest.raises(InputError, match=rf"cannot name a {kind}") as caught:
+        make(Piece(kind, name, options={"service": "x"}), tmp_path)
+    assert "docs/naming.md" in (caught.value.remedy or "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_service_is_told_the_known_ones(tmp_path: Path) -> None:
+    said = run(PROJECT, "-m", "nexus", "new", "model", "x", "--service", "nope", code=3)
+    assert "churn_v1" in said
+
+
+def test_one_taken_file_is_enough_to_write_none(tmp_path: Path) -> None:
+    there = tmp_path / "apps" / "streamlit" / "reads" / "cash.py"
+    there.parent.mkdir(parents=True)
+    there.write_text("mine\n")
+    with pytest.raises(ConflictError, match=r"reads/cash\.py"):
+        make(Piece("page", "cash"), tmp_path)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [there]
+    assert there.read_text() == "mine\n"
+
+
+def test_a_failure_half_way_takes_everything_back(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "apps").write_text("not a folder\n")
+    with pytest.raises(OSError):
+        make(Piece("page", "cash"), tmp_path)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [tmp_path / "tests" / "apps"]
