@@ -46,7 +46,7 @@ def others(settings: Settings, secrets: bool) -> Iterator[Item]:
     if not settings.home.exists():
         return
     for entry in sorted(settings.home.iterdir()):
-        if entry.name in MADE_AGAIN or entry.name in CHOSEN or entry.name.startswith("."):
+        if entry.name in MADE_AGAIN or entry.name in CHOSEN:
             continue
         if entry.name != SECRETS or secrets:
             yield from walk(entry, settings.home)
@@ -63,7 +63,7 @@ def features(settings: Settings) -> Iterator[Item]:
 
 
 def walk(start: Path, home: Path) -> Iterator[Item]:
-    """Every file at or below `start`, links followed, in the order of names; hidden ones are somebody's scratch."""
+    """Every file at or below `start`, links followed, in the order of names; `.tmp` is what somebody is about to name."""
     if start.is_file():
         yield Item(start.relative_to(home).as_posix(), start)
         return
@@ -74,8 +74,8 @@ def walk(start: Path, home: Path) -> Iterator[Item]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        folders.sort()
         for name in sorted(files):
             path = Path(folder) / name
-            if not name.startswith(".") and path.is_file():
+            if not name.endswith(".tmp") and path.is_file():
                 yield Item(path.relative_to(home).as_posix(), path)
