@@ -21,12 +21,22 @@ from nexus.errors import InputError, ProviderError
 #: Longest single wait, in seconds.
 MAX_WAIT = 120.0
 ATTEMPTS = 6
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: Headers that say when a quota is full again, as seconds from now or since the epoch.
 _RESETS = ("x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
 _REMAINING = ("x-rate-limit-remaining", "x-ratelimit-remaining", "ratelimit-remaining")
 
 Params = Mapping[str, Any] | list[tuple[str, Any]] | None
+
+
+class Refused(InputError):
+    """The provider answered, and the same request will be refused again. `answered` is HTTP's status, `body` the parsed JSON."""
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, status: int = HTTPStatus.BAD_REQUEST, body: Any = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.answered, self.body = status, body
 
 
 class Client:
@@ -47,7 +57,7 @@ class Client:
         self.title, self._hint = title, hint
         # what we POST are questions and token requests: asking them again changes nothing
         retry = Retry(
-            total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=_AGAIN, backoff_factor=pause,
+            total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=AGAIN, backoff_factor=pause,
             max_backoff_wait=MAX_WAIT, validate_response=_whole_json,
         )  # fmt: skip
         inner = _Whole(transport or httpx.HTTPTransport(), title)
@@ -84,12 +94,28 @@ class Client:
         if response.status_code < 300 or (absent and response.status_code == HTTPStatus.NOT_FOUND):
             _spare(response)
             return response
-        told = f"{self.title} answered {response.status_code} to {method} {_bare(path)}: {_words(response)}"
-        if response.status_code in _AGAIN:
+        told = f"{self.title} answered {response.status_code} to {method} {_bare(path)}: {words(response)}"
+        if response.status_code in AGAIN:
             raise ProviderError(
                 told, remedy="asked several times; what has landed stays, and the next pull goes on from there"
             )
-        raise InputError(told, remedy=self._hint)
+        raise Refused(told, remedy=self._hint, status=response.status_code, body=_parsed(response))
+
+    def following(self, response: httpx.Response) -> str | None:
+        """Path and query of the page that the header `Link: …; rel="next"` names, None on the last page.
+
+        Raises ProviderError for one at another host: credentials must not follow it there.
+        """
+        link = response.links.get("next", {}).get("url")
+        if not link:
+            return None
+        there, here = response.request.url.join(link), response.request.url
+        if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
+            raise ProviderError(
+                f"{self.title} names a next page at another address ({there.host}), which is not followed",
+                remedy="check the address of the provider in the connection's options",
+            )
+        return there.raw_path.decode("ascii")
 
 
 class _Whole(httpx.BaseTransport):
@@ -102,7 +128,7 @@ class _Whole(httpx.BaseTransport):
         response = self._inner.handle_request(request)
         response.request = request
         response.read()
-        if response.status_code in _AGAIN:
+        if response.status_code in AGAIN:
             wait = _asked_wait(response)
             if wait > MAX_WAIT:
                 raise ProviderError(
@@ -152,18 +178,22 @@ def _whole_json(response: httpx.Response) -> None:
             raise httpx.RemoteProtocolError(f"the body is not whole JSON: {error}") from error
 
 
+def _parsed(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
 def _bare(path: str) -> str:
     """Without the query, which may carry what is nobody's business."""
     return path.partition("?")[0]
 
 
-def _words(response: httpx.Response) -> str:
-    """What the provider says of an error, shortened."""
+def words(response: httpx.Response) -> str:
+    """What the provider says of an error, in its own words, shortened."""
     text: Any = response.text
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
+    body = _parsed(response)
     if isinstance(body, dict):
         error = body.get("error", body)
         inner = error if isinstance(error, dict) else body

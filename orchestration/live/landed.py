@@ -5,7 +5,7 @@ Belongs here: the newest state of each record in the lake. Does not belong here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,12 +21,15 @@ from warehouse.land.sql import DUCKDB_TYPE, quoted
 
 
 @contextmanager
-def landed(settings: Settings, connection: Connection) -> Iterator[Landed]:
-    """Runs SQL over `raw_<source>__<table>` of the connection's workspace, one row for each record, its newest version."""
+def landed(settings: Settings, connection: Connection, only: Collection[str] = ()) -> Iterator[Landed]:
+    """Runs SQL over `raw_<source>__<table>` of the connection's workspace, one row for each record, its newest version.
+
+    Only the tables named in `only` are there, if any are.
+    """
     source = sources.get(connection.source)
     with ledger.connect(settings) as book, duckdb.connect() as engine:
         engine.execute("set timezone = 'UTC'")
-        for table in source.tables:
+        for table in (t for t in source.tables if not only or t.name in only):
             parts = ledger.parts(book, settings, source.name, table.name, connection.workspace)
             name = quoted(table.relation)
             if parts:

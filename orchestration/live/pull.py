@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import httpx
 import orjson
@@ -25,7 +26,8 @@ from nexus.ids import new_id
 from nexus.settings import Settings
 from orchestration import sources
 from orchestration.live.connections import chosen, opened
-from orchestration.live.spec import Cursor, Page, Span, Stream
+from orchestration.live.landed import landed
+from orchestration.live.spec import Cursor, KnowingPages, Page, Pages, Span, Stream
 from warehouse import ledger, pulls
 from warehouse.land import Counts, land
 
@@ -169,7 +171,12 @@ class _Pull:
                 yield from self.stream.span(self.span)
             else:
                 c = self.connection
-                yield from self.stream.pages(pulls.cursor(book, c.workspace, c.name, self.stream.name))
+                cursor = pulls.cursor(book, c.workspace, c.name, self.stream.name)
+                if self.stream.knows:
+                    with landed(self.settings, c, self.stream.knows) as known:
+                        yield from cast(KnowingPages, self.stream.pages)(cursor, known)
+                else:
+                    yield from cast(Pages, self.stream.pages)(cursor)
         except NexusError as error:
             yield error
 
@@ -184,11 +191,11 @@ class _Pull:
             pulls.count(connection, self.pull_id, name, spool.pages, counts)
 
         if spool.records:
-            landed = land(
+            done = land(
                 sources.get(c.source), [self.place.parent], c.workspace, self.settings,
                 checkpoint=self.checkpoint, also=also, once_by_content=spool.has_blobs,
             )  # fmt: skip
-            self.report.counts.add(landed.total)
+            self.report.counts.add(done.total)
         elif spool.pages:
             with book.transaction():
                 also(book, Counts())

@@ -80,6 +80,10 @@ class Page:
     blobs: Sequence[Blob] = ()
 
 
+Pages = Callable[[Cursor], Iterator[Page]]
+KnowingPages = Callable[[Cursor, Landed], Iterator[Page]]
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One kind of record of a provider.
@@ -87,12 +91,15 @@ class Stream:
     `pages(cursor)` gives what has come or changed since, until there is no more; it may be asked again from any cursor
     it gave, and then gives the same records or newer ones (landing merges by the provider's id).
     `span(span)` gives the records of a span of time, for back-filling; None where the provider cannot be asked so.
+    `knows` names tables of the source that `pages` has to know, where a provider can only be asked about what is known
+    already, or does not tell what has gone: `pages(cursor, landed)` is then called with their rows.
     """
 
     name: str
-    pages: Callable[[Cursor], Iterator[Page]]
+    pages: Pages | KnowingPages
     span: Callable[[Span], Iterator[Page]] | None = None
     description: str = ""
+    knows: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
