@@ -19,6 +19,17 @@ _numbers = count(1)
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
+#: Folders that share what takes long to make stay together in one process; all others go where there is room.
+_TOGETHER = {"transforms": "company", "apps": "company", "features": "model", "ml": "model", "api": "model"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group(_TOGETHER.get(folder, folder)))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real records beside the checkout."""

@@ -156,7 +156,7 @@ class _Pull:
             self.report.pages += 1
             self.checkpoint("page")
             self.progress(self.report)
-            if spool.full:
+            if spool.full or page.settle:
                 self._land(book, spool)
                 spool = _Spool(self.place)
         self._land(book, spool)

@@ -73,11 +73,16 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of the provider. `cursor` is where to go on once everything up to and with this page has landed."""
+    """One answer of the provider. `cursor` is where to go on once everything up to and with this page has landed.
+
+    After a page that says `settle` the next one is asked for only once this one has landed and its cursor is kept: a
+    queue may then delete what it handed out, a replication slot may forget it.
+    """
 
     cursor: Cursor
     documents: Sequence[Mapping[str, Any] | bytes] = ()
     blobs: Sequence[Blob] = ()
+    settle: bool = False
 
 
 Pages = Callable[[Cursor], Iterator[Page]]

@@ -1,0 +1,319 @@
+"""PostgreSQL live: tables by primary key, by watermark, or by logical replication.
+
+Belongs here: options, what each way promises, permissions. Does not belong here: pages (tables.py), the log (changes.py).
+
+| way | sees new rows | changed rows | deleted rows |
+|---|---|---|---|
+| `watermark: updated_at` | yes | yes, if every change sets it | no |
+| whole-number key, no watermark | yes | when the table is read anew (`reread_days`) | no |
+| any other key | the whole table at every pull | yes | no |
+| `replication` | yes | yes | yes |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+from psycopg import sql
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from nexus.doctor import Finding
+from nexus.errors import InputError, ProviderError
+from orchestration.live.spec import Cursor, Live, LiveConfig, Page, Secret, Stream
+from orchestration.sources.postgres import changes, tables
+
+_PAGE = 5_000
+_CHANGES = 20_000
+#: Transactions commit in another order than their rows' numbers and times: this much is read again.
+_ROWS_AGAIN = 1_000
+
+
+class TableOptions(BaseModel):
+    """One table of a connection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    watermark: str | None = Field(
+        default=None, description="column that every change sets to the present time or number"
+    )
+    overlap_seconds: int = Field(default=600, ge=0, description="how long a transaction may stay open and be seen")
+
+
+class Replication(BaseModel):
+    """Where the log is read. The publication must contain the tables: CREATE PUBLICATION nexus FOR TABLE …"""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str = Field(default="nexus", pattern="^[a-z0-9_]{1,63}$")
+    publication: str = "nexus"
+
+
+class Config(LiveConfig):
+    """Options of a connection to a database."""
+
+    dsn: Secret = Field(description="postgresql://user:password@host/database")
+    tables: tuple[TableOptions, ...] = Field(min_length=1)
+    label: str | None = Field(
+        default=None, description="what the database is called in the lake; its own name if not given"
+    )
+    replication: Replication | None = None
+    reread_days: int = Field(default=7, ge=1, description="tables without watermark are read anew after this many days")
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return [{"name": v} if isinstance(v, str) else v for v in value] if isinstance(value, list) else value
+
+
+def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> Live:
+    """One stream for each table, and one for the log where `replication` is given (first, so that nothing falls between)."""
+    database = Database(config)
+    streams = [
+        Stream(_qualified(t.name), partial(database.table, t), description=f"Rows of {t.name}") for t in config.tables
+    ]
+    if config.replication:
+        streams.insert(0, Stream("changes", database.changed, description="Rows that the replication log names"))
+    return Live(streams, database.check, close=database.close)
+
+
+class Database:
+    """The connection, opened when first used; every statement sees committed rows only."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._open: psycopg.Connection | None = None
+        self._label = config.label or ""
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """Raises ProviderError when the server cannot be reached, InputError when it refuses the role."""
+        if self._open is None or self._open.closed:
+            try:
+                self._open = psycopg.connect(
+                    self._config.dsn.get_secret_value(), autocommit=True, connect_timeout=20,
+                    application_name="nexus", options="-c timezone=UTC -c statement_timeout=600000",
+                )  # fmt: skip
+            except psycopg.OperationalError as error:
+                told = f"PostgreSQL cannot be reached: {' '.join(str(error).split())}"
+                if "authentication" in told or "does not exist" in told:
+                    raise InputError(told, remedy="check `dsn`") from None
+                raise ProviderError(told, remedy="check that the server runs and is reachable") from None
+            row = self._open.execute("select current_database()").fetchone()
+            self._label = self._config.label or (row[0] if row else "")
+        return self._open
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+
+    def table(self, options: TableOptions, cursor: Cursor) -> Iterator[Page]:
+        """Rows since the last pull, as the table above says."""
+        with _told():
+            relation = tables.describe(self.connection, options.name)
+            if self._config.replication:
+                yield from self._once(relation, cursor)
+            elif options.watermark:
+                yield from self._by_watermark(relation, options, cursor)
+            else:
+                yield from self._by_key(relation, cursor)
+
+    def changed(self, cursor: Cursor) -> Iterator[Page]:
+        """What the log names since the last pull. The slot is made at the first one, before any table is copied."""
+        assert self._config.replication
+        slot, publication = self._config.replication.slot, self._config.replication.publication
+        with _told():
+            made = changes.ensure_slot(self.connection, slot)
+            if made and cursor:
+                raise InputError(
+                    f"the replication slot {slot!r} was gone, so changes have been missed",
+                    remedy="copy the tables anew: nexus sources pull NAME --again",
+                )
+            after = cursor.get("lsn")
+            if after:
+                changes.advance(self.connection, slot, after)
+            else:
+                yield Page({"lsn": None})
+            keys_of = {r.name: r.key for r in (tables.describe(self.connection, t.name) for t in self._config.tables)}
+            while found := changes.read(self.connection, slot, publication, after, _CHANGES, keys_of):
+                after = found.lsn
+                documents = [d for name, keys in found.keys.items() for d in self._present(name, list(keys))]
+                yield Page({"lsn": after}, documents, settle=True)
+                changes.advance(self.connection, slot, after)
+
+    def check(self) -> Iterator[Finding]:
+        """Whether each table can be read, and the log."""
+        with _told():
+            row = self.connection.execute("select current_user, current_setting('server_version')").fetchone()
+            yield Finding("server", "ok", f"PostgreSQL {row[1]}, as {row[0]}" if row else "reached")
+            for options in self._config.tables:
+                yield self._check_table(options)
+            if self._config.replication:
+                yield from self._check_log(self._config.replication)
+
+    def _once(self, relation: tables.Relation, cursor: Cursor) -> Iterator[Page]:
+        """The whole table, once; the log tells the rest. Goes on where it was broken off."""
+        if cursor.get("copied"):
+            return
+        after = cursor.get("after")
+        for found, end in tables.pages(self.connection, relation, None, after, _PAGE):
+            yield Page({"after": end}, self._documents(relation.name, found))
+        yield Page({"copied": True})
+
+    def _by_key(self, relation: tables.Relation, cursor: Cursor) -> Iterator[Page]:
+        now = datetime.now(UTC)
+        due = "read_at" not in cursor or now > datetime.fromisoformat(cursor["read_at"]) + timedelta(
+            days=self._config.reread_days
+        )
+        whole = due or not relation.is_counted
+        after = cursor.get("after") if whole else cursor.get("last")
+        if not whole and after:
+            after = [str(int(after[0]) - _ROWS_AGAIN)]
+        last = cursor.get("last")
+        for found, end in tables.pages(self.connection, relation, None, after, _PAGE):
+            last = end
+            yield Page({**cursor, "after" if whole else "last": end}, self._documents(relation.name, found))
+        yield Page({"last": last, "read_at": now.isoformat() if whole else cursor["read_at"]})
+
+    def _by_watermark(self, relation: tables.Relation, options: TableOptions, cursor: Cursor) -> Iterator[Page]:
+        """From a little before the last place: a transaction that was open then may have written earlier values."""
+        assert options.watermark
+        after: Sequence[str] | None = cursor.get("last")
+        if after and not cursor.get("within"):
+            after = self._earlier(relation, options, after)
+        last = cursor.get("last")
+        for found, end in tables.pages(self.connection, relation, options.watermark, after, _PAGE):
+            last = end
+            yield Page({"last": end, "within": True}, self._documents(relation.name, found))
+        yield Page({"last": last})
+
+    def _earlier(self, relation: tables.Relation, options: TableOptions, place: Sequence[str]) -> list[str] | None:
+        """The place from which rows are read again; None is the beginning."""
+        column = sql.Identifier(options.watermark or "")
+        kind = self.connection.execute(
+            sql.SQL("select pg_typeof({c})::text from {t} limit 1").format(c=column, t=relation.identifier)
+        ).fetchone()
+        if kind is None:
+            return None
+        is_time = kind[0].startswith(("timestamp", "date"))
+        back = (
+            sql.SQL("interval {}").format(f"{options.overlap_seconds} seconds") if is_time else sql.Literal(_ROWS_AGAIN)
+        )
+        keys = [sql.SQL("t.{}").format(sql.Identifier(k)) for k in relation.key]
+        row = self.connection.execute(
+            sql.SQL(
+                "select array[t.{c}::text, {texts}] from {t} t where t.{c} < {place} - {back} order by t.{c} desc, {down} limit 1"
+            ).format(
+                c=column,
+                t=relation.identifier,
+                place=sql.SQL("{}::{}").format(place[0], sql.SQL(kind[0])),
+                back=back,
+                texts=sql.SQL(", ").join(sql.SQL("{}::text").format(k) for k in keys),
+                down=sql.SQL(", ").join(sql.SQL("{} desc").format(k) for k in keys),
+            )
+        ).fetchone()
+        return list(row[0]) if row else None
+
+    def _present(self, name: str, keys: Sequence[tuple[str, ...]]) -> Iterator[Mapping[str, Any] | bytes]:
+        """What rows are by now; those that are gone say so."""
+        relation = tables.describe(self.connection, name)
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            found = tables.rows(self.connection, relation, part)
+            yield from self._documents(name, found)
+            there = {_compact(row["key"]) for row in found}
+            for key in part:
+                text = orjson.dumps(list(key)).decode()
+                if text not in there:
+                    yield self._document(name, text, None, deleted=True)
+
+    def _documents(self, name: str, rows: Any) -> list[bytes]:
+        return [self._document(name, row["key"], row["row"], deleted=False) for row in rows]
+
+    def _document(self, name: str, key: str, row: Any, *, deleted: bool) -> bytes:
+        key = _compact(key)
+        return orjson.dumps(
+            {
+                "id": f"{self._label}/{name}/{key}", "database": self._label, "table": name, "key": key,
+                "deleted": deleted, "row": row,
+            }
+        )  # fmt: skip
+
+    def _check_table(self, options: TableOptions) -> Finding:
+        name = _qualified(options.name)
+        try:
+            relation = tables.describe(self.connection, options.name)
+            next(tables.pages(self.connection, relation, options.watermark, None, 1), None)
+        except (InputError, psycopg.Error) as error:
+            text = error.message if isinstance(error, InputError) else str(error).splitlines()[0]
+            return Finding(name, "fail", text, "grant select on it, and check its options")
+        if options.watermark or self._config.replication:
+            return Finding(name, "ok", f"can be read; key {', '.join(relation.key)}")
+        way = "new rows only, all rows weekly" if relation.is_counted else "whole at every pull"
+        return Finding(name, "warn", f"can be read, without a watermark: {way}", "name a `watermark` column")
+
+    def _check_log(self, options: Replication) -> Iterator[Finding]:
+        row = self.connection.execute(
+            "select current_setting('wal_level'), (select rolreplication or rolsuper from pg_roles where rolname = current_user)"
+        ).fetchone()
+        level, may = row or ("", False)
+        yield Finding(
+            "wal_level",
+            "ok" if level == "logical" else "fail",
+            str(level),
+            "" if level == "logical" else "set wal_level = logical",
+        )
+        yield Finding(
+            "replication",
+            "ok" if may else "fail",
+            "allowed" if may else "not allowed",
+            "" if may else "alter role … replication",
+        )
+        row = self.connection.execute(
+            "select pubtruncate from pg_publication where pubname = %s", [options.publication]
+        ).fetchone()
+        if row and row[0]:
+            yield Finding(
+                f"publication {options.publication}", "warn", "publishes TRUNCATE, which is not followed",
+                f"alter publication {options.publication} set (publish = 'insert, update, delete'); after a TRUNCATE pull --again",
+            )  # fmt: skip
+        published = {
+            f"{s}.{t}"
+            for s, t in self.connection.execute(
+                "select schemaname, tablename from pg_publication_tables where pubname = %s", [options.publication]
+            ).fetchall()
+        }
+        for missing in sorted({_qualified(t.name) for t in self._config.tables} - published):
+            yield Finding(
+                f"publication {options.publication}", "fail", f"does not contain {missing}",
+                f"create publication {options.publication} for table …, or alter publication … add table {missing}",
+            )  # fmt: skip
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the driver in the words of Nexus."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        text = " ".join(str(error).split())
+        raise ProviderError(f"PostgreSQL broke off: {text}", remedy="the next pull goes on from there") from error
+    except psycopg.Error as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"PostgreSQL refuses: {text}", remedy="nexus sources test says which table") from error
+
+
+def _qualified(name: str) -> str:
+    return name if "." in name else f"public.{name}"
+
+
+def _compact(key: str) -> str:
+    """One spelling of a key, whoever wrote it."""
+    return orjson.dumps(orjson.loads(key)).decode()
