@@ -18,6 +18,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from nexus.errors import NexusError
+from nexus.trouble import machine_error
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -146,6 +147,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
+        if found := machine_error(error):
+            _log.warning("%s %s: %s", request.method, request.url.path, found)
+            # which file or server it was is for the log alone
+            return problem(found.status, found.code, "the machine lacks something just now", request.url.path,
+                           remedy="try again; the operator's log says what is missing")  # fmt: skip
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return problem(500, "internal", "this is a mistake in Nexus; the log says more", request.url.path)
 

@@ -28,6 +28,7 @@ from urllib.parse import quote
 
 from nexus.errors import MachineError
 from nexus.settings import Settings, get_settings
+from nexus.trouble import trouble_in
 
 #: The system account that owns the server when Nexus runs as root, because PostgreSQL refuses to run as root.
 ACCOUNT = "nexus-postgres"
@@ -61,7 +62,8 @@ class Server:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
             os.kill(pid, 0)
             command = Path(f"/proc/{pid}/cmdline")
-            return pid if not command.exists() or b"postgres" in command.read_bytes() else None
+            # after a power cut the number may be another process by now, even another home's PostgreSQL
+            return pid if not command.exists() or str(self.data).encode() in command.read_bytes() else None
         except (FileNotFoundError, ValueError, ProcessLookupError):
             return None
 
@@ -212,6 +214,7 @@ def _start(server: Server, patience: float = 15) -> None:
     """Starts the cluster. After a crash its old workers need a moment to leave: until then the start is repeated."""
     options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
     crashed = (server.data / "postmaster.pid").exists()
+    quiet = server.log.stat().st_size if server.log.exists() else 0
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -221,8 +224,19 @@ def _start(server: Server, patience: float = 15) -> None:
             if server.pid is None and crashed and time.monotonic() < deadline:
                 time.sleep(0.3)
                 continue
+            if found := trouble_in(_said_since(server, quiet)):
+                raise found from None
             raise
         return
+
+
+def _said_since(server: Server, size: int) -> str:
+    """What the server has logged since its log had `size` bytes."""
+    if not server.log.exists():
+        return ""
+    with server.log.open("rb") as log:
+        log.seek(size)
+        return log.read(100_000).decode(errors="replace")
 
 
 def _take_lease(server: Server) -> None:

@@ -10,6 +10,7 @@ import http.client
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 
@@ -33,10 +34,10 @@ def sweep(variable: str, value: str, grace: float = 5.0) -> None:
 
 def terminate_group(group: int, grace: float) -> None:
     """SIGTERM to a process group, SIGKILL to what is left of it after `grace` seconds."""
-    deadline = time.time() + grace
+    deadline = time.monotonic() + grace
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)
-        while time.time() < deadline:
+        while time.monotonic() < deadline:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(group, os.WNOHANG)
             os.killpg(group, 0)
@@ -56,9 +57,24 @@ def answers(host: str, port: int, path: str, timeout: float = 1.0) -> bool:
         connection.close()
 
 
-def is_same(pid: int, created: float) -> bool:
-    """Whether `pid` is still the process created at `created` (seconds since the epoch), and not a later one."""
+def birth(pid: int) -> float:
+    """When `pid` was created, in seconds since the machine started: setting the clock does not change it.
+
+    Raises psutil.NoSuchProcess.
+    """
     try:
-        return abs(psutil.Process(pid).create_time() - created) < 2
+        # the name in parentheses may hold spaces; the start is the 22nd field
+        text = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+        return int(text.split()[19]) / os.sysconf("SC_CLK_TCK")
+    except (FileNotFoundError, ProcessLookupError):
+        # not Linux, or gone
+        process = psutil.Process(pid)
+        return process.create_time() - psutil.boot_time()
+
+
+def is_same(pid: int, born: float) -> bool:
+    """Whether `pid` is still the process whose `birth` was `born`, and not a later one."""
+    try:
+        return abs(birth(pid) - born) < 0.5
     except psutil.NoSuchProcess:
         return False

@@ -25,14 +25,16 @@ import psutil
 from nexus import postgres
 from nexus.errors import ConflictError, MachineError
 from nexus.ports import holder
-from nexus.processes import answers, is_same, sweep, terminate_group
+from nexus.processes import answers, birth, is_same, sweep, terminate_group
 from nexus.services import Service, discover
 from nexus.settings import Settings
+from nexus.trouble import FULL
 
 MARKER = "NEXUS_SUPERVISED_BY"
 _BACKOFF_FIRST, _BACKOFF_MAX = 1.0, 60.0
 _STABLE_AFTER = 60.0  # seconds of good health after which the back-off starts anew
 _GRACE = 12.0  # seconds between the polite and the hard signal
+_PAUSE = 5.0  # seconds until a PostgreSQL that could not be started is tried again
 
 
 @dataclass(slots=True)
@@ -59,6 +61,9 @@ class Supervisor:
         self.states = {n: State(n, url=s.url(settings), purpose=s.purpose) for n, s in self.services.items()}
         self.postgres_state = State("postgres", purpose="facts, ledger and metadata of every service")
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        # what is decided by is monotonic: a clock that is set back must not make a dead service wait for an hour
+        self._began: dict[str, float] = {}
+        self._due: dict[str, float] = {}
         self._stopping = False
         self._token = ""
 
@@ -89,12 +94,13 @@ class Supervisor:
         return [self.postgres_state, *self.states.values()]
 
     def _tick(self) -> None:
-        self._keep_postgres()
-        now = time.time()
+        now = time.monotonic()
+        if now >= self._due.get("postgres", 0.0):
+            self._keep_postgres(now)
         for name, service in self.services.items():
             state, child = self.states[name], self._children.get(name)
             if child is None:
-                if now >= state.retry_at:
+                if now >= self._due.get(name, 0.0):
                     self._start(service, state)
             elif (code := child.poll()) is not None:
                 self._died(state, code)
@@ -102,7 +108,7 @@ class Supervisor:
                 self._probe(service, state, now)
         self._write()
 
-    def _keep_postgres(self) -> None:
+    def _keep_postgres(self, now: float) -> None:
         if self.settings.database_url is not None:
             self.postgres_state.state = "healthy"
             return
@@ -111,7 +117,16 @@ class Supervisor:
         if pid is None:
             if state.pid is not None:
                 state.restarts += 1
-            pid = postgres.ensure_running(self.settings).pid
+            try:
+                pid = postgres.ensure_running(self.settings).pid
+            except MachineError as error:
+                if not state.since:
+                    raise
+                # a full disk, say: services that can do without it go on, and it is tried again
+                print(error, flush=True)
+                state.state, state.pid, self._due["postgres"] = "waiting", None, now + _PAUSE
+                state.retry_at = time.time() + _PAUSE
+                return
             state.since = time.time()
         state.pid, state.state = pid, "healthy" if pid else "unhealthy"
 
@@ -129,15 +144,17 @@ class Supervisor:
         finally:
             log.close()
         self._children[service.name] = child
+        self._began[service.name] = time.monotonic()
         state.pid, state.state, state.since = child.pid, "starting", time.time()
 
     def _died(self, state: State, code: int) -> None:
-        lived = time.time() - state.since
+        lived = time.monotonic() - self._began[state.name]
         terminate_group(self._children.pop(state.name).pid, grace=1.0)
         previous = 0 if lived > _STABLE_AFTER else state.restarts
         state.restarts += 1
         state.state, state.pid, state.last_exit = "waiting", None, code
-        state.retry_at = time.time() + min(_BACKOFF_MAX, _BACKOFF_FIRST * 2 ** min(previous, 6))
+        pause = min(_BACKOFF_MAX, _BACKOFF_FIRST * 2 ** min(previous, 6))
+        state.retry_at, self._due[state.name] = time.time() + pause, time.monotonic() + pause
 
     def _probe(self, service: Service, state: State, now: float) -> None:
         if service.port is None:
@@ -145,7 +162,7 @@ class Supervisor:
         elif state.state != "healthy" or int(now * 4) % 20 == 0:
             if answers(self.settings.host, service.port, service.health):
                 state.state = "healthy"
-            elif state.state == "healthy" or now - state.since > service.ready_timeout:
+            elif state.state == "healthy" or now - self._began[service.name] > service.ready_timeout:
                 state.state = "unhealthy"
 
     def _stop_all(self) -> None:
@@ -153,9 +170,9 @@ class Supervisor:
             self.states[name].state = "stopping"
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
-        deadline = time.time() + _GRACE
+        deadline = time.monotonic() + _GRACE
         for child in self._children.values():
-            terminate_group(child.pid, grace=max(0.0, deadline - time.time()))
+            terminate_group(child.pid, grace=max(0.0, deadline - time.monotonic()))
             child.wait()
         sweep(MARKER, self._token)
         for state in self.states.values():
@@ -167,11 +184,17 @@ class Supervisor:
     def _write(self) -> None:
         path = state_file(self.settings)
         content = {
-            "supervisor": os.getpid(), "created": psutil.Process().create_time(), "marker": self._token,
+            "supervisor": os.getpid(), "created": birth(os.getpid()), "marker": self._token,
             "services": [asdict(s) for s in self.all_states()],
         }  # fmt: skip
         scratch = path.with_suffix(".tmp")
-        scratch.write_text(json.dumps(content))
+        try:
+            scratch.write_text(json.dumps(content))
+        except OSError as error:
+            # services must outlive a full disk; what `nexus status` shows is older until there is room again
+            if error.errno not in FULL:
+                raise
+            return
         scratch.replace(path)
 
 

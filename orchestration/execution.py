@@ -131,10 +131,11 @@ def execute(
     began = time.monotonic()
     defs = build_defs(settings)
     refuse_strays(settings)
-    tags = {PROCESS_TAG: process_tag()}
+    run_id = str(uuid.uuid4())
+    tags = {PROCESS_TAG: process_tag(run_id)}
     tags |= {FULL_REFRESH: "true"} if full_refresh else {}
     tags |= {ACCEPT_SHRINK: "true"} if accept_shrink else {}
-    job, run_id, events = defs.resolve_job_def("build"), str(uuid.uuid4()), Events(on_change)
+    job, events = defs.resolve_job_def("build"), Events(on_change)
     with open_instance(settings, capture=False) as instance:
         clear_dead_runs(instance)
         instance.add_event_listener(run_id, events)

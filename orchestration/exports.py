@@ -7,9 +7,12 @@ that has landed is recognised by its content.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC
 from pathlib import Path
@@ -31,17 +34,17 @@ class Export:
 def remember(settings: Settings, export: Export) -> None:
     """Makes every later build look into `export.path`; remembering twice is once."""
     workspace_slug(export.workspace)
-    kept = set(_remembered(settings)) | {
-        Export(export.workspace, export.source, str(Path(export.path).resolve()), export.mapping)
-    }
-    _write(settings, kept)
+    wanted = Export(export.workspace, export.source, str(Path(export.path).resolve()), export.mapping)
+    with _changing(settings):
+        _write(settings, {*_remembered(settings), wanted})
 
 
 def forget(settings: Settings, path: Path) -> bool:
     """No build looks into `path` any more; what has landed stays. False if it was not remembered."""
-    kept = _remembered(settings)
-    left = [e for e in kept if e.path != str(path.resolve())]
-    _write(settings, left)
+    with _changing(settings):
+        kept = _remembered(settings)
+        left = [e for e in kept if e.path != str(path.resolve())]
+        _write(settings, left)
     return len(left) < len(kept)
 
 
@@ -77,11 +80,14 @@ def something_new(settings: Settings) -> bool:
     if version is None or version.published_at is None:
         return True
     published = version.published_at.replace(tzinfo=UTC).timestamp()
+    if published > time.time():
+        # the clock was set back: times say nothing until a version has one of the new time
+        return True
     return (
         landed_lately(settings)
         or features_lag(settings)
         or any(
-            path.stat().st_mtime > published
+            _came(path) > published
             for source in discover()
             for export in known(settings, source)
             for path in _files(Path(export.path))
@@ -93,14 +99,16 @@ def landed_lately(settings: Settings) -> bool:
     """Whether a batch was committed after its source was last loaded and judged.
 
     A batch may slip in between loading and judging: the margin costs one build too many rather than one too few. What
-    Nexus predicted itself is no news.
+    Nexus predicted itself is no news. A judgement of the future was given before the clock was set back: it says
+    nothing of what has landed since.
     """
     from warehouse.ledger import connect
 
     query = """
         select 1 from batch b where b.status = 'landed' and b.source <> 'nexus' and not exists (
             select 1 from gate_result g where g.gate = 'contract' and split_part(g.relation, '__', 1) = 'raw_' || b.source
-              and g.judged_at - interval '15 minutes' > b.landed_at)
+              and g.judged_at - interval '15 minutes' > b.landed_at
+              and g.judged_at <= now() at time zone 'utc')
         limit 1"""
     with connect(settings) as connection:
         return connection.execute(query).fetchone() is not None
@@ -119,8 +127,26 @@ def features_lag(settings: Settings) -> bool:
     return bool(row and row["lag"])
 
 
+def _came(path: Path) -> float:
+    """When a file came to where it is: moving or copying it here may have kept an older time of its content."""
+    stat = path.stat()
+    return max(stat.st_mtime, stat.st_ctime)
+
+
 def _files(path: Path) -> Iterable[Path]:
     return [path] if path.is_file() else (p for p in path.rglob("*") if p.is_file())
+
+
+@contextmanager
+def _changing(settings: Settings) -> Iterator[None]:
+    """Held from reading the list to writing it: two landings that remember at once would forget one of them."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    handle = os.open(settings.home / ".exports.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _remembered(settings: Settings) -> list[Export]:

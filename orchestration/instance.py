@@ -17,7 +17,7 @@ from urllib.parse import quote
 import yaml
 
 from nexus import postgres
-from nexus.processes import is_same
+from nexus.processes import birth, is_same
 from nexus.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 #: Every run that writes the private build belongs to this pool; it has one place.
 POOL = "warehouse"
-#: Which process executes a run in itself: `<host>/<pid>/<created>`. Runs of the daemon are watched by the daemon.
+#: Which process executes a run: `<run>/<host>/<pid>/<birth>`. A run that is started once more inherits the tags of the
+#: one that failed; it has named its own process when the value begins with its own id.
 PROCESS_TAG = "nexus/process"
 _SCHEMA = "dagster"
 
@@ -59,6 +60,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "class": "LocalArtifactStorage",
             "config": {"base_dir": str(home)},
         },
+        "run_launcher": {"module": "orchestration.lib.launcher", "class": "Launcher"},
         "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"},
         "concurrency": {
             # `run`: a run holds its place from start to end, so that no other run slips between build and publish
@@ -98,34 +100,39 @@ def code_socket(settings: Settings) -> Path:
     return Path(tempfile.gettempdir()) / f"nexus-dagster-{sha256(str(path).encode()).hexdigest()[:12]}.sock"
 
 
-def process_tag() -> str:
-    """The value of PROCESS_TAG for this process."""
-    import psutil
+def process_tag(run_id: str) -> str:
+    """The value of PROCESS_TAG for a run that this process executes."""
+    return f"{run_id}/{socket.gethostname()}/{os.getpid()}/{birth(os.getpid()):.2f}"
 
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.0f}"
+
+def has_named_process(run: DagsterRun) -> bool:
+    """Whether it is known which process executes `run`: it is from the run's first step on."""
+    return run.tags.get(PROCESS_TAG, "").startswith(f"{run.run_id}/")
 
 
 def clear_dead_runs(instance: DagsterInstance) -> list[str]:
     """Marks runs as failed whose process is gone, and frees what they held; returns their ids.
 
-    Only runs that a process of this machine executed in itself are judged: its pid and birth say whether it lives.
+    Only runs whose process is known and of this machine are judged: its pid and birth say whether it lives.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
     unfinished = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
     cleared = []
     for run in instance.get_runs(RunsFilter(statuses=unfinished)):
-        if _is_dead(run):
+        if is_dead(run):
             instance.report_run_failed(run, "The process that executed this run ended without a word (killed?).")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             cleared.append(run.run_id)
     return cleared
 
 
-def _is_dead(run: DagsterRun) -> bool:
-    host, _, rest = run.tags.get(PROCESS_TAG, "").partition("/")
-    pid, _, created = rest.partition("/")
-    return host == socket.gethostname() and not is_same(int(pid), float(created))
+def is_dead(run: DagsterRun) -> bool:
+    """Whether the process that executes `run` is known, was of this machine, and is gone."""
+    if not has_named_process(run):
+        return False
+    _, host, pid, born = run.tags[PROCESS_TAG].split("/")
+    return host == socket.gethostname() and not is_same(int(pid), float(born))
 
 
 def _storage_url(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from nexus import postgres
 from nexus.errors import NexusError, Permanent
 from nexus.settings import PROJECT, Settings
+from nexus.trouble import machine_error, trouble_in
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -84,7 +85,8 @@ def run(
 ) -> list[Node]:
     """Runs `dbt <command>` and returns what became of each node; nodes that fail are for the caller to judge.
 
-    Raises DbtError when dbt does not get as far as running nodes. One run at a time in a process.
+    Raises DbtError when dbt does not get as far as running nodes, MachineError when the disk or the server ends under
+    them. One run at a time in a process.
     """
     chosen = engine or settings.warehouse
     words = [command, *arguments]
@@ -100,10 +102,14 @@ def run(
         finally:
             _let_go()
     if result.exception is not None:
-        raise DbtError(
+        raise machine_error(result.exception) or DbtError(
             f"dbt {command} could not run: {result.exception}", remedy=f"read {settings.log_dir / 'dbt' / 'dbt.log'}"
         ) from result.exception
-    return [_node(r) for r in getattr(result.result, "results", None) or []]
+    nodes = [_node(r) for r in getattr(result.result, "results", None) or []]
+    for node in nodes:
+        if node.is_bad and (found := trouble_in(node.message, driver=chosen == "postgres")):
+            raise found
+    return nodes
 
 
 def manifest_path(settings: Settings) -> Path:

@@ -82,7 +82,15 @@ class Reader:
             from warehouse.versions import resolve
 
             found = resolve(self._settings, as_of)
-            return _cursor(self._connection(found.version, found.path))
+            try:
+                return _cursor(self._connection(found.version, found.path))
+            except duckdb.IOException as error:
+                if found.path.exists():
+                    raise
+                raise NotFoundError(
+                    f"version {found.version} has just been retired",
+                    remedy="see `nexus versions`; NEXUS_KEEP_VERSIONS keeps more of them readable",
+                ) from error
 
     def query(self, sql: str, params: Params = None, *, as_of: AsOf = None) -> pl.DataFrame:
         """Rows of one reading statement. Raises InputError, in words, if it cannot be run."""

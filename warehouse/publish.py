@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
+import psycopg
 from psycopg.types.json import Jsonb
 
-from nexus.errors import GateError, NexusError, NotFoundError
+from nexus.errors import GateError, MachineError, NexusError, NotFoundError
 from nexus.settings import Settings
 from warehouse import ledger
 from warehouse.current import read_current, switch
@@ -41,8 +42,25 @@ class Gate:
 Audit = Callable[[Version], Sequence[Gate]]
 
 
+@dataclass(frozen=True, slots=True)
+class BuildLock:
+    """The right to work on the build, for as long as the connection that holds it lives."""
+
+    connection: ledger.Connection
+
+    def check(self) -> None:
+        """Raises MachineError if PostgreSQL went away meanwhile: another build may have begun since."""
+        try:
+            self.connection.execute("select 1")
+        except psycopg.OperationalError as error:
+            raise MachineError(
+                "PostgreSQL went away during this build, and the right to build with it",
+                remedy="run nexus build again; readers keep the version they have",
+            ) from error
+
+
 @contextmanager
-def build_lock(settings: Settings, *, wait: bool = False) -> Iterator[None]:
+def build_lock(settings: Settings, *, wait: bool = False) -> Iterator[BuildLock]:
     """Only one build at a time. The lock falls with the process that holds it, so it is never stale.
 
     Raises ConflictError when another process builds and `wait` is false.
@@ -51,7 +69,7 @@ def build_lock(settings: Settings, *, wait: bool = False) -> Iterator[None]:
         ledger.connect(settings) as connection,
         ledger.locked(connection, "nexus.build", wait=wait, holder="another build"),
     ):
-        yield
+        yield BuildLock(connection)
 
 
 def prepare(
@@ -97,7 +115,9 @@ def prepare(
             temporary.replace(target)
             sync_folder(folder)
         except BaseException as error:
-            temporary.unlink(missing_ok=True)
+            # with what DuckDB put beside it: on a full disk every byte counts
+            for leftover in folder.glob(f"{temporary.name}*"):
+                leftover.unlink(missing_ok=True)
             connection.execute(
                 "update publish_version set status = 'failed', reason = %s where version = %s",
                 [str(error)[:4000], version],

@@ -15,6 +15,7 @@ import sys
 import typer
 
 from nexus.errors import NexusError
+from nexus.trouble import machine_error
 
 #: Layers that may bring commands, in the order in which `nexus --help` shows them.
 LAYERS = ("orchestration", "warehouse", "features", "ml", "api")
@@ -49,15 +50,25 @@ def main() -> None:
     try:
         build()()
     except NexusError as error:
-        from rich.console import Console
-
-        console = Console(stderr=True, highlight=False)
-        console.print(f"[bold red]error[/] {_escape(error.message)}")
-        if error.remedy:
-            console.print(f"  [dim]→[/] {_escape(error.remedy)}")
+        _tell(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        found = machine_error(error)
+        if found is None:
+            raise
+        _tell(found)
+        sys.exit(found.exit_code)
+
+
+def _tell(error: NexusError) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]error[/] {_escape(error.message)}")
+    if error.remedy:
+        console.print(f"  [dim]→[/] {_escape(error.remedy)}")
 
 
 def _escape(text: str) -> str:

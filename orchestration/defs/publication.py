@@ -55,6 +55,7 @@ def publication(
         tell("copying and switching")
         with translated(context.retry_number):
             gates = judgements(settings, scope)
+            context.resources.candidate.check()
             version = publish(settings, audit=lambda _: gates, only=scope.only)
             inbox.published(settings, version.version, _sources(context))
         return MaterializeResult(

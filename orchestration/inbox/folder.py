@@ -101,7 +101,9 @@ def is_whole(drop: Drop) -> bool:
     """Whether nothing of it has changed lately and nobody is writing to it."""
     try:
         newest = max((p.stat().st_ctime for p in (drop.path, *drop.files())), default=0.0)
-        return _now_at(drop.folder) - newest >= QUIET.total_seconds() and not any(map(_is_written, drop.files()))
+        # a time of the future was given before the clock was set back: so it has not changed lately either
+        quiet = abs(_now_at(drop.folder) - newest) >= QUIET.total_seconds()
+        return quiet and not any(map(_is_written, drop.files()))
     except FileNotFoundError:
         return False  # renamed or taken away while we looked
 

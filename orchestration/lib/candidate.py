@@ -19,6 +19,7 @@ from nexus.errors import ConflictError
 from nexus.settings import Settings
 
 if TYPE_CHECKING:
+    from warehouse.publish import BuildLock
     from warehouse.quality import Reads
 
 #: How long a run waits for another build before it gives up.
@@ -31,12 +32,18 @@ class Candidate:
     """What steps need to know of the build; existing means holding the build lock."""
 
     settings: Settings
+    lock: BuildLock
+
+    def check(self) -> None:
+        """Raises MachineError if the build lock was lost, as it is when PostgreSQL dies: nothing may be written then."""
+        self.lock.check()
 
     @contextmanager
     def reading(self) -> Iterator[Reads]:
         """The build, open for queries. dbt cannot work while it is."""
         from warehouse.quality.reads import reading
 
+        self.check()
         with reading(self.settings) as reads:
             yield reads
 
@@ -59,11 +66,12 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
         from orchestration.inbox import conclude
         from warehouse.publish import build_lock
 
+        _name_process(context)
         deadline = time.monotonic() + patience.total_seconds()
         while True:
             lock = build_lock(settings)
             try:
-                lock.__enter__()
+                held = lock.__enter__()
             except ConflictError:
                 if time.monotonic() > deadline:
                     raise
@@ -74,9 +82,18 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
             break
         try:
             warm_up()
-            yield Candidate(settings)
+            yield Candidate(settings, held)
             conclude(settings, context.run_id or "")
         finally:
             lock.__exit__(None, None, None)
 
     return ResourceDefinition(resource_fn=hold, description="The private build; one run at a time.")
+
+
+def _name_process(context: InitResourceContext) -> None:
+    """Says which process executes this run, so that it is recognised as dead if it is killed."""
+    from orchestration.instance import PROCESS_TAG, has_named_process, process_tag
+
+    if context.instance and context.run_id and (run := context.instance.get_run_by_id(context.run_id)):
+        if not has_named_process(run):
+            context.instance.add_run_tags(run.run_id, {PROCESS_TAG: process_tag(run.run_id)})

@@ -102,6 +102,7 @@ def dbt_step(
     def build(context: AssetExecutionContext) -> Iterator[Any]:
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
         with translated(context.retry_number):
+            context.resources.candidate.check()
             spoiled = spoils if not context.is_subset else descendants(manifest, chosen) & frozenset(spoils)
             invalidate(settings, spoiled)
             nodes = run_dbt(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dagster import Failure, MetadataValue, RetryRequested
 
 from nexus.errors import NexusError, Transient
+from nexus.trouble import machine_error
 
 RETRIES = 3
 _FIRST_PAUSE = 2.0  # seconds; doubled each time
@@ -20,10 +21,11 @@ _FIRST_PAUSE = 2.0  # seconds; doubled each time
 def translated(retry_number: int = 0) -> Iterator[None]:
     """Raises RetryRequested for a Transient error, a Failure that is not retried for any other of Nexus.
 
-    What is no NexusError is a fault of the program: it passes unchanged, with its traceback, and is not retried.
+    What is no NexusError and no trouble of the machine is a fault of the program: it passes unchanged, with its traceback, and is not retried.
     """
     try:
-        yield
+        with _recognised():
+            yield
     except NexusError as error:
         if isinstance(error, Transient) and retry_number < RETRIES:
             raise RetryRequested(max_retries=RETRIES, seconds_to_wait=_FIRST_PAUSE * 2**retry_number) from error
@@ -35,3 +37,16 @@ def translated(retry_number: int = 0) -> Iterator[None]:
             },
             allow_retries=False,
         ) from error
+
+
+@contextmanager
+def _recognised() -> Iterator[None]:
+    """A full disk or a server that went away is a MachineError, whichever library met it."""
+    try:
+        yield
+    except NexusError:
+        raise
+    except Exception as error:
+        if found := machine_error(error):
+            raise found from error
+        raise

@@ -54,6 +54,7 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str
     def land_and_load(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
         with translated(context.retry_number):
             landed = land(source, settings, remembered=ARRIVALS not in context.run.tags)
+            context.resources.candidate.check()
             invalidate(settings, [t.relation for t in source.tables])
             counts = load(source, settings)
         for table in source.tables:

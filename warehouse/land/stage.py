@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nexus.contracts import Source, Table
-from nexus.errors import ContractError, InputError
+from nexus.errors import ContractError, InputError, NexusError
 from nexus.settings import Settings
+from nexus.trouble import machine_error
 from warehouse.land import sql
 from warehouse.land.read import CHUNK_BYTES, SLICE, Bad, Chunk
 
@@ -184,8 +185,8 @@ class Stage:
         except duckdb.Error as error:
             raise self._broken_source(where, error) from error
 
-    def _broken_source(self, where: str, error: duckdb.Error) -> InputError:
-        return InputError(
+    def _broken_source(self, where: str, error: duckdb.Error) -> NexusError:
+        return machine_error(error) or InputError(
             f"source {self.source.name!r}, {where}: its SQL failed: {str(error).splitlines()[0]}",
             remedy=f"correct the contract of {self.source.name}; nothing of this batch has landed",
         )

@@ -6,6 +6,7 @@ Tables are copied rather than the file, so that raw rows and free space of old b
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def export(
             connection.execute(f"create table candidate.{relation} as from {relation}")
         connection.execute("commit")
         connection.execute("checkpoint candidate")
-    finally:
-        connection.execute("detach candidate")
+    except duckdb.Error:
+        # a full disk, say: what failed must not be hidden by a detach that cannot be done inside a transaction
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("rollback")
+            connection.execute("detach candidate")
+        raise
+    connection.execute("detach candidate")
     return [f"{schema}.{name}" for schema, name in wanted]
