@@ -18,6 +18,7 @@ import duckdb
 
 from nexus.errors import InputError, MachineError, Transient
 from nexus.settings import Settings
+from nexus.trouble import machine_error
 from orchestration.inbox import outcome, report
 from orchestration.inbox.folder import DONE, FAILED, Drop, drops, is_whole, settled
 from orchestration.inbox.report import Reason
@@ -134,7 +135,7 @@ def _put(drop: Drop, where: str, text: str, written: Path | None = None) -> Path
         scratch.replace(target)
         drop.path.rename(target.with_name(target.name.removesuffix(".report.md")))
     except OSError as error:
-        raise MachineError(
+        raise machine_error(error) or MachineError(
             f"{drop.path} cannot be put into {target.parent}: {error.strerror}",
             remedy="give the account that runs Nexus the right to write in that folder",
         ) from error
