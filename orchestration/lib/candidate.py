@@ -94,6 +94,7 @@ def _name_process(context: InitResourceContext) -> None:
     """Says which process executes this run, so that it is recognised as dead if it is killed."""
     from orchestration.instance import PROCESS_TAG, has_named_process, process_tag
 
-    run = context.instance.get_run_by_id(context.run_id) if context.instance and context.run_id else None
-    if run and not has_named_process(run):
-        context.instance.add_run_tags(run.run_id, {PROCESS_TAG: process_tag(run.run_id)})
+    instance = context.instance
+    run = instance.get_run_by_id(context.run_id) if instance and context.run_id else None
+    if instance and run and not has_named_process(run):
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: process_tag(run.run_id)})

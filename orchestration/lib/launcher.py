@@ -34,7 +34,7 @@ class Launcher(DefaultRunLauncher):
         """
         if has_named_process(run):
             return _dead("its process ended without a word (killed?)") if is_dead(run) else _LIVES
-        client = self._get_grpc_client_for_termination(run.run_id)
+        client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
         if client is None:
             return _LIVES
         try:
