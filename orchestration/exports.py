@@ -50,9 +50,9 @@ def forget(settings: Settings, path: Path) -> bool:
 
 def relocate(settings: Settings, before: Path, after: Path) -> None:
     """What was remembered below `before` is remembered below `after`."""
-    remembered = _remembered(settings)
-    if remembered:
-        _write(settings, [replace(e, path=_below(e.path, before, after)) for e in remembered])
+    with _changing(settings):
+        if remembered := _remembered(settings):
+            _write(settings, [replace(e, path=_below(e.path, before, after)) for e in remembered])
 
 
 def _below(path: str, before: Path, after: Path) -> str:
