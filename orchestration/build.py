@@ -10,7 +10,7 @@ from dagster import AssetsDefinition, Definitions, in_process_executor
 
 from nexus.settings import Settings, get_settings
 from orchestration import sources
-from orchestration.defs import arrivals, models, publication, pulling, schedules
+from orchestration.defs import arrivals, lake, models, publication, pulling, schedules
 from orchestration.lib import candidate, dbt_assets, gates, policies, raw
 from warehouse.quality import discover_rules
 
@@ -67,6 +67,7 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
             settings,
         ),
         *models.assets(settings),
+        *lake.assets(settings),
     ]
     made_of = {s.name: dbt_assets.descendants(manifest, [t.relation for t in s.tables]) & fast for s in found.values()}
     pulls = pulling.jobs(settings)

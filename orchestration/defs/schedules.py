@@ -1,4 +1,4 @@
-"""Jobs and when they run: the graph by the hour without training, training by day, drift by week.
+"""Jobs and when they run: the graph by the hour without training, training and compaction by day, drift by week.
 
 What is dropped into the inbox does not wait for the hour: see arrivals.py.
 
@@ -17,7 +17,7 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from nexus.settings import Settings
-from orchestration.defs import arrivals
+from orchestration.defs import arrivals, lake
 
 #: What a run leaves out that shall not learn.
 LEARNING = ("churn_model", "churn_drift")
@@ -26,7 +26,7 @@ LEARNING = ("churn_model", "churn_drift")
 @lru_cache(maxsize=1)
 def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
     """Every job by name."""
-    everything = AssetSelection.all() - AssetSelection.assets(arrivals.PUBLISHED)
+    everything = AssetSelection.all() - AssetSelection.assets(arrivals.PUBLISHED, lake.COMPACTED)
     learning = AssetSelection.assets(*LEARNING)
     model = AssetSelection.assets("churn_model")
     made = (
@@ -36,13 +36,16 @@ def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
             "train", model.downstream(), description="Learns, scores, publishes predictions, looks for drift."
         ),
         arrivals.job(),
+        define_asset_job(
+            "compact", AssetSelection.assets(lake.COMPACTED), description="Merges small files of the lake."
+        ),
         define_asset_job("drift", AssetSelection.assets("churn_drift"), description="Looks for drift alone."),
     )
     return {job.name: job for job in made}
 
 
 def schedules(settings: Settings) -> list[ScheduleDefinition]:
-    """Three clocks, running from the start; the hourly one rests while nothing has arrived."""
+    """Four clocks, running from the start; the hourly one rests while nothing has arrived."""
     made = jobs()
 
     def when_something_arrived(context: ScheduleEvaluationContext) -> bool:
@@ -66,6 +69,10 @@ def schedules(settings: Settings) -> list[ScheduleDefinition]:
             name="weekly_drift", job=made["drift"], cron_schedule="0 5 * * 1", execution_timezone="UTC",
             default_status=running, should_execute=lambda _: _published(settings),
             description="Every Monday, once something is published.",
+        ),
+        ScheduleDefinition(
+            name="nightly_compaction", job=made["compact"], cron_schedule="30 2 * * *", execution_timezone="UTC",
+            default_status=running, description="Every night.",
         ),
     ]  # fmt: skip
 

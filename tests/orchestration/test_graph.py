@@ -126,6 +126,7 @@ def test_schedules_run_jobs_that_exist(definitions: Any, session_settings: Setti
     repository = definitions.get_repository_def()
     assert {s.name: s.job_name for s in repository.schedule_defs} == {
         "hourly_refresh": "refresh", "daily_training": "train", "weekly_drift": "drift",
+        "nightly_compaction": "compact",
         "quarterly_pull": "pull_sources",
     }  # fmt: skip
     assert {s.job_name for s in repository.schedule_defs} <= set(repository.job_names)

@@ -23,12 +23,15 @@ def raw_columns(table: Table) -> list[tuple[str, Kind]]:
 def incoming(engine: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part], sequence: int) -> str:
     """SELECT of the rows of `parts`, one per key for entities (the newest). Makes the temp table `part_order`.
 
+    Several parts may share a file, with parts that are not asked for: the batch of a row says whose it is.
     A column that an older part does not have is null there; one whose kind has changed since is cast or null.
     """
-    engine.execute("create or replace temp table part_order (name VARCHAR, seq BIGINT)")
-    engine.executemany("insert into part_order values (?, ?)", [[str(p.path), p.seq] for p in parts])
-    files = "[" + ", ".join(literal(str(p.path)) for p in parts) + "]"
-    source = f"read_parquet({files}, union_by_name = true, filename = true, file_row_number = true, hive_partitioning = false)"
+    engine.execute(
+        "create or replace temp table part_order as select unnest($1::varchar[]) as batch_id, unnest($2::bigint[]) as seq",
+        [[p.batch_id for p in parts], [p.seq for p in parts]],
+    )
+    files = "[" + ", ".join(literal(str(path)) for path in dict.fromkeys(p.path for p in parts)) + "]"
+    source = f"read_parquet({files}, union_by_name = true, file_row_number = true, hive_partitioning = false)"
     there = {row[0] for row in engine.execute(f"describe select * from {source}").fetchall()}
     columns = ", ".join(
         f"{sequence} as {quoted(name)}" if name == LOAD_SEQUENCE
@@ -37,12 +40,10 @@ def incoming(engine: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Pa
         for name, kind in raw_columns(table)
     )  # fmt: skip
     superseded = ""
+    mine = " join part_order o on o.batch_id = p._batch_id"
     if table.id is not None and _supersede(engine, table, source, table.version if table.version in there else None):
-        superseded = (
-            " join part_order o on o.name = p.filename"
-            " where (o.seq, p.file_row_number) not in (select (seq, n) from superseded)"
-        )
-    return f"select {columns} from {source} p{superseded}"
+        superseded = " where (o.seq, p.file_row_number) not in (select (seq, n) from superseded)"
+    return f"select {columns} from {source} p{mine}{superseded}"
 
 
 def _supersede(engine: duckdb.DuckDBPyConnection, table: Table, source: str, version: str | None) -> bool:
@@ -55,7 +56,7 @@ def _supersede(engine: duckdb.DuckDBPyConnection, table: Table, source: str, ver
     value = f", p.{quoted(version)}" if version else ""
     keys = (
         f"select p.workspace_id, p._record_key{value}, o.seq, p.file_row_number as n "
-        f"from {source} p join part_order o on o.name = p.filename"
+        f"from {source} p join part_order o on o.batch_id = p._batch_id"
     )
     engine.execute(
         f"""create or replace temp table superseded as

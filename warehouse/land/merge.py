@@ -53,16 +53,19 @@ def _seen(stage: Stage, table: Table, lake: Sequence[Part], good: str) -> None:
     if not lake:
         return
     stage.run("create or replace temp table wanted as select distinct id from (" + good + ")")
-    stage.run("create or replace temp table lake_files (name VARCHAR, seq BIGINT)")
-    stage.engine.executemany("insert into lake_files values (?, ?)", [[str(p.path), p.seq] for p in lake])
+    stage.run(
+        "create or replace temp table lake_batches as select unnest($1::varchar[]) as batch_id, unnest($2::bigint[]) as seq",
+        [p.batch_id for p in lake],
+        [p.seq for p in lake],
+    )
     stage.run(
         """insert into seen
            select id, h, row_number() over (partition by id order by seq desc, n desc) = 1
-           from (select l._record_key as id, l._record_hash as h, f.seq, l.file_row_number as n
-                 from read_parquet($1, filename = true, file_row_number = true, union_by_name = true, hive_partitioning = false) l
-                 join lake_files f on f.name = l.filename
+           from (select l._record_key as id, l._record_hash as h, b.seq, l.file_row_number as n
+                 from read_parquet($1, file_row_number = true, union_by_name = true, hive_partitioning = false) l
+                 join lake_batches b on b.batch_id = l._batch_id
                  where l._record_key in (select id from wanted))""",
-        [str(p.path) for p in lake],
+        [str(path) for path in dict.fromkeys(p.path for p in lake)],  # parts may share a file
     )
 
 
