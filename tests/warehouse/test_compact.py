@@ -163,6 +163,15 @@ def exists(path: str) -> bool:
     return Path(path).exists()
 
 
+def test_a_backup_keeps_each_file_once(many: Settings) -> None:
+    from warehouse.backup.snapshot import held
+
+    merge(many)
+    with held(many, False) as snapshot:
+        lake = [item.name for item in snapshot.items if item.name.startswith("lake/raw")]
+    assert len(lake) == len(set(lake)) == 4
+
+
 def test_files_of_unlike_columns_stay_apart(settings: Settings, write: Write) -> None:
     from dataclasses import replace
 

@@ -79,7 +79,7 @@ def _take(settings: Settings, secrets: bool, folder: Path) -> Snapshot:
         connection.execute("begin isolation level repeatable read read only")
         row = connection.execute("select pg_export_snapshot() as name").fetchone()
         parts = connection.execute(
-            "select p.path, p.sha256 from batch_part p join batch b using (batch_id) where b.status = 'landed' order by 1"
+            "select distinct p.path, p.sha256 from batch_part p join batch b using (batch_id) where b.status = 'landed' order by 1"
         ).fetchall()
         counted = connection.execute("select count(*) as n from batch where status = 'landed'").fetchone()
         files = connection.execute("select file from publish_version where status = 'published' order by 1").fetchall()
