@@ -193,7 +193,7 @@ class _Pull:
         if spool.records:
             done = land(
                 sources.get(c.source), [self.place.parent], c.workspace, self.settings,
-                checkpoint=self.checkpoint, also=also, once_by_content=spool.has_blobs,
+                checkpoint=self.checkpoint, also=also, once_by_content=spool.by_content,
             )  # fmt: skip
             self.report.counts.add(done.total)
         elif spool.pages:
@@ -215,11 +215,16 @@ class _Spool:
         self._file = self._path.open("wb")
         self.cursor: Cursor | None = None
         self.pages = self.records = self._bytes = 0
-        self.has_blobs = False
+        self._blobs = self._named = False
 
     @property
     def full(self) -> bool:
         return self.records >= SPOOL_RECORDS or self._bytes >= SPOOL_BYTES
+
+    @property
+    def by_content(self) -> bool:
+        """Whether a file of the same bytes as one that has landed says nothing new."""
+        return self._blobs and not self._named
 
     def add(self, page: Page) -> None:
         self.pages += 1
@@ -237,7 +242,8 @@ class _Spool:
             target.write_bytes(blob.content)
             self._bytes += len(blob.content)
             self.records += 1
-            self.has_blobs = True
+            self._blobs = True
+            self._named = self._named or not blob.by_content
 
     def close(self) -> None:
         self._file.close()

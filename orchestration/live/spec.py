@@ -65,10 +65,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file that the provider keeps (a log object, say), landed under `name` like any export."""
+    """A file that the provider keeps (a log object, say), landed under `name` like any export.
+
+    `by_content`: the same bytes under another name say nothing new; false where the name itself says something.
+    """
 
     name: str
     content: bytes
+    by_content: bool = True
 
 
 @dataclass(frozen=True, slots=True)

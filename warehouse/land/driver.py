@@ -121,7 +121,7 @@ def _land_group(
             for name, counts in earlier.items():
                 report.count(file.name, name, counts.as_repeat())
             tell.skip(file)
-        elif digest in seen:
+        elif once_by_content and digest in seen:
             repeats[index] = digest
             tell.skip(file)
         else:

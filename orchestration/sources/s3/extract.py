@@ -69,6 +69,17 @@ _SCHEMA = (
 )  # fmt: skip
 _UNVERSIONED = ("bucket", "key", "size", "last_modified", "etag", "storage_class")
 
+_AMAZON = {
+    "bucket": "Bucket", "key": "Key", "version_id": "VersionId", "is_latest": "IsLatest",
+    "is_delete_marker": "IsDeleteMarker", "size": "Size", "last_modified": "LastModifiedDate", "etag": "ETag",
+    "storage_class": "StorageClass",
+}  # fmt: skip
+
+
+def schema_is_read(fields: tuple[str, ...]) -> bool:
+    """Whether an inventory with these fields, as its manifest names them, is one that INVENTORY reads."""
+    return any(fields[: len(names)] == tuple(_AMAZON[name] for name in names) for names in (_SCHEMA, _UNVERSIONED))
+
 
 def _columns(names: tuple[str, ...]) -> str:
     """Names for c1, c2, …; the bare names vanish, those beyond stay."""

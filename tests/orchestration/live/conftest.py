@@ -74,3 +74,25 @@ def stripe(localstripe: str) -> Iterator[httpx.Client]:
 
 def lines(path: Path) -> int:
     return sum(1 for _ in path.open())
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """Address of moto's server, in this process: S3 and SQS that keep state."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """`aws("s3")` is a client of an empty account."""
+    import boto3
+
+    httpx.post(f"{moto}/moto-api/reset").raise_for_status()
+    keys = {"aws_access_key_id": "AKIDTEST", "aws_secret_access_key": "secret"}
+    return lambda service: boto3.client(service, endpoint_url=moto, region_name="us-east-1", **keys)
