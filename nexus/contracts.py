@@ -91,6 +91,23 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialect:
+    """How text files of a source are written, where somebody has said so; None is found out from each file.
+
+    `encoding` is a codec of Python; `delimiter` and `quote` are one character each, and an empty `quote` means that
+    the file quotes nothing. They matter to the readers `csv` and `rows`, the encoding also to `jsonl` and `lines`.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str = '"'
+
+
+#: Nobody has said anything: UTF-8, and the delimiter is found out.
+PLAIN = Dialect()
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A provider: its tables and how its files become documents.
 
@@ -98,7 +115,8 @@ class Source:
     `json` (one document, an array, or concatenated documents), `jsonl`, `csv`, `parquet`, `lines`
     (doc is {"line": text}), `rows` (CSV without header: c1, c2, …). `unwrap` is SQL over `documents(_line, _text, doc)`
     applied first, e.g. to open list pages. `kind` is an SQL expression over `doc` that says what a document is; the
-    `select` of each table then compares `_kind` instead of parsing the document again.
+    `select` of each table then compares `_kind` instead of parsing the document again, and a document that no table
+    takes is named by it. `dialect` is that of the source's text files.
     """
 
     name: str
@@ -109,6 +127,7 @@ class Source:
     kind: str | None = None
     description: str = ""
     owner: str = "data-platform"
+    dialect: Dialect = PLAIN
 
     def table(self, name: str) -> Table:
         return next(t for t in self.tables if t.name == name)

@@ -73,6 +73,7 @@ def as_dict(report: LandingReport) -> dict[str, object]:
         "new_columns": report.new_columns,
         "repeated_files": report.repeated_files,
         "ignored_files": report.ignored_files,
+        "outside_contract": report.outside,
     }
 
 
@@ -98,6 +99,9 @@ def show_report(report: LandingReport) -> None:
             f"{len(report.ignored_files)} files ignored, no reader for their names: {_few(report.ignored_files)}"
         )
     show_new_columns(console, report.new_columns)
+    if report.outside:
+        console.print(f"not part of the {report.source} contract, kept in quarantine:")
+        console.print("  " + ", ".join(f"{kind} {count:,}" for kind, count in report.outside.items()))
     if report.quarantined:
         console.print(f"{report.quarantined:,} records are in quarantine: nexus quarantine list -w {report.workspace}")
 

@@ -120,7 +120,8 @@ def test_text_that_is_no_document(settings: Settings, shop: Source, tmp_path: Pa
     assert entries[3]["reason"] == "not JSON: malformed or cut off"
     assert entries[3]["raw_text"] == '{"kind": "paym'
     assert entries[4]["reason"].startswith("not UTF-8: byte 0xff")
-    assert entries[6]["reason"] == "no table of source shop takes this document"
+    assert entries[6]["reason"] == "'other' is not part of the shop contract"
+    assert report.outside == {"other": 1}
 
 
 def test_the_nul_character_is_not_let_in(settings: Settings, shop: Source, write: Write) -> None:

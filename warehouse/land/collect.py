@@ -28,6 +28,7 @@ class Outcome:
     counts: dict[tuple[int, str], Counts] = field(default_factory=dict)
     files: list[Written] = field(default_factory=list)
     new_columns: dict[str, list[str]] = field(default_factory=dict)
+    outside: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> Counts:
@@ -64,6 +65,7 @@ def collect(
         outcome.counts.setdefault((file, UNKNOWN), Counts()).add(Counts(read=count, quarantined=count))
     quarantined = outcome.total.quarantined
     if quarantined:
+        outcome.outside = stage.outside()
         texts_of_conflicts(stage, source, files)
         path = lake_path("quarantine", source.name, "", workspace, batch_id)
         query = _quarantine_rows(source, workspace, batch_id, landed_at)

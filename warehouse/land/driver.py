@@ -175,6 +175,8 @@ def _land_group(
     for relation, fields in outcome.new_columns.items():
         known = report.new_columns.setdefault(relation, [])
         known.extend(field for field in fields if field not in known)
+    for kind, count in outcome.outside.items():
+        report.outside[kind] = report.outside.get(kind, 0) + count
     _must_balance(report.total, source)
 
 

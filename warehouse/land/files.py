@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from nexus.contracts import Source
+from nexus.contracts import PLAIN, Dialect, Source
 from nexus.errors import InputError, NotFoundError
 
 #: Files are put together into one batch up to this many bytes on disk; a larger file is a batch of its own.
@@ -29,6 +29,7 @@ class InputFile:
     name: str
     reader: str
     size: int
+    dialect: Dialect = PLAIN
 
 
 def bare_name(path: Path) -> str:
@@ -57,7 +58,7 @@ def discover(source: Source, paths: Sequence[Path]) -> tuple[list[InputFile], li
             if reader is None:
                 ignored.append(name)
                 continue
-            found.setdefault(path.resolve(), InputFile(path, name, reader, path.stat().st_size))
+            found.setdefault(path.resolve(), InputFile(path, name, reader, path.stat().st_size, source.dialect))
     if not found:
         patterns = ", ".join(source.readers) or "none"
         raise InputError(

@@ -12,14 +12,13 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
 from warehouse.land.files import InputFile
-from warehouse.land.stream import CutOff, blocks
+from warehouse.land.stream import CutOff, blocks_of
 
 CHUNK_BYTES = 24 * 1024 * 1024
 #: Rows of one record batch: the engine spreads batches over its threads.
@@ -50,11 +49,11 @@ class Chunk:
 def read(file: InputFile, on_read: OnRead) -> Iterator[Chunk]:
     """Chunks of `file` by its reader."""
     if file.reader == "jsonl":
-        return lines(file.path, on_read, "json")
+        return lines(blocks_of(file.path, file.dialect.encoding, on_read), "json")
     if file.reader == "lines":
-        return lines(file.path, on_read, "line")
+        return lines(blocks_of(file.path, file.dialect.encoding, on_read), "line")
     if file.reader in ("csv", "rows"):
-        return _csv(file.path, on_read, header=file.reader == "csv")
+        return _csv(file, on_read, header=file.reader == "csv")
     if file.reader == "json":
         from warehouse.land.read_json import json_documents
 
@@ -76,12 +75,11 @@ def sliced(table: pa.Table) -> pa.Table:
     return pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=SLICE), schema=SCHEMA)
 
 
-def lines(path: Path, on_read: OnRead, form: str) -> Iterator[Chunk]:
+def lines(source: Iterator[bytes], form: str) -> Iterator[Chunk]:
     """One document or text a line. A last line without newline counts, unless the packed file was cut off in it."""
     number, carry, fault = 1, b"", None
     pending: list[bytes] = []
     size = 0
-    source = blocks(path, on_read)
     first = True
     while True:
         try:
@@ -145,12 +143,14 @@ def _only_utf8(data: bytes, starts: np.ndarray, ends: np.ndarray, number: int) -
     return pa.table([pa.array(good_numbers, pa.int64()), pa.array(good, pa.string())], schema=SCHEMA), bad
 
 
-def _csv(path: Path, on_read: OnRead, header: bool) -> Iterator[Chunk]:
+def _csv(file: InputFile, on_read: OnRead, header: bool) -> Iterator[Chunk]:
     """Rows of a CSV file as objects of text; empty fields are null. Without header the fields are c1, c2, …"""
-    text = _TextOf(path, on_read)
+    text = _TextOf(blocks_of(file.path, file.dialect.encoding, on_read))
     first = text.peek()
-    delimiter = max(",;\t|", key=first.count)
-    rows = csv.reader(text, delimiter=delimiter, strict=True)
+    delimiter = file.dialect.delimiter or max(",;\t|", key=first.count)
+    quote = file.dialect.quote or None
+    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    rows = csv.reader(text, delimiter=delimiter, quotechar=quote, quoting=quoting, strict=True)
     names = [name.strip() for name in next(rows, [])] if header else []
     numbers: list[int] = []
     texts: list[str] = []
@@ -193,8 +193,8 @@ def _csv(path: Path, on_read: OnRead, header: bool) -> Iterator[Chunk]:
 class _TextOf:
     """Lines of a file for the csv module, remembering what the row in hand is made of."""
 
-    def __init__(self, path: Path, on_read: OnRead) -> None:
-        self._blocks = blocks(path, on_read)
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._blocks = source
         self._lines: Iterator[str] = iter(())
         self._taken: list[str] = []
         self._first = True

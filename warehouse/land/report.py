@@ -64,7 +64,10 @@ UNKNOWN = ""
 
 @dataclass(slots=True)
 class LandingReport:
-    """Outcome of one `land` call. `files` and `tables` are two views of the same records."""
+    """Outcome of one `land` call. `files` and `tables` are two views of the same records.
+
+    `outside` counts, by kind, the documents in quarantine that the contract does not speak of.
+    """
 
     source: str
     workspace: str
@@ -75,6 +78,7 @@ class LandingReport:
     new_columns: dict[str, list[str]] = field(default_factory=dict)
     repeated_files: list[str] = field(default_factory=list)
     ignored_files: list[str] = field(default_factory=list)
+    outside: dict[str, int] = field(default_factory=dict)
 
     read = property(lambda self: self.total.read)
     landed = property(lambda self: self.total.landed)

@@ -8,6 +8,7 @@ Nothing of it outlives the process: rows that do not fit into the memory limit g
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ _FILE_OF = f"({{}} >> {LINE_BITS + DOCUMENT_BITS})"
 _LINE_OF = f"(({{}} >> {DOCUMENT_BITS}) & {(1 << LINE_BITS) - 1})"
 _OF_DOC = f"{_FILE_OF.format('_doc')}, {_LINE_OF.format('_doc')}"
 _OF_LINE = f"{_FILE_OF.format('_line')}, {_LINE_OF.format('_line')}"
+_OUTSIDE = "' is not part of the {} contract"
 _NOT_BLANK = "trim(_text, ' ' || chr(9) || chr(13) || chr(10)) <> ''"
 _FAULT_SCHEMA = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
 
@@ -207,12 +209,23 @@ class Stage:
         taken = " union all ".join(
             f"select _doc from {staging(t)} where _chunk = {self._chunk}" for t in self.source.tables
         )
-        reason = sql.literal(f"no table of source {self.source.name} takes this document")
+        name = self.source.name
+        unknown = sql.literal(f"no table of source {name} takes this document")
+        outside = f"chr(39) || left(_kind, 60) || {sql.literal(_OUTSIDE.format(name))}"
         self.engine.execute(
             f"""insert into faults
-                select {_OF_DOC}, '', {reason}, cast(doc as varchar)
-                from (select _line as _doc, doc from documents) where _doc not in ({taken})"""
+                select {_OF_DOC}, '', coalesce({outside}, {unknown}), cast(doc as varchar)
+                from (select _line as _doc, doc, _kind from documents) where _doc not in ({taken})"""
         )
+
+    def outside(self) -> dict[str, int]:
+        """How many documents there were of each kind that the contract does not speak of."""
+        pattern = sql.literal("^'(.*)" + _OUTSIDE.format(re.escape(self.source.name)) + "$")
+        rows = self.run(
+            f"""select regexp_extract(_reason, {pattern}, 1) as kind, count(*) from faults
+                where regexp_matches(_reason, {pattern}) group by kind order by kind"""
+        )
+        return dict(rows)
 
     def _fault(self, file: int, bad: list[Bad]) -> None:
         if bad:

@@ -1,10 +1,12 @@
 """Bytes of a file, whatever it is packed in, until its end or until it breaks.
 
-Belongs here: decompression that keeps everything before a fault. Does not belong here: lines and records.
+Belongs here: decompression that keeps everything before a fault, other encodings than UTF-8.
+Does not belong here: lines and records.
 """
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,3 +60,18 @@ def blocks(path: Path, on_read: Callable[[int], None] | None = None) -> Iterator
                     break
         if unpacker is not None and not at_member_start and not getattr(unpacker, "eof", True):
             raise CutOff("the packed file is cut off before its end")
+
+
+def blocks_of(path: Path, encoding: str | None, on_read: Callable[[int], None] | None = None) -> Iterator[bytes]:
+    """`blocks` as UTF-8, whatever `encoding` the file is written in. Bytes that are none of it stay as they are."""
+    source = blocks(path, on_read)
+    if encoding is None or codecs.lookup(encoding).name == "utf-8":
+        return source
+    return _as_utf8(source, encoding)
+
+
+def _as_utf8(source: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+    for block in source:
+        yield decoder.decode(block).encode("utf-8", "surrogateescape")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogateescape")

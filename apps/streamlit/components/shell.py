@@ -54,7 +54,8 @@ def show(module: ModuleType) -> None:
 def workspaces(version: int) -> dict[str, Clock]:
     """Every workspace with data, and from when to when it has them."""
     rows = data.read(
-        "select workspace_id, first_event_at, as_of_at from marts.dim_workspace where as_of_at is not null order by 1",
+        "select workspace_id, coalesce(first_event_at, as_of_at) as first_event_at, as_of_at from marts.dim_workspace "
+        "where as_of_at is not null order by 1",
         version,
     )
     return {

@@ -14,12 +14,18 @@ from orchestration.lib.json_sql import elements, first
 #: What a document is: its `object`, or `deleted` for the stub that stands for a deleted one.
 KIND = "case when (doc->>'$.deleted') = 'true' then 'deleted' else doc->>'$.object' end"
 
-#: List and search pages ({"object": "list", "data": [...]}) give way to their elements.
+#: Collections: what they hold is records, they are none. List and search pages are {"object": "list", "data": [...]};
+#: the examples that Stripe publishes of every resource are {"resources": {name: object}}.
+_COLLECTION = """case
+    when (doc->>'$.object') in ('list', 'search_result') then 'page'
+    when (doc->'$.object') is null and json_type(doc->'$.resources') = 'OBJECT' then 'examples' else 'object' end"""
 UNWRAP = f"""
-    select _line, _text, doc from documents where coalesce(doc->>'$.object', '') not in ('list', 'search_result')
+    with told as (select _line, _text, doc, {_COLLECTION} as form from documents)
+    select _line, _text, doc from told where form = 'object'
     union all
-    select _line, _text, {elements("doc.data")} as doc
-    from documents where (doc->>'$.object') in ('list', 'search_result')
+    select _line, _text, {elements("doc.data")} as doc from told where form = 'page'
+    union all
+    select _line, _text, unnest(json_extract(doc, '$.resources.*')) as doc from told where form = 'examples'
 """
 
 

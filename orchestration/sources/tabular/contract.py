@@ -49,6 +49,22 @@ PAYMENT = _fact(
     event_at="paid_at",
 )  # fmt: skip
 
+CARD_TRANSACTION = _fact(
+    "card_transaction", "One row per payment with a card at a terminal, as an issuer or acquirer sees it.",
+    text("card_transaction_id", None, "The table's id of the transaction; null where it has none"),
+    text("customer_id", None, "Holder of the card"),
+    text("card_id"),
+    text("terminal_id"),
+    text("merchant_id"),
+    at("transacted_at", None, "When the card was used", required=True),
+    exact("amount_value", None, "Major units", required=True),
+    replace(_CURRENCY, required=True),
+    text("country_code", None, "ISO 3166-1 alpha-2"),
+    flag("is_fraud", None, "What it turned out to be; null where nobody has found out"),
+    text("fraud_code", None, "Kind of fraud, in the table's words"),
+    event_at="transacted_at",
+)  # fmt: skip
+
 INVOICE_LINE = _fact(
     "invoice_line", "One row per line of an invoice or credit note; rows that look alike are different lines.",
     text("invoice_line_id", None, "The table's id of the line; null where it has none"),
@@ -181,5 +197,5 @@ SOURCE = Source(
     description="Any table, understood through a mapping in YAML to canonical facts.",
     readers=READERS,
     kind="doc->>'$.fact'",
-    tables=(PAYMENT, INVOICE_LINE, EMAIL_EVENT, EMAIL_MESSAGE, LOGIN, FILE_EVENT, CUSTOMER),
+    tables=(PAYMENT, CARD_TRANSACTION, INVOICE_LINE, EMAIL_EVENT, EMAIL_MESSAGE, LOGIN, FILE_EVENT, CUSTOMER),
 )

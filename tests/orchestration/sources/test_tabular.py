@@ -19,6 +19,7 @@ from orchestration.sources.tabular.mapping import Mapping, known, load
 
 FIXTURES = Path(__file__).resolve().parents[3] / "orchestration" / "sources" / "tabular" / "fixtures"
 RETAIL, CAMPAIGN = FIXTURES / "online_retail.csv", FIXTURES / "email_campaign.csv"
+CARDS, TELCO = FIXTURES / "card_transactions.csv", FIXTURES / "telco_customers.csv"
 
 
 def login_mapping(**columns: object) -> Mapping:
@@ -30,11 +31,17 @@ def login_mapping(**columns: object) -> Mapping:
     )  # fmt: skip
 
 
-def test_both_mappings_are_known() -> None:
-    assert list(known()) == ["email_campaign", "online_retail"]
+def test_known_mappings() -> None:
+    assert list(known()) == ["card_transactions", "email_campaign", "online_retail", "telco_customers"]
 
 
-@pytest.mark.parametrize(("path", "name"), [(RETAIL, "online_retail"), (CAMPAIGN, "email_campaign")])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (RETAIL, "online_retail"), (CAMPAIGN, "email_campaign"), (CARDS, "card_transactions"),
+        (TELCO, "telco_customers"),
+    ],
+)  # fmt: skip
 def test_a_file_is_recognised_by_its_columns(path: Path, name: str, tmp_path: Path) -> None:
     assert choose("tabular", [path])[1] == name
     packed = tmp_path / "some.csv.gz"
@@ -71,14 +78,14 @@ def test_a_mapping_of_ones_own_is_a_path(tmp_path: Path) -> None:
 
 
 def test_an_unknown_mapping_is_told_the_known_ones() -> None:
-    with pytest.raises(NotFoundError, match=r"'retail'[\s\S]*email_campaign, online_retail"):
+    with pytest.raises(NotFoundError, match=r"'retail'[\s\S]*card_transactions, email_campaign, online_retail"):
         load("retail")
 
 
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ("{sale: {columns: {a: b}}}", "facts: 'sale' is no canonical fact; there are payment, invoice_line"),
+        ("{sale: {columns: {a: b}}}", "facts: 'sale' is no canonical fact; there are payment, card_transaction"),
         (
             "{login: {columns: {login_at: a, outcome: b, ip: c}}}",
             "facts.login.columns: 'ip' is no column of it; there are",
@@ -160,6 +167,27 @@ def test_a_campaign_with_a_hold_out(parse) -> None:
     assert json.loads(rows[0]["attributes"])["zip_code"] == "Surburban"
     ((_, reason, _),) = parsed.bad
     assert 'is_holdout: expected boolean, found "Childrens E-Mail"' in reason
+
+
+def test_card_transactions_with_their_frauds(parse) -> None:
+    parsed = parse(source_for(load("card_transactions")), {"cards.csv": CARDS.read_text()})
+    rows = parsed.rows["card_transaction"]
+    assert [(r["card_transaction_id"], r["is_fraud"], r["fraud_code"]) for r in rows] == [
+        ("0", False, None), ("1", True, "large_amount"), ("2", True, "compromised_terminal"),
+        ("2", True, "compromised_terminal"),
+    ]  # fmt: skip
+    assert (rows[0]["transacted_at"], rows[0]["amount_value"]) == (datetime(2018, 4, 1, 0, 0, 31), Decimal("57.16"))
+    ((_, reason, _),) = parsed.bad
+    assert reason == 'is_fraud: expected boolean, found "maybe"'
+
+
+def test_a_customer_keeps_the_columns_of_the_table(parse) -> None:
+    rows = parse(source_for(load("telco_customers")), {"telco.csv": TELCO.read_text()}).rows["customer"]
+    one, new = (json.loads(r["attributes"]) for r in rows)
+    assert [r["customer_id"] for r in rows] == ["0001-AAAAA", "0002-BBBBB"]
+    assert (one["TotalCharges"], one["Churn"], len(one)) == ("358.20", "Yes", 20)
+    assert "TotalCharges" not in new
+    assert new["tenure"] == "0"
 
 
 def test_columns_that_nobody_mapped_are_kept(parse) -> None:

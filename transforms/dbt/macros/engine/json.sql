@@ -43,6 +43,19 @@
     )
 {%- endmacro %}
 
+{# In the select list: one row per member of a JSON object, as (entry).key and (entry).value, both text. #}
+{% macro json_entries(document) -%}
+    {{ return(adapter.dispatch('json_entries', 'nexus')(document)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_entries(document) -%}
+    unnest(map_entries(cast(cast({{ document }} as json) as map(varchar, varchar))))
+{%- endmacro %}
+
+{% macro postgres__json_entries(document) -%}
+    jsonb_each_text(cast({{ document }} as jsonb))
+{%- endmacro %}
+
 {% macro json_path(path) -%}
     $ {%- for part in path -%}
         {%- if part is number -%} [{{ part }}] {%- else -%} ."{{ part }}" {%- endif -%}

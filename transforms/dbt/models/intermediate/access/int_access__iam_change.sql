@@ -5,7 +5,7 @@ with log as (
 
 ),
 
-changes as (
+okta as (
 
     select
         workspace_id,
@@ -47,6 +47,48 @@ changes as (
         or event_type like 'zone.%'
         or (event_type like 'policy.%' and event_type not like 'policy.evaluate%')
 
+),
+
+calls as (
+
+    select
+        *,
+        {{ json_text('request_parameters', 'userName') }} as user_name,
+        {{ json_text('request_parameters', 'groupName') }} as changed_group,
+        coalesce(
+            {{ json_text('request_parameters', 'roleName') }},
+            {{ json_text('request_parameters', 'instanceProfileName') }},
+            {{ json_text('request_parameters', 'policyArn') }},
+            {{ json_text('request_parameters', 'policyName') }}
+        ) as changed_thing
+    from {{ ref('stg_cloudtrail__event') }}
+    where event_source = 'iam.amazonaws.com' and not is_read_only
+
+),
+
+cloudtrail as (
+
+    -- names, because what is made has no id yet when it is asked for; users of a cloud are none of the product
+    select
+        workspace_id,
+        {{ key(["'cloudtrail'", 'cloudtrail_event_id']) }} as iam_change_id,
+        'cloudtrail' as provider,
+        cloudtrail_event_id as provider_change_id,
+        event_name as action,
+        {{ iam_action_group('event_name') }} as action_group,
+        occurred_at as changed_at,
+        actor_id,
+        lower({{ aws_actor_name('actor_name', 'actor_id') }}) as actor_email,
+        cast(null as text) as user_id,
+        cast(null as text) as group_id,
+        changed_group as group_name,
+        coalesce(user_name, changed_group, changed_thing) as target_id,
+        {{ aws_outcome('error_code', 'response_elements') }} as outcome,
+        _load_seq
+    from calls
+
 )
 
-select * from changes
+select * from okta
+union all
+select * from cloudtrail

@@ -33,6 +33,32 @@ with okta as (
 
 ),
 
+cloudtrail as (
+
+    select
+        workspace_id,
+        {{ key(["'cloudtrail'", 'cloudtrail_event_id']) }} as login_id,
+        'cloudtrail' as provider,
+        cloudtrail_event_id as provider_login_id,
+        actor_id as user_id,
+        lower({{ aws_actor_name('actor_name', 'actor_id') }}) as user_email,
+        cast(null as text) as named_customer_id,
+        occurred_at as login_at,
+        {{ aws_outcome('error_code', 'response_elements') }} as outcome,
+        coalesce(error_message, error_code) as reason,
+        {{ address_only('ip_address') }} as ip_address,
+        cast(null as text) as country_code,
+        user_agent,
+        cast(null as text) as session_id,
+        coalesce({{ json_text('additional_event_data', 'MFAUsed') }} = 'Yes', false) as is_named_mfa,
+        _load_seq
+    from {{ ref('stg_cloudtrail__event') }}
+    where
+        event_source = 'signin.amazonaws.com' and event_name = 'ConsoleLogin'
+        and {{ is_incoming('cloudtrail') }}
+
+),
+
 tabular as (
 
     select
@@ -58,5 +84,7 @@ tabular as (
 )
 
 select * from okta
+union all
+select * from cloudtrail
 union all
 select * from tabular

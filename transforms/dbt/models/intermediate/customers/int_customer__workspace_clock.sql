@@ -12,10 +12,13 @@
     ('stg_paypal__transaction', 'initiated_at'),
     ('stg_paypal__subscription', 'created_at'),
     ('stg_s3__access_log', 'requested_at'),
+    ('stg_http_access__request', 'requested_at'),
     ('stg_okta__log', 'logged_at'),
+    ('stg_cloudtrail__event', 'occurred_at'),
     ('stg_email_events__ses_event', 'event_at'),
     ('stg_email_events__sendgrid_event', 'event_at'),
     ('stg_tabular__payment', 'paid_at'),
+    ('stg_tabular__card_transaction', 'transacted_at'),
     ('stg_tabular__invoice_line', 'line_at'),
     ('stg_tabular__customer', 'created_at'),
     ('stg_tabular__login', 'login_at'),
@@ -33,16 +36,35 @@ with spans as (
     {% endfor %}
 ),
 
+-- tables of customers and of campaigns may tell no time at all
+landings as (
+
+    select workspace_id, max(landed_at) as landed_at
+    from (
+        select workspace_id, landed_at from {{ ref('stg_tabular__customer') }}
+        union all
+        select workspace_id, landed_at from {{ ref('stg_tabular__email_message') }}
+    ) as undated
+    group by workspace_id
+
+),
+
 clock as (
 
     select
         workspace_id,
         min(first_at) as first_event_at,
-        max(last_at) as as_of_at,
-        cast(max(last_at) as date) as as_of_date
+        max(last_at) as last_event_at
     from spans
     group by workspace_id
 
 )
 
-select * from clock
+select
+    clock.workspace_id,
+    clock.first_event_at,
+    coalesce(clock.last_event_at, landings.landed_at) as as_of_at,
+    cast(coalesce(clock.last_event_at, landings.landed_at) as date) as as_of_date,
+    clock.last_event_at is null as is_as_of_landing
+from clock
+left join landings on clock.workspace_id = landings.workspace_id

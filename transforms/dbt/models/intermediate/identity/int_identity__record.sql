@@ -21,7 +21,7 @@ tabular_ids as (
     union
     select workspace_id, tabular_customer_id, customer_name, email
     from {{ ref('stg_tabular__invoice_line') }}
-    {%- for fact in ['login', 'file_event', 'email_event', 'email_message'] %}
+    {%- for fact in ['card_transaction', 'login', 'file_event', 'email_event', 'email_message'] %}
         union
         select workspace_id, tabular_customer_id, null, null
         from {{ ref('stg_tabular__' ~ fact) }}

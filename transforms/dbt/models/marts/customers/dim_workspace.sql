@@ -10,7 +10,8 @@ workspaces as (
         workspace_id,
         first_event_at,
         as_of_at,
-        as_of_date
+        as_of_date,
+        is_as_of_landing
     from clock
 
 )

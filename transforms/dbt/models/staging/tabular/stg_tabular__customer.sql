@@ -15,7 +15,9 @@ renamed as (
         country_code,
         created_at,
         mapping_name,
+        attributes,
         lower(currency) as currency,
+        _landed_at as landed_at,
         _load_seq
     from source
 

@@ -34,6 +34,7 @@ renamed as (
         attributes,
         lower(trim(recipient_email)) as recipient_email,
         lower(currency) as currency,
+        _landed_at as landed_at,
         {{ to_minor('spend_value', 'currency') }} as spend_minor,
         _load_seq
     from source

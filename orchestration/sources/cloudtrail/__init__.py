@@ -1,0 +1,1 @@
+"""AWS CloudTrail: who called which AWS API, from where, with what outcome."""
