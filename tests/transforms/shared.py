@@ -15,8 +15,8 @@ import psycopg
 
 from nexus import postgres
 from nexus.demo import Options, generate
-from nexus.settings import Settings
-from orchestration.sources import discover
+from nexus.settings import PROJECT, Settings
+from orchestration.sources import choose, discover
 from warehouse import dbt
 from warehouse.engines.duckdb.connect import build_path
 from warehouse.land import land
@@ -24,6 +24,13 @@ from warehouse.load import load_pending
 
 ENGINES = ("duckdb", "postgres")
 WORKSPACE = "demo"
+#: What the demo company does not have, from the sources' own examples: workspace, source, file below its fixtures.
+EXAMPLES = (
+    ("examples", "cloudtrail", "."),
+    ("examples", "http_access", "."),
+    ("examples", "tabular", "card_transactions.csv"),
+    ("undated", "tabular", "telco_customers.csv"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,13 @@ def land_export(settings: Settings, company: Path, sources: Iterable[str], only:
             land(discover()[name], paths, WORKSPACE, settings)
 
 
+def land_examples(settings: Settings) -> None:
+    for workspace, name, file in EXAMPLES:
+        given = [PROJECT / "orchestration" / "sources" / name / "fixtures" / file]
+        source, mapping = choose(name, given)
+        land(source, given, workspace, settings, mapping=mapping)
+
+
 def load(settings: Settings, engine: str) -> None:
     load_pending(engine, settings, [table for source in discover().values() for table in source.tables])
 
@@ -75,6 +89,7 @@ def build(settings: Settings, engine: str, command: str = "run", select: tuple[s
 def make(settings: Settings, company: Path) -> Built:
     generate(Options(customers=60, months=8, seed=11), company)
     land_export(settings, company, ("stripe", "paypal", "s3", "email_events", "okta"))
+    land_examples(settings)
     for engine in ENGINES:
         load(settings, engine)
         build(settings, engine, "build")

@@ -95,12 +95,13 @@ def test_sign_ins_are_all_there(built: Built, engine: str) -> None:
     ).unique("uuid")
     starts = logged.filter(pl.col("eventType") == "user.session.start").unnest("outcome")["result"].value_counts()
     expected = {r["result"].lower(): r["count"] for r in starts.to_dicts()}
-    counts = built.query(engine, "select outcome, count(*) as n from marts.fct_login group by outcome")
+    counts = built.query(engine, "select outcome, count(*) as n from marts.fct_login where workspace_id = 'demo' group by outcome")
     found = dict(counts.rows())
     assert found["success"] == expected["success"]
     assert found["failure"] == expected["failure"]
     mfa = logged.filter(pl.col("eventType") == "user.authentication.auth_via_mfa")
-    assert built.query(engine, "select count(*) as n from marts.fct_login where is_mfa").item() == len(mfa) > 0
+    strong = built.query(engine, "select count(*) as n from marts.fct_login where is_mfa and workspace_id = 'demo'")
+    assert strong.item() == len(mfa) > 0
 
 
 def test_the_stuffing_burst_stands_out(built: Built, engine: str) -> None:

@@ -83,7 +83,7 @@ def test_churned_customers(built: Built, engine: str) -> None:
 def test_every_account_is_one_customer(built: Built, engine: str) -> None:
     """Stripe customer, PayPal payer, Okta users: one customer with the account's id, however its address is typed."""
     truth = built.truth("customers.parquet").select("customer_id", "name", "country_code")
-    _same(truth, built.query(engine, "select * from marts.dim_customer"))
+    _same(truth, built.query(engine, "select * from marts.dim_customer where workspace_id = 'demo'"))
     payers = built.truth("customers.parquet").filter(pl.col("provider") == "paypal")
     paid = built.query(engine, "select customer_id, paypal_payer_id as payer_id from marts.dim_customer")
     paid = paid.filter(pl.col("payer_id").is_not_null())

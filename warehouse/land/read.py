@@ -12,6 +12,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import orjson
@@ -149,7 +150,7 @@ def _csv(file: InputFile, on_read: OnRead, header: bool) -> Iterator[Chunk]:
     first = text.peek()
     delimiter = file.dialect.delimiter or max(",;\t|", key=first.count)
     quote = file.dialect.quote or None
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     rows = csv.reader(text, delimiter=delimiter, quotechar=quote, quoting=quoting, strict=True)
     names = [name.strip() for name in next(rows, [])] if header else []
     numbers: list[int] = []

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import chain
 
-from nexus.contracts import Column, Kind, Source, Table
+from nexus.contracts import Column, Dialect, Kind, Source, Table
 from orchestration.sources.tabular.contract import SOURCE
 from orchestration.sources.tabular.mapping import Condition, Fact, Mapping, Value
 
 #: Wide enough for any amount; with a power of ten, or two factors multiplied, no product can overflow.
 _EXACT, _FACTOR = "decimal(30, 9)", "decimal(18, 6)"
+#: Signs and codes of currencies, and the blanks between them and the number.
+_MONEY_MARKS = r"\p{Sc}|^\s*[A-Za-z]{2,3}\.?\s*|\s*[A-Za-z]{2,3}\.?\s*$|^\s+|\s+$"
 #: Seconds from 0001-01-01 to 9999-12-31: outside of these a number is no time.
 _SECONDS = (-62_135_596_800, 253_402_300_799)
 
@@ -24,8 +26,9 @@ def source_for(mapping: Mapping) -> Source:
     tables = tuple(_table(mapping, name, fact) for name, fact in mapping.facts.items())
     readers = {"*": mapping.reader} if mapping.reader else SOURCE.readers
     return replace(
-        SOURCE, title=mapping.title, description=mapping.description, tables=tables, readers=readers, kind=None
-    )
+        SOURCE, title=mapping.title, description=mapping.description, tables=tables, readers=readers, kind=None,
+        dialect=Dialect(mapping.encoding, mapping.delimiter, mapping.quote),
+    )  # fmt: skip
 
 
 def _table(mapping: Mapping, name: str, fact: Fact) -> Table:
@@ -108,8 +111,8 @@ def _value(row: _Row, column: Column, value: Value) -> str:
     text = row.read(value.column or "")
     if value.case or value.prefix:
         return _choice(value, text)
-    if column.kind in (Kind.timestamp, Kind.date) and (value.format or value.zone):
-        return _moment(value, text)
+    if column.kind in (Kind.timestamp, Kind.date) and (value.format or value.zone or row.mapping.zone):
+        return _moment(value, text, value.zone or row.mapping.zone)
     if column.kind in (Kind.decimal, Kind.integer):
         return _amount(row, value, text)
     return _formed(value, text)
@@ -123,6 +126,8 @@ def _product(row: _Row, value: Value) -> str:
 
 
 def _amount(row: _Row, value: Value, text: str) -> str:
+    if value.form == "amount":
+        text = f"coalesce(nullif(regexp_replace({text}, {_literal(_MONEY_MARKS)}, '', 'g'), ''), {text})"
     number = _number(row.mapping, text)
     if not value.scale:
         return number
@@ -150,7 +155,7 @@ def _choice(value: Value, text: str) -> str:
     return f"case {whens} when {text} is null then null else {rest} end"
 
 
-def _moment(value: Value, text: str) -> str:
+def _moment(value: Value, text: str, zone: str | None) -> str:
     """The instant as RFC 3339 in UTC."""
     match value.format:
         case "epoch" | "epoch_ms":
@@ -161,8 +166,8 @@ def _moment(value: Value, text: str) -> str:
             moment = f"try_cast({text} as timestamp)"
         case pattern:
             moment = f"cast(try_strptime({text}, {_literal(pattern)}) as timestamp)"
-    if value.zone and value.format not in ("epoch", "epoch_ms"):
-        moment = f"timezone('UTC', timezone({_literal(value.zone)}, {moment}))"
+    if zone and value.format not in ("epoch", "epoch_ms"):
+        moment = f"timezone('UTC', timezone({_literal(zone)}, {moment}))"
     return f"coalesce(strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ'), {text})"
 
 

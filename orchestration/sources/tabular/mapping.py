@@ -43,19 +43,17 @@ class Value(_Model):
     otherwise: str | None = Field(default=None, description="for values that case or prefix do not name")
     format: str | None = Field(default=None, description="strptime pattern of a date, or epoch, or epoch_ms")
     zone: str | None = Field(default=None, description="IANA zone that times are written in; without it UTC")
-    form: Literal["whole", "lower", "upper", "trim"] | None = Field(
-        default=None, description="whole: a number without decimals, for ids that a spreadsheet made floats of"
+    form: Literal["whole", "lower", "upper", "trim", "amount"] | None = Field(
+        default=None,
+        description="whole: a number without decimals, for ids that a spreadsheet made floats of; "
+        "amount: a number with a sign or code of a currency beside it",
     )
     scale: int = Field(default=0, ge=-6, le=6, description="power of ten to multiply by: -2 turns cents into euros")
 
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, zone: str | None) -> str | None:
-        import pytz  # type: ignore[import-untyped]
-
-        if zone is not None and zone not in pytz.all_timezones_set:
-            raise ValueError(f"{zone!r} is no IANA time zone; write it like Europe/Berlin")
-        return zone
+        return _iana(zone)
 
     @model_validator(mode="after")
     def _one_origin(self) -> Value:
@@ -76,6 +74,14 @@ class Value(_Model):
     def uses(self) -> tuple[str, ...]:
         """Columns of the file that it reads."""
         return tuple(filter(None, [self.column, *(self.multiply or ()), *(self.join or ())]))
+
+
+def _iana(zone: str | None) -> str | None:
+    import pytz  # type: ignore[import-untyped]
+
+    if zone is not None and zone not in pytz.all_timezones_set:
+        raise ValueError(f"{zone!r} is no IANA time zone; write it like Europe/Berlin")
+    return zone
 
 
 def _text(value: Any) -> Any:
@@ -125,11 +131,29 @@ class Mapping(_Model):
     description: str = ""
     recognise: tuple[str, ...] = Field(default=(), description="columns that tell the file; default: all that are used")
     reader: Reader | None = Field(default=None, description="how to read the file, where its name does not tell")
+    encoding: str | None = Field(default=None, description="codec of a text file; default: UTF-8")
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="default: found out")
+    quote: str = Field(default='"', max_length=1, description="what quotes fields of CSV; empty: nothing does")
+    zone: str | None = Field(default=None, description="IANA zone of times whose column names none; without it UTC")
     nulls: tuple[str, ...] = Field(default=(), description="spellings of null besides the empty text")
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""
     attributes: tuple[str, ...] = Field(default=(), description="columns to keep without giving them a meaning")
     facts: dict[str, Fact] = Field(min_length=1)
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        return _iana(zone)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError:
+            raise ValueError(f"{encoding!r} is no encoding; write it like utf-8, cp1252 or utf-16") from None
+        return encoding
 
     @model_validator(mode="after")
     def _canonical(self) -> Mapping:
@@ -148,6 +172,8 @@ class Mapping(_Model):
                 raise ValueError(f"facts.{name}.columns: {', '.join(missing)} must be mapped")
             if fact.id is not None and fact.id not in fact.columns:
                 raise ValueError(f"facts.{name}.id: {fact.id!r} is not among its mapped columns")
+        if self.quote and self.quote == (self.delimiter or ","):
+            raise ValueError("quote and delimiter are the same sign")
         if self.decimal == self.thousands:
             raise ValueError("decimal and thousands are the same sign")
         return self
