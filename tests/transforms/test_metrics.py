@@ -88,10 +88,9 @@ def test_rates_over_the_whole_time(published: Settings) -> None:
                 / (select count(*) from marts.fct_payment where status = 'succeeded'),
             (select count(*) filter (is_delivered) / count(*) from marts.fct_email_message),
             (select count(*) filter (is_opened_human) / count(*) filter (is_delivered) from marts.fct_email_message),
-            (select count(*) filter (outcome = 'success') / count(*) from marts.fct_login
-             where outcome <> 'challenge' and workspace_id = 'demo'),
+            (select count(*) filter (outcome = 'success') / count(*) from marts.fct_login where outcome <> 'challenge'),
             (select count(distinct user_id) filter (is_mfa) / count(distinct user_id)
-             from marts.fct_login where outcome = 'success' and workspace_id = 'demo')
+             from marts.fct_login where outcome = 'success')
         """,
     ).row(0)
     assert list(asked.values()) == pytest.approx(list(by_hand))
