@@ -95,7 +95,9 @@ def test_sign_ins_are_all_there(built: Built, engine: str) -> None:
     ).unique("uuid")
     starts = logged.filter(pl.col("eventType") == "user.session.start").unnest("outcome")["result"].value_counts()
     expected = {r["result"].lower(): r["count"] for r in starts.to_dicts()}
-    counts = built.query(engine, "select outcome, count(*) as n from marts.fct_login where workspace_id = 'demo' group by outcome")
+    counts = built.query(
+        engine, "select outcome, count(*) as n from marts.fct_login where workspace_id = 'demo' group by outcome"
+    )
     found = dict(counts.rows())
     assert found["success"] == expected["success"]
     assert found["failure"] == expected["failure"]

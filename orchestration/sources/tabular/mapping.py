@@ -211,7 +211,7 @@ def load(name_or_path: str) -> Mapping:
     try:
         return Mapping.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as YAML: {error}", remedy="see docs/guides on mappings") from error
+        raise InputError(f"{path}: not readable as YAML: {error}", remedy="see docs/mapping-a-table.md") from error
     except ValidationError as error:
         raise InputError(
             f"{path} is no mapping:\n" + "\n".join(f"  - {_problem(e)}" for e in error.errors()),

@@ -27,7 +27,7 @@ _MONEY = re.compile(r"[€$£¥₹]|^\s*[A-Za-z]{2,3}\.?\s*(?=[\d+-])|(?<=\d)\s*
 _COMMA = re.compile(r"[+-]?(\d{1,3}([.' ]\d{3})+|\d+),\d+")
 _POINT = re.compile(r"[+-]?(\d{1,3}([,' ]\d{3})+|\d+)\.\d+")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,' ])\d{3}(\1\d{3})*(?!\d)")
-_FLAGS = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1", "ja", "nein", "oui", "non", "si", "sí"}
+FLAGS = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1", "ja", "nein", "oui", "non", "si", "sí"}
 PATTERNS = {
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
     "ip": re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:]+"),
@@ -143,7 +143,8 @@ def _look(column: Profile, style: NumberStyle, engine: duckdb.DuckDBPyConnection
     )
     column.is_number = _nearly_all(bool(number.fullmatch(bare(value))) for value in values)
     column.has_money_marks = column.is_number and any(_MONEY.search(value) for value in values)
-    column.is_flag = {value.strip().lower() for value in values} <= _FLAGS and len(set(values)) <= 2
+    flags = [value.strip().lower() for value in values if value.strip().lower() in FLAGS]
+    column.is_flag = len(flags) >= _enough(len(values)) and len(set(flags)) <= 2
     column.looks = frozenset(
         what for what, pattern in PATTERNS.items() if _nearly_all(bool(pattern.fullmatch(v.strip())) for v in values)
     )
@@ -169,11 +170,16 @@ def _formats(column: Profile, engine: duckdb.DuckDBPyConnection) -> tuple[str, .
             row = engine.execute(
                 f"select count(*) from looked where year(try_strptime(v, '{date}{time}')) between 1900 and 2200"
             ).fetchone()
-            if row and row[0] >= 0.95 * len(values):
+            if row and row[0] >= _enough(len(values)):
                 found.append(f"{date}{time}")
     return tuple(found)
 
 
 def _nearly_all(tests: Iterable[bool]) -> bool:
     results = list(tests)
-    return sum(results) >= 0.95 * len(results)
+    return sum(results) >= _enough(len(results))
+
+
+def _enough(count: int) -> float:
+    """One in twenty may be wrong, and one in a handful."""
+    return min(0.95 * count, count - 1) if count >= 5 else count

@@ -16,7 +16,7 @@ from typing import Any
 from nexus.contracts import Column, Kind, Table
 from nexus.errors import InputError
 from orchestration.sources.tabular.contract import SOURCE
-from orchestration.sources.tabular.guess.columns import NumberStyle, Profile
+from orchestration.sources.tabular.guess.columns import FLAGS, NumberStyle, Profile
 from orchestration.sources.tabular.guess.dialect import Found
 from orchestration.sources.tabular.guess.match import Match, fitting, match, plain
 from orchestration.sources.tabular.guess.vocabulary import values_of
@@ -25,7 +25,7 @@ _SIGNS = {"€": "eur", "$": "usd", "£": "gbp", "¥": "jpy", "₹": "inr"}
 _CODES = "eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|czk|huf|cad|aud|nzd|brl|inr|cny|sgd|hkd|mxn|zar"
 #: What DuckDB takes for a boolean by itself.
 _PLAIN_FLAGS = {"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1"}
-_YES = {"ja", "oui", "si", "sí"}
+_TRUE = {"true", "yes", "y", "t", "1", "ja", "oui", "si", "sí"}
 
 
 @dataclass
@@ -163,8 +163,10 @@ def _origin(table: Table, column: Column, profile: Profile) -> str | dict[str, A
         return {"column": profile.name, "format": pattern} if pattern else profile.name
     if column.kind is Kind.decimal and profile.has_money_marks:
         return {"column": profile.name, "form": "amount"}
-    if column.kind is Kind.boolean and not {v.strip().lower() for v in distinct} <= _PLAIN_FLAGS:
-        return {"column": profile.name, "case": {v: v.strip().lower() in _YES for v in distinct}}
+    if column.kind is Kind.boolean:
+        flags = {v: v.strip().lower() for v in distinct if v.strip().lower() in FLAGS}
+        if not set(flags.values()) <= _PLAIN_FLAGS:
+            return {"column": profile.name, "case": {v: word in _TRUE for v, word in flags.items()}}
     if column.values and not set(distinct) <= set(column.values):
         known = values_of(table.name, column.name)
         return {"column": profile.name, "case": {v: known[plain(v)] for v in distinct if plain(v) in known}}

@@ -83,7 +83,9 @@ def _score(table: Table, column: Column, profile: Profile) -> float:
         seen = bool(profile.looks & set(looks))
         if not seen and looks[0] != "country":
             return 0.0
-        return min(1.0, named + 0.45) if seen and (named or looks[0] != "country") else named * 0.5
+        return min(1.0, named + 0.5) if seen and (named or looks[0] != "country") else named * 0.5
+    if "email" in profile.looks:
+        return named * 0.5
     if column.kind is Kind.timestamp and not named:
         return _ENOUGH if column.required else 0.0
     return named
@@ -116,4 +118,6 @@ def _may_be(table: Table, column: Column, profile: Profile) -> bool:
         return len(distinct) <= 30 and sum(plain(value) in known for value in distinct) * 2 >= len(distinct)
     if profile.formats and profile.formats[0] != "epoch":
         return False
-    return column.name.endswith("_id") or not (profile.is_number and not column.name.endswith("_code"))
+    if profile.is_flag or (profile.is_number and column.name != "phone"):
+        return column.name.endswith(("_id", "_code"))
+    return True
