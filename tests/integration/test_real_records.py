@@ -69,7 +69,7 @@ FACTS_OF_LARGE = {
     "select is_as_of_landing from marts.dim_workspace where workspace_id = 'campaign'": [True],
 }  # fmt: skip
 BUILT = ("+fct_cloud_api_call", "+fct_http_request", "+fct_card_transaction", "+dim_customer_attribute", "+fct_iam_change",
-         "+fct_login", "+dim_workspace")  # fmt: skip
+         "+fct_login", "+dim_customer", "+dim_workspace")  # fmt: skip
 _ROWS = 5_000
 
 
