@@ -98,16 +98,18 @@ GROUP = Table(
         at("updated_at", "lastUpdated"),
         at("membership_updated_at", "lastMembershipUpdated"),
         at("changed_at", "changed", "The later of the two"),
+        flag("is_deleted", None, "The group is gone; null in exports, which do not tell"),
     ),
 )  # fmt: skip
 
 GROUP_MEMBER = Table(
     "okta", "group_member", nature="entity", id="id", select=extract.GROUP_MEMBER,
-    description="One row per user and group, as of the newest export that names the pair.",
+    description="One row per user and group, as of the newest export or pull that names the pair.",
     columns=columns(
         text("id", None, "Group id / user id"),
         text("group_id", None, required=True),
         text("user_id", None, required=True),
+        flag("is_member", None, "False once the user has left; null in exports, which name members only"),
     ),
 )  # fmt: skip
 

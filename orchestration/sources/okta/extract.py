@@ -26,11 +26,11 @@ GROUP = """
         'changed', greatest(doc->>'$.lastUpdated', doc->>'$.lastMembershipUpdated'))) as doc
     from documents where _kind = 'group'
 """
-#: Flat rows {"group_id", "user_id"}, or groups that hold their users.
+#: Flat rows {"group_id", "user_id"} (and "is_member" of pulls), or groups that hold their users.
 GROUP_MEMBER = f"""
     select _line, _text, json_object(
         'id', (doc->>'$.group_id') || '/' || (doc->>'$.user_id'),
-        'group_id', doc->'$.group_id', 'user_id', doc->'$.user_id') as doc
+        'group_id', doc->'$.group_id', 'user_id', doc->'$.user_id', 'is_member', doc->'$.is_member') as doc
     from documents where _kind = 'group_member'
     union all
     select _line, _text, json_object(

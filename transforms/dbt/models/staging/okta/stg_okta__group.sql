@@ -16,6 +16,7 @@ renamed as (
         updated_at,
         membership_updated_at,
         changed_at,
+        coalesce(is_deleted, false) as is_deleted,
         _load_seq
     from source
 

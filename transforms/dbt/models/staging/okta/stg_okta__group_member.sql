@@ -11,6 +11,7 @@ renamed as (
         id as okta_group_member_id,
         group_id as okta_group_id,
         user_id as okta_user_id,
+        coalesce(is_member, true) as is_member,
         _load_seq
     from source
 
