@@ -15,7 +15,7 @@ $(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
 	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup up down test bench check lint types sql parity docs browser lock clean
+.PHONY: help setup up down test soak bench check lint types sql parity docs browser lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: setup  ## all tests but the browser's and the long ones
 
 bench: setup  ## speed beside what it is promised against; some of it: make bench ROWS="land_jsonl --rows 100000"
 	@$(BIN)/python -m bench $(ROWS)
+
+soak: setup  ## the long tests: sweeps of kill points, whole builds that are killed, real records (an hour)
+	@$(BIN)/python -m pytest -q -m "slow and not browser"
 
 browser: setup  ## the tests that look at the pages in Debian's Chromium
 	@$(BIN)/python -m pytest -q -m browser

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,11 +166,21 @@ def _invoke(words: list[str], settings: Settings, engine: str, manifest: Manifes
         "--target-path", str(target_dir(settings, engine)), "--log-path", str(settings.log_dir.resolve() / "dbt"),
     ]  # fmt: skip
     quiet = ["--quiet", "--no-use-colors", "--log-level", "none", "--log-level-file", "info", "--no-version-check"]
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), _patient_logging():
         try:
             return dbtRunner(manifest=manifest, callbacks=[teller]).invoke([*quiet, *words, *options])
         finally:
             _close_log()
+
+
+@contextlib.contextmanager
+def _patient_logging() -> Iterator[None]:
+    """A log that cannot be written (the disk is full) is no reason to print a traceback for each of its lines."""
+    before, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = before
 
 
 def _close_log() -> None:

@@ -7,8 +7,9 @@ minutes on a busy machine; its sweeps are in test_whole_build.py.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -48,11 +49,11 @@ def register(app: typer.Typer) -> None:
     app.command("small-publish")(republish)
 
 
-def build() -> None:
+def build(everything: Annotated[bool, typer.Option("--all")] = False) -> None:
     """Loads what is pending, builds, judges, publishes; refuses to publish if a node or the gate failed."""
     settings = get_settings()
     dbt._manifests[settings.home.resolve(), "duckdb", dbt.fingerprint()] = _parsed[0]
-    _build(settings)
+    _build(settings, () if everything else SELECT)
 
 
 def republish() -> None:
@@ -62,13 +63,13 @@ def republish() -> None:
         publish(settings)
 
 
-def _build(settings: Settings) -> None:
+def _build(settings: Settings, select: Sequence[str]) -> None:
     with build_lock(settings) as lock:
         load_pending("duckdb", settings, [t for source in discover().values() for t in source.tables])
         lock.check()
         record.invalidate(settings, COUNTED)
         nodes = dbt.run(
-            "run", settings, engine="duckdb", select=SELECT, on_node=lambda s: tell(s.name, s.done, s.total)
+            "run", settings, engine="duckdb", select=select, on_node=lambda s: tell(s.name, s.done, s.total)
         )
         bad = [f"{n.name}: {n.message}" for n in nodes if n.is_bad]
         if bad:

@@ -93,11 +93,12 @@ def _with_small(app: typer.Typer) -> typer.Typer:
 def _die_at(name: str, victim: str) -> None:
     """Puts a checkpoint that kills into every function that takes one, and listens to the steps of dbt."""
     from orchestration.lib import progress
+    from orchestration.live import pull
     from warehouse import load, publish, quarantine
     from warehouse.land import driver
     from warehouse.quality import record
 
-    pid = os.getpid() if victim == "self" else postgres.describe(get_settings()).pid
+    pid = os.getpid() if victim == "self" else postgres.ensure_running(get_settings()).pid
     assert pid, "the victim does not run"
 
     def checkpoint(reached: str) -> None:
@@ -108,7 +109,7 @@ def _die_at(name: str, victim: str) -> None:
         if victim == "self":
             threading.Event().wait()
 
-    for function in (driver.land, load.load_pending, quarantine.replay, publish.publish):
+    for function in (pull.pull, driver.land, load.load_pending, quarantine.replay, publish.publish):
         assert function.__kwdefaults__["checkpoint"]
         function.__kwdefaults__["checkpoint"] = checkpoint
     progress._listeners.append(lambda told: checkpoint(told.note))
