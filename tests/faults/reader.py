@@ -67,7 +67,8 @@ def _content(cursor) -> str:  # type: ignore[no-untyped-def]
         "select table_name from information_schema.tables where table_schema = 'marts' order by 1"
     ).fetchall()
     parts = [
-        f"select '{name}' as name, count(*) as n, sum(hash(t)) as h from nexus.marts.{name} t" for (name,) in relations
+        f"select '{name}' as name, count(*) as n, sum(hash(whole_row)) as h from nexus.marts.{name} whole_row"
+        for (name,) in relations
     ]
     return str(cursor.execute(" union all ".join(parts) + " order by 1").fetchall())
 
