@@ -42,7 +42,8 @@ def commands(document: Path) -> Iterator[tuple[int, str, bool]]:
 
 def understood(text: str, whole: bool = True) -> str | None:
     """What the command line says against `text`; None if it understands it. A sentence may leave arguments out."""
-    text = _REST.sub("", _PLACEHOLDER.sub("x", text))
+    # of `source|model|page` the first speaks for all
+    text = re.sub(r"\b(\w+)(?:\|\w+)+", r"\1", _REST.sub("", _PLACEHOLDER.sub("x", text)))
     words = [word for word in shlex.split(text, comments=True) if word not in {"…", "..."}]
     command: Any = typer.main.get_command(build())
     path = ["nexus"]
