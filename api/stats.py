@@ -10,5 +10,6 @@ def stats(settings: Settings) -> dict[str, int]:
 
     from api.app import create_app
 
-    routes = [r for r in create_app(settings).state.routes if isinstance(r, APIRoute) and r.include_in_schema]
-    return {"endpoints": sum(len(route.methods) for route in routes)}
+    found: list[object] = create_app(settings).state.routes
+    routes = [route for route in found if isinstance(route, APIRoute) and route.include_in_schema]
+    return {"endpoints": sum(len(route.methods or ()) for route in routes)}

@@ -41,10 +41,12 @@ def commands(document: Path) -> Iterator[tuple[int, str, bool]]:
 
 
 def understood(text: str, whole: bool = True) -> str | None:
-    """What the command line says against `text`; None if it understands it. A sentence may leave arguments out."""
+    """What the command line says against `text`; None if it understands it. A sentence may leave arguments out, or write … for them."""
     # of `source|model|page` the first speaks for all
     text = re.sub(r"\b(\w+)(?:\|\w+)+", r"\1", _REST.sub("", _PLACEHOLDER.sub("x", text)))
-    words = [word for word in shlex.split(text, comments=True) if word not in {"…", "..."}]
+    words = shlex.split(text, comments=True)
+    if words[-1:] == ["…"]:
+        words.pop()
     command: Any = typer.main.get_command(build())
     path = ["nexus"]
     while isinstance(command, click.Group) or hasattr(command, "commands"):
@@ -63,7 +65,7 @@ def understood(text: str, whole: bool = True) -> str | None:
         command.make_context(" ".join(path), words)
     except Exception as error:
         # typer brings a click of its own: its errors are known by their names
-        if not whole and type(error).__name__ == "MissingParameter":
+        if not whole and type(error).__name__ in {"MissingParameter", "BadParameter"}:
             return None
         return error.format_message() if hasattr(error, "format_message") else str(error)
     return None
