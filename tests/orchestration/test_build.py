@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from nexus import postgres
-from nexus.settings import Settings
+from nexus.settings import PROJECT, Settings
 from orchestration.exports import Export, remember
 from orchestration.instance import clear_dead_runs, open_instance
 from tests.orchestration import shared
@@ -116,6 +119,57 @@ def test_a_second_build_at_the_same_time_is_refused(built: Settings) -> None:
     with build_lock(built):
         code, output = shared.finish(built, "--no-train")
     assert code == 5, output
+
+
+def test_lost_while_somebody_ingests_and_restored_elsewhere(built: Settings, company: Path, tmp_path: Path) -> None:
+    """The drill of docs/backup.md. The last test, because it destroys the home."""
+    before = shared.marts(built)
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("".join(f'{{"eventType": "user.session.start", "uuid": "{n}"}}\n' for n in range(200_000)))
+    kept = tmp_path / "kept.tar.zst"
+    # its records are all quarantined: whether they are in the backup or not, the marts say the same
+    with _nexus(built, "ingest", "okta", str(bad), "--workspace", shared.WORKSPACE) as ingest:
+        with _nexus(built, "backup", str(kept)) as backup:
+            said = backup.communicate(timeout=600)[0]
+        assert backup.returncode == 0, said
+        assert ingest.communicate(timeout=600)[0]
+    assert ingest.returncode == 0
+    postgres.release(built)
+    postgres.discard(postgres.describe(built))
+    shutil.rmtree(built.home)
+    shutil.rmtree(postgres.describe(built).data, ignore_errors=True)
+
+    there = shared.home(company)
+    (there.home / "exports.json").unlink()
+    try:
+        with _nexus(there, "restore", str(kept)) as restore:
+            said = restore.communicate(timeout=600)[0]
+        assert restore.returncode == 0, said
+        assert shared.marts(there) == before
+        for source in shared.SOURCES:
+            export = str(company / "export" / source)
+            with _nexus(there, "ingest", source, export, "--workspace", shared.WORKSPACE, "--json") as ingest:
+                counts = json.loads(ingest.communicate(timeout=600)[0].splitlines()[-1])
+            assert (counts["landed"], counts["quarantined"]) == (0, 0)
+            assert counts["read"] == counts["duplicate"] > 0
+        code, output = shared.finish(there, "--no-train")
+        assert code == 0, output
+        assert shared.marts(there) == before
+        with _nexus(there, "sql", "select count(*) as n from marts.dim_customer", "--csv") as sql:
+            assert sql.communicate(timeout=600)[0].split() == ["n", str(before["marts.dim_customer"][0])]
+    finally:
+        postgres.release(there)
+        server = postgres.describe(there)
+        postgres.discard(server)
+        shutil.rmtree(there.home, ignore_errors=True)
+        shutil.rmtree(server.data, ignore_errors=True)
+
+
+def _nexus(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "nexus", *arguments], cwd=PROJECT, env={**os.environ, "NEXUS_HOME": str(settings.home)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
 
 
 def _an_invoice(company: Path) -> dict[str, Any]:

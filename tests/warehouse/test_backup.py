@@ -14,22 +14,23 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import zstandard
 from pydantic import SecretStr
 
-from nexus import postgres
+from nexus import cli, postgres
 from nexus.contracts import Source
 from nexus.errors import ConflictError, InputError, MachineError
-from nexus.settings import PROJECT, Settings
+from nexus.settings import PROJECT, Settings, get_settings
 from nexus.supervise import exclusive
 from tests.warehouse.conftest import SHOP_CODE, Write, killed, payment
 from tests.warehouse.test_land import lake
 from tests.warehouse.test_publish import SQL, published
 from warehouse import ledger
-from warehouse.backup import backup, restore, snapshot, verify
+from warehouse.backup import backup, databases, restore, snapshot, verify
 from warehouse.backup.archive import FORMAT, HEADER
 from warehouse.land import land
 from warehouse.load import load_pending
@@ -100,7 +101,8 @@ def fill(settings: Settings, shop: Source, write: Write) -> Path:
 
 def files(home: Path) -> dict[str, bytes]:
     found = {p.relative_to(home).as_posix(): p.read_bytes() for p in sorted(home.rglob("*")) if p.is_file()}
-    return {n: b for n, b in found.items() if n.split("/")[0] not in {"run", "logs", "postgres"}}
+    passing = {"run", "logs", "postgres"}
+    return {n: b for n, b in found.items() if n.split("/")[0] not in passing and not n.endswith(".lock")}
 
 
 def test_what_comes_back_is_what_was_kept(
@@ -206,6 +208,43 @@ def test_a_publication_in_the_middle_chooses_another_moment(
     restore(other, made.path)
     assert Reader(other).query(SQL).row(0) == (2, 1000)
     assert [(v.version, v.is_current) for v in list_versions(other, readable=True)] == [(2, True), (1, False)]
+
+
+def test_the_database_is_of_the_moment_that_chose_the_files(
+    settings: Settings, other: Settings, shop: Source, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(shop, [write("a.jsonl", payment(1))], "demo", settings)
+    late, real = write("b.jsonl", payment(2)), databases.dump
+
+    def busy(*arguments: Any) -> None:
+        land(shop, [late], "demo", settings)
+        real(*arguments)
+
+    monkeypatch.setattr(databases, "dump", busy)
+    made = backup(settings, tmp_path / "b.tar.zst")
+    restore(other, made.path)
+    with ledger.connect(other) as connection:
+        kept = ledger.parts(connection, other)
+    assert [part.path.exists() for part in kept] == [True]
+    assert land(shop, [late], "demo", other).total.landed == 1
+
+
+def test_what_is_removed_while_it_is_copied_is_kept(
+    settings: Settings, other: Settings, shop: Source, write: Write, tmp_path: Path
+) -> None:
+    """As retention does to versions, and compaction to small files."""
+    fill(settings, shop, write)
+
+    def tidy(point: str) -> None:
+        if point == "held":
+            (settings.warehouse_dir / "versions" / "v000001.duckdb").unlink()
+            for path in settings.lake.rglob("*.parquet"):
+                path.unlink()
+
+    made = backup(settings, tmp_path / "b.tar.zst", checkpoint=tidy)
+    restore(other, made.path)
+    assert Reader(other).query(SQL, as_of=1).row(0) == (1, 1000)
+    assert len(lake(other, "payment")) == 2
 
 
 def test_secrets_stay_where_they_are_if_asked(
@@ -424,3 +463,39 @@ def test_the_disk_is_full(settings: Settings, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(MachineError, match="No space left"):
         backup(settings, tmp_path / "b.tar.zst")
     assert [p for p in tmp_path.iterdir() if "b.tar" in p.name] == []
+
+
+def test_commands(
+    good: Path, other: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As their user runs them: one line that says what was done, JSON for programs, the exit code of each kind."""
+    assert other.database_url is not None
+    monkeypatch.setenv("NEXUS_HOME", str(other.home))
+    monkeypatch.setenv("NEXUS_DATABASE_URL", other.database_url.get_secret_value())
+    get_settings.cache_clear()
+
+    def nexus(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nexus", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out.replace("\n", " "), shown.err
+
+    try:
+        code, out, _ = nexus("restore", str(good), "--check")
+        assert (code, "is whole: " in out, "warehouse version 1" in out) == (0, True, True)
+        code, out, _ = nexus("restore", str(good))
+        assert code == 0
+        assert f"→ {other.home}" in out
+        code, _, err = nexus("restore", str(good))
+        assert (code, "is not empty" in err, "Traceback" in err) == (5, True, False)
+        code, out, _ = nexus("backup", str(tmp_path / "again.tar.zst"), "--no-secrets", "--json")
+        assert code == 0
+        told = json.loads(out)
+        assert (told["version"], told["path"]) == (1, str(tmp_path / "again.tar.zst"))
+        code, _, err = nexus("backup", str(tmp_path / "again.tar.zst"))
+        assert (code, "never overwritten" in err) == (5, True)
+        code, _, err = nexus("restore", str(tmp_path / "none.tar.zst"))
+        assert (code, "there is no file" in err) == (2, True)
+    finally:
+        get_settings.cache_clear()

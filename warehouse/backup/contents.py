@@ -30,6 +30,7 @@ MADE_AGAIN = {
 #: Kept by what the ledger and the pointers say, not whole.
 CHOSEN = ("lake", "warehouse", "features")
 SECRETS = "secrets"
+_PASSING = (".tmp", ".lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def features(settings: Settings) -> Iterator[Item]:
 
 
 def walk(start: Path, home: Path) -> Iterator[Item]:
-    """Every file at or below `start`, links followed, in the order of names; `.tmp` is what somebody is about to name."""
-    if start.is_file():
+    """Every file at or below `start`, links followed, in the order of names, without locks and what is about to be named."""
+    if start.is_file() and not start.name.endswith(_PASSING):
         yield Item(start.relative_to(home).as_posix(), start)
         return
     seen: set[tuple[int, int]] = set()
@@ -77,5 +78,5 @@ def walk(start: Path, home: Path) -> Iterator[Item]:
         folders.sort()
         for name in sorted(files):
             path = Path(folder) / name
-            if not name.endswith(".tmp") and path.is_file():
+            if not name.endswith(_PASSING) and path.is_file():
                 yield Item(path.relative_to(home).as_posix(), path)
