@@ -29,7 +29,7 @@ from nexus.supervise import exclusive
 from tests.warehouse.conftest import SHOP_CODE, Write, killed, payment
 from tests.warehouse.test_land import lake
 from tests.warehouse.test_publish import SQL, published
-from warehouse import ledger
+from warehouse import doctor, ledger
 from warehouse.backup import backup, databases, restore, snapshot, verify
 from warehouse.backup.archive import FORMAT, HEADER
 from warehouse.land import land
@@ -432,7 +432,10 @@ restore(Settings(home=Path({str(home.home)!r})), Path({str(good)!r}), checkpoint
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == -9, done.stderr
+    (finding,) = doctor.checks(home)
+    assert (finding.level, str(good) in finding.message) == ("fail", True)
     restore(home, good)
+    assert doctor.checks(home) == []
     assert Reader(home).query(SQL).row(0) == (1, 1000)
     assert [v.version for v in list_versions(home)] == [1]
     assert not (home.home / "restoring").exists()

@@ -87,6 +87,14 @@ def restore(
     return Restored(reading.header, len(reading.hashes))
 
 
+def unfinished(settings: Settings) -> str | None:
+    """The backup whose restore into this home was killed, or None."""
+    try:
+        return _marker(settings).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def _opened(source: Path) -> Iterator[archive.Reading]:
     if not source.is_file():
