@@ -45,7 +45,7 @@ def understood(text: str, whole: bool = True) -> str | None:
     # of `source|model|page` the first speaks for all
     text = re.sub(r"\b(\w+)(?:\|\w+)+", r"\1", _REST.sub("", _PLACEHOLDER.sub("x", text)))
     words = shlex.split(text, comments=True)
-    if words[-1:] == ["…"] and not words[-2].startswith("-"):
+    if words[-1:] == ["…"] and not "".join(words[-2:-1]).startswith("-"):
         words.pop()
     command: Any = typer.main.get_command(build())
     path = ["nexus"]
