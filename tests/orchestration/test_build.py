@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,8 @@ def test_lost_while_somebody_ingests_and_restored_elsewhere(built: Settings, com
     shutil.rmtree(built.home)
     shutil.rmtree(postgres.describe(built).data, ignore_errors=True)
 
-    there = shared.home(company)
-    (there.home / "exports.json").unlink()
+    there = Settings(home=Path(tempfile.mkdtemp(prefix="nexus-build-")))
+    there.home.chmod(0o755)
     try:
         with _nexus(there, "restore", str(kept)) as restore:
             said = restore.communicate(timeout=600)[0]

@@ -110,7 +110,7 @@ def _opened(source: Path) -> Iterator[archive.Reading]:
 
 
 def _refuse_full(settings: Settings) -> None:
-    there = sorted(p.name for p in settings.home.iterdir() if p.name not in _NOTHING)
+    there = sorted(p.name for p in settings.home.iterdir() if p.name not in _NOTHING and p.suffix != ".lock")
     if there:
         raise ConflictError(
             f"{settings.home} is not empty: it holds {', '.join(there[:6])}",
