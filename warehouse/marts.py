@@ -210,6 +210,33 @@ def landings(settings: Settings, workspace: str | None = None, limit: int = 200)
     return pl.DataFrame(rows, schema=dict[str, Any](columns), orient="row")
 
 
+def connections(settings: Settings, workspace: str) -> pl.DataFrame:
+    """Streams of the workspace's connections with their last pull, and connections that were never pulled.
+
+    Columns: connection, source, stream, status, last_success_at, caught_up_at (UTC), read, landed, duplicate,
+    quarantined, error, remedy. Options and secrets are not among them. Raises InputError for an unusable file.
+    """
+    from nexus.connections import load
+    from warehouse import ledger, pulls
+
+    names = ("connection", "source", "stream", "status", "last_success_at", "caught_up_at", "error", "remedy")
+    with ledger.connect(settings) as connection:
+        states = pulls.states(connection, workspace)
+    rows = [{**{name: getattr(s, name) for name in names}, **s.counts.as_dict()} for s in states]
+    pulled = {s.connection for s in states}
+    rows += [
+        {"connection": c.name, "source": c.source, "status": "never pulled"}
+        for c in load(settings, workspace)
+        if c.name not in pulled
+    ]
+    schema: dict[str, Any] = {
+        "connection": pl.String, "source": pl.String, "stream": pl.String, "status": pl.String,
+        "last_success_at": pl.Datetime("us"), "caught_up_at": pl.Datetime("us"), "read": pl.Int64, "landed": pl.Int64,
+        "duplicate": pl.Int64, "quarantined": pl.Int64, "error": pl.String, "remedy": pl.String,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("connection", "stream", nulls_last=True)
+
+
 def quarantined(settings: Settings, workspace: str | None = None, limit: int = 1000) -> pl.DataFrame:
     """Records that broke their contract and have not been replayed, with reason and raw text, newest first."""
     from warehouse import quarantine

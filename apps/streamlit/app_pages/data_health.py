@@ -10,7 +10,7 @@ import polars as pl
 import psycopg
 import streamlit as st
 
-from apps.streamlit.components import charts, data, formats, kpi, passport, states, tabs, theme
+from apps.streamlit.components import charts, connections, data, formats, kpi, passport, states, tabs, theme
 from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import health
@@ -48,6 +48,7 @@ def render(view: View) -> None:
         {
             "Gates": partial(_gate_table, view, versions),
             "Freshness by source": partial(_source_table, view, sources),
+            "Connections": partial(connections.show, view),
             "Quarantine": partial(_quarantine_table, view, quarantined),
             "Versions": partial(_version_table, view, versions),
             "Landings": partial(_landing_table, view, landings),

@@ -250,3 +250,20 @@ def test_a_wrong_connection_is_told_before_anything_is_asked(
 def test_an_unknown_stream_is_told(settings: Settings, connection: Connection, provider: Provider) -> None:
     with pytest.raises(NexusError, match="no stream 'invoces'"):
         pull(connection, settings, streams=("invoces",), transport=provider)
+
+
+def test_pages_see_what_was_pulled_and_no_option(
+    settings: Settings, connection: Connection, provider: Provider, connect: Connect
+) -> None:
+    from warehouse import marts
+
+    connect("billing-us", source="stripe", api_key="env:ELSEWHERE")
+    provider.trouble = lambda n, r, _: httpx.Response(403, request=r) if n == 3 else None
+    pull(connection, settings, transport=provider)
+    rows = marts.connections(settings, "acme")
+    assert rows.select("connection", "stream", "status", "landed").rows() == [
+        ("billing-us", None, "never pulled", None), ("stripe", "customer", "failed", 2 * PER_PAGE),
+    ]  # fmt: skip
+    assert "403" in rows["error"][1]
+    assert "ELSEWHERE" not in str(rows.to_dicts())
+    assert marts.connections(settings, "nobody").is_empty()
