@@ -55,6 +55,8 @@ def map_table(
     for text in change or ():
         made.change(text)
     target = out or Path(f"{made.name}.yml")
+    if not target.parent.is_dir():
+        raise NotFoundError(f"there is no folder {target.parent}", remedy="make it, or name another place with --out")
     if target.exists() and not force:
         raise ConflictError(f"{target} exists already", remedy="replace it with --force, or name another with --out")
     _show(console, path, made)
@@ -99,10 +101,12 @@ def _guess(
     if fact is not None and fact not in known:
         raise InputError(f"{fact!r} is no canonical fact", remedy=f"there are {', '.join(known)}")
     found = sniff(path, encoding, _unescaped(delimiter))
-    read = sample(path, found, rows)
+    read, fault = sample(path, found, rows)
     if not read:
+        why = "; ".join([*found.doubts, *([fault] if fault else [])])
         raise InputError(
-            f"{path.name}: not one row can be read", remedy="say how it is written: --encoding, --delimiter"
+            f"{path.name}: not one row can be read" + (f" ({why})" if why else ""),
+            remedy="say how it is written with --encoding or --delimiter, or mend what stands above the table",
         )
     nulls = nulls_of(read)
     profiles, style = profile(read, nulls)

@@ -42,7 +42,7 @@ create table marts.fct_payment as
     as t(workspace_id, payment_id, customer_id, provider, invoice_id, paid_at, status, amount_minor, fee_minor, currency);
 create table marts.fct_refund as
     select 'w' as workspace_id, 'r1' as refund_id, 'p1' as payment_id, 'stripe' as provider,
-        timestamp '2026-01-06' as refunded_at, 400 as amount_minor, 'usd' as currency, 'succeeded' as status;
+        timestamp '2026-01-06' as refunded_at, 400 as amount_minor, 'usd' as currency, 'succeeded' as status, true as is_booked;
 create table marts.fct_dispute as
     select 'w' as workspace_id, 'd1' as dispute_id, 'p2' as payment_id, 'stripe' as provider,
         timestamp '2026-02-09' as disputed_at, 300 as amount_minor, 'usd' as currency, 'lost' as status;

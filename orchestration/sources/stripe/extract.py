@@ -11,8 +11,12 @@ from __future__ import annotations
 
 from orchestration.lib.json_sql import elements, first
 
-#: What a document is: its `object`, or `deleted` for the stub that stands for a deleted one.
-KIND = "case when (doc->>'$.deleted') = 'true' then 'deleted' else doc->>'$.object' end"
+#: What a document is: its `object`, or `deleted` for the stub that stands for a deleted one. Lines of an invoice that
+#: Stripe only previews have ids made anew at each call: they are no record of what was invoiced.
+KIND = """case
+    when (doc->>'$.deleted') = 'true' then 'deleted'
+    when (doc->>'$.object') = 'line_item' and starts_with(doc->>'$.id', 'il_tmp_') then 'line_item of a preview'
+    else doc->>'$.object' end"""
 
 #: Collections: what they hold is records, they are none. List and search pages are {"object": "list", "data": [...]};
 #: the examples that Stripe publishes of every resource are {"resources": {name: object}}.

@@ -75,7 +75,7 @@ def recognise(file: InputFile) -> str:
     lacking = ", ".join(sorted(signatures[nearest] - present))
     raise InputError(
         f"{file.name}: no known mapping fits its columns ({shown}); {nearest!r} comes nearest, it lacks {lacking}",
-        remedy=f"write a mapping in YAML and give it with --mapping PATH; known: {', '.join(signatures)}",
+        remedy=f"`nexus map {file.path}` writes one, to be given with --mapping PATH; known: {', '.join(signatures)}",
     )
 
 

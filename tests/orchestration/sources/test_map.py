@@ -181,6 +181,8 @@ def test_a_yaml_that_is_there_is_not_replaced(run: Run, tmp_path: Path) -> None:
     result = run(str(FIXTURES / "telco_customers.csv"), "--yes")
     assert isinstance(result.exception, ConflictError)
     assert (tmp_path / "telco_customers.yml").read_text() == "mine"
+    nowhere = run(str(FIXTURES / "telco_customers.csv"), "--yes", "--out", "absent/x.yml")
+    assert isinstance(nowhere.exception, NotFoundError)
 
 
 def test_a_file_that_is_none(run: Run, tmp_path: Path) -> None:
@@ -189,6 +191,8 @@ def test_a_file_that_is_none(run: Run, tmp_path: Path) -> None:
     assert "name does not tell" in str(run("notes.pdf").exception)
     (tmp_path / "empty.csv").write_text("")
     assert "is empty" in str(run("empty.csv").exception)
+    (tmp_path / "titled.csv").write_text("Report of 2026\n\nNr;Date;Sum\n1;2026-01-01;5,00\n2;2026-01-02;6,00\n")
+    assert "fields where the header names" in str(run("titled.csv").exception)
     (tmp_path / "a.csv").write_text("x\n1\n")
     assert "no canonical fact" in str(run("a.csv", "--fact", "sale").exception)
 

@@ -37,28 +37,35 @@ def test_published_example_of_a_resource_parses(name: str, resources, parse) -> 
 
 
 def test_lines_of_an_invoice_example(resources, parse) -> None:
-    parsed = parse(
-        SOURCE, {"invoice.json": json.dumps(resources["invoice"]), "line.json": json.dumps(resources["line_item"])}
-    )
+    line = {**resources["line_item"], "id": "il_alone"}
+    parsed = parse(SOURCE, {"invoice.json": json.dumps(resources["invoice"]), "line.json": json.dumps(line)})
     inside, alone = parsed.rows["invoice_line"]
     assert (inside["id"], inside["customer_id"]) == ("il_1Pgc6sB7WZ01zgkWFnxLrLCq", resources["invoice"]["customer"])
-    assert alone["id"] == resources["line_item"]["id"]
+    assert alone["id"] == "il_alone"
     assert parsed.bad == []
+
+
+def test_a_line_of_a_preview_is_no_record(resources, parse) -> None:
+    parsed = parse(SOURCE, {"line.json": json.dumps(resources["line_item"])})
+    assert parsed.rows["invoice_line"] == []
+    ((_, reason, raw),) = parsed.bad
+    assert reason == "'line_item of a preview' is not part of the stripe contract"
+    assert json.loads(raw)["id"].startswith("il_tmp_")
 
 
 def test_every_published_resource_is_read_or_named(resources, parse) -> None:
     parsed = parse(SOURCE, {"all.jsonl": "\n".join(map(json.dumps, resources.values()))})
-    left = {json.loads(raw)["object"] for _, _, raw in parsed.bad}
-    assert {reason for _, reason, _ in parsed.bad} == {f"'{kind}' is not part of the stripe contract" for kind in left}
-    assert not left & {*RESOURCES, "line_item"}
-    assert "payout" in left
+    named = [reason.split("'")[1] for _, reason, _ in parsed.bad]
+    assert {reason for _, reason, _ in parsed.bad} == {f"'{k}' is not part of the stripe contract" for k in named}
+    assert not {*RESOURCES, "line_item"} & set(named)
+    assert {"payout", "line_item of a preview"} <= set(named)
     stubs = [r for r in resources.values() if r.get("deleted")]
     assert {r["id"] for r in parsed.rows["deleted_object"]} == {str(r["id"]) for r in stubs}
 
 
 def test_the_published_examples_are_read_as_they_are_published(resources, parse) -> None:
     parsed = parse(SOURCE, {"fixtures.json": json.dumps({"resources": resources}, indent=1)})
-    whole = [r for r in resources.values() if not r.get("deleted") and r["object"] in {*RESOURCES, "line_item"}]
+    whole = [r for r in resources.values() if not r.get("deleted") and r["object"] in RESOURCES]
     assert len(whole) + len(parsed.rows["deleted_object"]) + len(parsed.bad) == len(resources) == 176
     assert {str(r["id"]) for r in whole} <= {row["id"] for rows in parsed.rows.values() for row in rows}
 

@@ -1,9 +1,9 @@
--- Payments less refunds less disputes are what the provider booked, by currency; payouts and bare fees aside.
+-- Payments less booked refunds less disputes are what the provider booked, by currency; payouts and bare fees aside.
 with moved as (
     select workspace_id, provider, currency, amount_minor from marts.fct_payment where status = 'succeeded'
     union all
     select workspace_id, provider, currency, -amount_minor
-    from marts.fct_refund where status not in ('failed', 'canceled')
+    from marts.fct_refund where is_booked and status not in ('failed', 'canceled')
     union all
     select workspace_id, provider, currency, -amount_minor
     from marts.fct_dispute where status <> 'won' and status not like 'warning%'

@@ -237,7 +237,7 @@ def _doubt_column(made: Draft, column: Column, profile: Profile, origin: str | d
         unknown = [v for v in profile.distinct if v not in origin["case"] and v not in column.values]
         if unknown:
             made.doubts.append(
-                f"{profile.name}: {', '.join(map(repr, unknown[:5]))} mean none of {', '.join(column.values)}: "
+                f"{profile.name}: {', '.join(map(repr, unknown[:5]))} is no word for any of {', '.join(column.values)}: "
                 "their rows would go to quarantine; add them under `case` in the YAML"
             )
 

@@ -35,12 +35,17 @@ class Trial:
         return sum(count for _, count, _ in self.reasons)
 
 
-def sample(path: Path, found: Found, rows: int) -> list[dict[str, str | None]]:
-    """The first rows as landing reads them, every value as text."""
+def sample(path: Path, found: Found, rows: int) -> tuple[list[dict[str, str | None]], str]:
+    """The first rows as landing reads them, every value as text; and what is wrong with the first that is none."""
     file = InputFile(path, path.name, found.reader, path.stat().st_size, found.dialect)
-    texts = [text for chunk in _first(file, rows) for text in chunk.table.column("_text").to_pylist()]
-    parsed = [orjson.loads(text) for text in texts]
-    return [{name: _text(value) for name, value in row.items()} for row in parsed if isinstance(row, dict)]
+    texts: list[str] = []
+    fault = ""
+    for chunk in _first(file, rows):
+        texts += chunk.table.column("_text").to_pylist()
+        if chunk.bad and not fault:
+            fault = f"line {chunk.bad[0].line}: {chunk.bad[0].reason}"
+    parsed = [row for text in texts if (row := _row(text))]
+    return [{name: _text(value) for name, value in row.items()} for row in parsed], fault
 
 
 def attempt(mapping: Mapping, path: Path, rows: int, settings: Settings) -> Trial:
@@ -80,6 +85,15 @@ def _first(file: InputFile, rows: int) -> Iterator[Chunk]:
         left -= len(table)
         if left <= 0:
             return
+
+
+def _row(text: str) -> dict[str, Any]:
+    """The object in a line; empty for what is none, which the trial counts."""
+    try:
+        row = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _text(value: Any) -> str | None:

@@ -17,7 +17,8 @@ stripe as (
         refunds.amount_minor,
         refunds.currency,
         refunds.reason,
-        coalesce(refunds.status, 'succeeded') as status
+        coalesce(refunds.status, 'succeeded') as status,
+        refunds.balance_transaction_id is not null as is_booked
     from {{ ref('stg_stripe__refund') }} as refunds
     left join intents
         on refunds.workspace_id = intents.workspace_id and refunds.payment_intent_id = intents.payment_intent_id
@@ -38,7 +39,8 @@ paypal as (
         -transactions.amount_minor as amount_minor,
         transactions.currency,
         cast(null as {{ dbt.type_string() }}) as reason,
-        transactions.status
+        transactions.status,
+        true as is_booked
     from {{ ref('stg_paypal__transaction') }} as transactions
     where {{ is_paypal_refund('transactions') }}
 
@@ -65,7 +67,8 @@ resolved as (
         refunds.amount_minor,
         refunds.currency,
         refunds.reason,
-        refunds.status
+        refunds.status,
+        refunds.is_booked
     from refunds
     left join {{ ref('int_identity__user') }} as identities
         on
