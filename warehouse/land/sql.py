@@ -31,6 +31,11 @@ _SEGMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|\[(\d+|\*|#-\d+)\]|([^.\[\]"]+)')
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
+_UNFIT = r"(^|[^\\])(\\\\)*\\u0000|(^|[:\[,])\s*-?(NaN|Infinity)"
+#: Times that every program downstream can hold.
+_FIRST_TIME, _LAST_TIME = "timestamp '0001-01-01'", "timestamp '9999-12-31 23:59:59.999999'"
+
+
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -126,7 +131,8 @@ def problem(column: Column, raw: str, value: str, is_id: bool) -> str:
     name = column.name
     found = f"case when length({raw}) > 60 then left({raw}, 57) || '…' else {raw} end"
     written = f" ({column.format})" if column.kind in (Kind.timestamp, Kind.date) else ""
-    cases = [
+    cases = [f"when contains({raw}, chr(0)) then {literal(f'{name}: holds a NUL character')}"]
+    cases += [
         f"when {type_broken(column, raw, value)} then "
         f"{literal(f'{name}: expected {column.kind.value}{written}, found ')} || '\"' || {found} || '\"'"
     ]
@@ -142,7 +148,29 @@ def problem(column: Column, raw: str, value: str, is_id: bool) -> str:
         cases.append(
             f"when {value} < {column.minimum} then {literal(f'{name}: ')} || {found} || ' is below {column.minimum}'"
         )
+    if column.kind is Kind.json:
+        cases.append(
+            f"when {_unfit_json(value)} then {literal(f'{name}: holds NaN, Infinity or a NUL character: no engine reads that')}"
+        )
+    if outside := _impossible(column, value):
+        what = f"' is more than {column.limit:,} either way'" if column.limit else "' is an impossible time'"
+        cases.append(f"when {outside} then {literal(f'{name}: ')} || {found} || {what}")
     return f"case {' '.join(cases)} end"
+
+
+def _impossible(column: Column, value: str) -> str | None:
+    """Whether the value is of its type, but so far out that what is reckoned with it later would fail."""
+    if column.limit is not None:
+        return f"coalesce({value} not between {-column.limit} and {column.limit}, false)"
+    if column.kind in (Kind.timestamp, Kind.date):
+        return f"coalesce({value} not between {_FIRST_TIME} and {_LAST_TIME}, false)"
+    return None
+
+
+def _unfit_json(value: str) -> str:
+    """Whether a piece of JSON holds what PostgreSQL refuses to read: one such record would fail every build."""
+    suspect = " or ".join(f"contains({value}, '{word}')" for word in (r"\u0000", "NaN", "Infinity"))
+    return f"case when {suspect} then regexp_matches({value}, {literal(_UNFIT)}) else false end"
 
 
 def any_bad(table: Table, raw: dict[str, str]) -> str:
@@ -162,6 +190,10 @@ def any_bad(table: Table, raw: dict[str, str]) -> str:
             checks.append(f"coalesce(cast({value} as varchar) not in ({allowed}), false)")
         if column.minimum is not None:
             checks.append(f"coalesce({value} < {column.minimum}, false)")
+        if outside := _impossible(column, value):
+            checks.append(outside)
+        if column.kind is Kind.json:
+            checks.append(_unfit_json(value))
     if texts:
         # looking once at all texts together costs a tenth of looking at each
         checks.append(f"case when {_SUSPECT} then {' or '.join(texts)} else false end")

@@ -23,7 +23,7 @@ from nexus.errors import ContractError, InputError, NexusError
 from nexus.settings import Settings
 from nexus.trouble import machine_error
 from warehouse.land import sql
-from warehouse.land.read import CHUNK_BYTES, SLICE, Bad, Chunk
+from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, SLICE, Bad, Chunk
 
 #: `_line` of a document is file · 2^48 + line · 2^20 + number of the document in its chunk: unique in a batch.
 LINE_BITS, DOCUMENT_BITS = 28, 20
@@ -74,9 +74,10 @@ class Stage:
         for table in source.tables:
             self.engine.execute(f"create table {staging(table)} ({sql.staging_columns(table)})")
         self._chunk = 0
+        self._files: set[int] = set()
         self._waiting: list[pa.Table] = []
         self._kind: tuple[str, str | None] = ("", None)
-        self._bytes = 0
+        self._bytes = self._rows = 0
         self._arrays = False
 
     def close(self) -> None:
@@ -91,23 +92,31 @@ class Stage:
 
         Chunks of small files are put together, because each query costs some milliseconds of planning.
         """
+        if len(chunk.table) or chunk.bad:
+            self._files.add(file)
         self._fault(file, chunk.bad)
         if not len(chunk.table):
             return
         kind = (chunk.form, only.name if only else None)
-        if self._waiting and (self._kind != kind or self._bytes + chunk.table.nbytes > CHUNK_BYTES):
+        more = self._bytes + chunk.table.nbytes > CHUNK_BYTES or self._rows + len(chunk.table) > CHUNK_ROWS
+        if self._waiting and (self._kind != kind or more):
             self.flush()
         self._kind = kind
         self._arrays = self._arrays or chunk.has_arrays
         self._bytes += chunk.table.nbytes
+        self._rows += len(chunk.table)
         self._waiting.append(tagged(chunk, file))
+
+    def holds(self, file: int) -> bool:
+        """Whether anything of a file has been added."""
+        return file in self._files
 
     def flush(self) -> None:
         """Stages what `add` has taken."""
         if not self._waiting:
             return
         table, form, only, arrays = pa.concat_tables(self._waiting), self._kind[0], self._kind[1], self._arrays
-        self._waiting, self._bytes, self._arrays = [], 0, False
+        self._waiting, self._bytes, self._rows, self._arrays = [], 0, 0, False
         self._chunk += 1
         if not self.documents(table, form, arrays, unwrap=only is None):
             self._no_json()
@@ -150,7 +159,8 @@ class Stage:
     def _no_json(self) -> None:
         self.engine.execute(
             f"""insert into faults
-                select {_OF_LINE}, '', 'not JSON: malformed or cut off',
+                select {_OF_LINE}, '', case when contains(_text, chr(0)) then 'not JSON: holds a NUL character'
+                                            else 'not JSON: malformed or cut off' end,
                        rtrim(_text, chr(13) || chr(10))
                 from chunk where try_cast(_text as json) is null and {_NOT_BLANK}"""
         )
