@@ -108,9 +108,9 @@ def _strange(data: bytes, starts: np.ndarray, ends: np.ndarray, form: str) -> di
     found = {int(i): f"the line is longer than {LINE_BYTES >> 20} MB" for i in np.flatnonzero(lengths > LINE_BYTES)}
     if form == "json":
         openers = openers_of(np.frombuffer(data, dtype=np.uint8))
-        # a line can be that deep only if the opener so many places on is in it too
-        owners = np.searchsorted(ends, openers, side="right")
-        for i in np.unique(owners[:-MAX_DEPTH][owners[:-MAX_DEPTH] == owners[MAX_DEPTH:]]).tolist():
+        long = np.flatnonzero(lengths > 2 * MAX_DEPTH)
+        counts = np.searchsorted(openers, ends[long]) - np.searchsorted(openers, starts[long])
+        for i in long[counts > MAX_DEPTH].tolist():
             if i not in found and too_deep(data[starts[i] : ends[i]]):
                 found[i] = TOO_DEEP
     return found
