@@ -62,10 +62,11 @@ def _members(files: Sequence[InputFile], source: Source) -> Iterator[list[InputF
     whole: list[InputFile] = []
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         for file in files:
-            if file.reader == ARCHIVE:
-                whole += stack.enter_context(unpacked(file, source, Path(scratch))).files
-            else:
-                whole.append(file)
+            try:
+                archive = file.reader == ARCHIVE
+                whole += stack.enter_context(unpacked(file, source, Path(scratch))).files if archive else [file]
+            except Unreadable:
+                whole.append(file)  # reading it says why
         yield whole
 
 
