@@ -71,7 +71,7 @@ class Batches:
         batch_id = new_id("bat")
         commit.begin(self.connection, batch_id, "landing", self.workspace, self.source, self.mapping)
         self.checkpoint("begun")
-        stage = Stage(self.source, self.settings, batch_id, {i: group[i].name for i in hashes})
+        stage = Stage(self.source, self.settings, batch_id, {i: group[i].name for i in hashes}, self.workspace)
         refused = _Refused()
         try:
             for index in list(hashes):
