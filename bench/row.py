@@ -33,6 +33,16 @@ class Place:
         """Settings of the home and the database that the bench has made for this process."""
         return get_settings()
 
+    def ready(self) -> Settings:
+        """The same, once the ledger is there and the engine has imported what it imports at its first use."""
+        import duckdb
+
+        from warehouse import ledger
+
+        duckdb.execute("select $1", [1])
+        with ledger.connect(self.settings):
+            return self.settings
+
 
 @dataclass(slots=True)
 class Clock:

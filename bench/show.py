@@ -48,7 +48,8 @@ def show(name: str, row: Row, result: Result) -> None:
     for size, sides in result.measures.items():
         for side, measured in sides.items():
             for what, value in measured.figures.items():
-                out.print(f"  {side}, {size:,}: {what} {value:,.3g}", style="dim")
+                text = f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
+                out.print(f"  {side}, {size:,}: {what} {text}", style="dim")
     out.print("  outputs: equal" if not result.differences else "  outputs: NOT EQUAL", style="bold")
     for difference in result.differences:
         out.print(f"    {difference}", style="red")

@@ -28,6 +28,10 @@ class Kind(StrEnum):
     json = "json"
 
 
+#: Largest amounts of money, in minor and in major units: ten trillion dollars, or a quadrillion yen.
+MOST_MINOR, MOST_VALUE = 10**15, 10**13
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One promised column.
@@ -45,6 +49,13 @@ class Column:
     minimum: int | None = None
     format: str = "iso"
     description: str = ""
+
+    @property
+    def limit(self) -> int | None:
+        """Greatest magnitude of an amount of money, which its name tells; sums of thousands still fit 64 bits."""
+        if self.kind is Kind.integer and self.name.endswith("_minor"):
+            return MOST_MINOR
+        return MOST_VALUE if self.kind is Kind.decimal and self.name.endswith("_value") else None
 
 
 @dataclass(frozen=True, slots=True)

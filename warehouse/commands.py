@@ -109,6 +109,7 @@ def replay(
     source: Annotated[str, typer.Argument(help="source whose quarantine is tried again")],
     workspace: Workspace = None,
     record: Annotated[list[str] | None, typer.Option("--id", help="only this record (repeatable)")] = None,
+    encoding: Annotated[str | None, typer.Option(help="how records are encoded that are no UTF-8: cp1252, …")] = None,
 ) -> None:
     """Put quarantined records through the contract as it is now; what passes lands, once."""
     import importlib
@@ -119,7 +120,8 @@ def replay(
     settings = get_settings()
     # by name, because this layer may not import the one above it
     sources = importlib.import_module("orchestration.sources")
-    done = records.replay(settings, sources.get(source), workspace or settings.workspace, ids=record)
+    target = workspace or settings.workspace
+    done = records.replay(settings, sources.get(source), target, ids=record, encoding=encoding)
     bad = sum(done.still_bad.values())
     typer.echo(f"tried {done.tried}: landed {done.landed}, duplicate {done.duplicate}, still bad {bad}")
     for reason, count in sorted(done.still_bad.items(), key=lambda item: -item[1])[:10]:

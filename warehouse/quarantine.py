@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -19,12 +20,15 @@ from nexus.ids import new_id
 from nexus.settings import Settings
 from warehouse import ledger
 from warehouse.land import commit
+from warehouse.land.chunk import Bad, Chunk, documents
 from warehouse.land.collect import collect
 from warehouse.land.driver import lock_name, sweep
+from warehouse.land.json_scan import TOO_DEEP, too_deep
 from warehouse.land.merge import merge, verdicts
-from warehouse.land.read import documents
+from warehouse.land.remedies import remedy
 from warehouse.land.report import UNKNOWN, Counts
 from warehouse.land.stage import Stage, staging
+from warehouse.land.text import known, reread
 from warehouse.land.write import remove, settle
 
 
@@ -67,6 +71,42 @@ def read(
     return frame.head(limit) if limit else frame
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Records of one file that were turned away for one reason (values apart); `line` and `reason` are the first's."""
+
+    file: str
+    line: int
+    table: str
+    reason: str
+    count: int
+
+    @property
+    def remedy(self) -> str:
+        return remedy(self.reason)
+
+
+def reasons(settings: Settings, batches: Sequence[str], limit: int = 100) -> list[Reason]:
+    """Why records of `batches` were turned away, the commonest first."""
+    if not batches:
+        return []
+    with ledger.connect(settings) as connection:
+        rows = connection.execute(
+            "select path from batch_part where part = 'quarantine' and batch_id = any(%s)", [list(batches)]
+        ).fetchall()
+    if not rows:
+        return []
+    with duckdb.connect() as engine:
+        found = engine.execute(
+            f"""select source_file, min(source_line), any_value(table_name), arg_min(reason, source_line), count(*) as n
+               from read_parquet($1, union_by_name = true, hive_partitioning = false)
+               group by source_file, table_name, regexp_replace(reason, $2, '…', 'g')
+               order by n desc, source_file, 2 limit {limit}""",
+            [[str(settings.lake / row["path"]) for row in rows], '"[^"]*"|0x[0-9a-f]{2}|[0-9]+'],
+        ).fetchall()
+    return [Reason(*row) for row in found]
+
+
 def show(settings: Settings, quarantine_id: str) -> dict[str, object]:
     """One record with its raw text. Raises NotFoundError."""
     found = read(settings, include_replayed=True).filter(pl.col("quarantine_id") == quarantine_id)
@@ -93,12 +133,13 @@ def replay(
     *,
     mapping: str = "",
     ids: Sequence[str] | None = None,
+    encoding: str | None = None,
     checkpoint: Callable[[str], None] = lambda _: None,
 ) -> Replay:
     """Puts quarantined records through the contract as it is now; those that pass land and are marked.
 
-    `ids` restricts it to some records. What is still bad stays where it is, with its old reason.
-    Raises NotFoundError for ids that are not in quarantine, InputError where the source does not fit.
+    `ids` restricts it to some records; `encoding` is that of records which were no UTF-8. What is still bad stays
+    where it is, with its old reason. Raises NotFoundError for ids that are not in quarantine, InputError where the source does not fit.
     """
     with ledger.connect(settings) as connection, ledger.locked(connection, lock_name(workspace, source.name)):
         sweep(connection, settings, workspace, source.name)
@@ -110,6 +151,9 @@ def replay(
                     f"not in quarantine (any more): {', '.join(missing[:5])}", remedy="see: nexus quarantine list"
                 )
             frame = frame.filter(pl.col("quarantine_id").is_in(list(ids)))
+        if encoding is not None:
+            texts = [reread(text or "", known(encoding)) for text in frame["raw_text"]]
+            frame = frame.with_columns(pl.Series("raw_text", texts, pl.String))
         if frame.is_empty():
             return Replay(0, 0, 0, {})
         return _replay(settings, connection, source, workspace, mapping, frame, checkpoint)
@@ -140,11 +184,11 @@ def _replay(
                     f"source {source.name!r} has no table {table!r} any more", remedy="replay the others by id"
                 )
             only = source.table(table) if table != UNKNOWN else None
-            stage.add(documents([row], [entry["raw_text"]], [], "json"), numbers[entry["source_file"]], only)
+            stage.add(_again(row, entry), numbers[entry["source_file"]], only)
         stage.flush()
         for table_ in source.tables:
             merge(stage, table_, ledger.parts(connection, settings, source.name, table_.name, workspace))
-        bad = _still_bad(stage, source)
+        bad = _still_bad(stage, source, len(frame))
         _drop(stage, source, bad)
         for table_ in source.tables:
             merge(stage, table_, ledger.parts(connection, settings, source.name, table_.name, workspace))
@@ -167,12 +211,24 @@ def _replay(
         stage.close()
     total = outcome.total if good else Counts()
     reasons: dict[str, int] = {}
-    for reason in bad.values():
-        reasons[reason] = reasons.get(reason, 0) + 1
+    for row, reason in bad.items():
+        # a text that is no JSON was turned away for a better reason than that
+        told = frame["reason"][row] if reason.startswith("not JSON") else reason
+        reasons[told] = reasons.get(told, 0) + 1
     return Replay(len(frame), total.landed, total.duplicate, reasons)
 
 
-def _still_bad(stage: Stage, source: Source) -> dict[int, str]:
+def _again(row: int, entry: dict[str, Any]) -> Chunk:
+    """The text of an entry as a document; what is blank, or too deep for the engine, stays a fault."""
+    text = entry["raw_text"] or ""
+    if too_deep(text.encode()):
+        return documents([], [], [Bad(row, TOO_DEEP, text)])
+    if not text.strip():
+        return documents([], [], [Bad(row, entry["reason"], text)])
+    return documents([row], [text], [], "json")
+
+
+def _still_bad(stage: Stage, source: Source, count: int) -> dict[int, str]:
     """Places of entries of which at least one record is bad, and why: an entry lands whole or not at all."""
     bad = {int(line): reason for line, reason in stage.run("select _line, any_value(_reason) from faults group by 1")}
     for table in source.tables:
@@ -182,7 +238,8 @@ def _still_bad(stage: Stage, source: Source) -> dict[int, str]:
                 where _reason is not null or verdict = 'conflict' group by 1"""
         ):
             bad.setdefault(int(line), reason)
-    return bad
+    staged = {int(line) for t in source.tables for (line,) in stage.run(f"select distinct _line from {staging(t)}")}
+    return {row: "holds no record" for row in range(count) if row not in staged} | bad
 
 
 def _drop(stage: Stage, source: Source, bad: dict[int, str]) -> None:

@@ -27,8 +27,9 @@ def _prepare(place: Place) -> None:
 
 
 def _nexus(place: Place, clock: Clock) -> int:
+    settings = place.ready()
     with clock:
-        report = land(events.SOURCE, [place.folder / "events.jsonl"], "bench", place.settings)
+        report = land(events.SOURCE, [place.folder / "events.jsonl"], "bench", settings)
     (file,) = place.settings.lake.glob("raw/events/event/**/*.parquet")
     file.replace(place.folder / "nexus.parquet")
     return report.total.landed

@@ -66,9 +66,9 @@ def _tell(error: NexusError) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
-    console.print(f"[bold red]error[/] {_escape(error.message)}")
+    console.print(f"[bold red]error[/] {_escape(error.message)}", soft_wrap=True)
     if error.remedy:
-        console.print(f"  [dim]→[/] {_escape(error.remedy)}")
+        console.print(f"  [dim]→[/] {_escape(error.remedy)}", soft_wrap=True)
 
 
 def _escape(text: str) -> str:

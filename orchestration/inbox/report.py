@@ -38,7 +38,7 @@ def landed(
     total = report.total
     good = total.landed + total.duplicate > 0 or total.read == 0
     lines = [
-        *_head(name, "landed" if good else "nothing could be landed", report.workspace, report.source),
+        *_head(name, _verdict(good, bool(report.refused_files)), report.workspace, report.source),
         *([f"| mapping | {_cell(mapping)} |"] if mapping else []),
         f"| batches | {', '.join(report.batches) or 'none: nothing in it was new'} |",
         "",
@@ -56,6 +56,14 @@ def landed(
         lines += [f"Landed before, with the same content{brought}: {_few(report.repeated_files)}.", ""]
     if report.ignored_files:
         lines += [f"Not read, because no reader takes files of such names: {_few(report.ignored_files)}.", ""]
+    if report.empty_files:
+        lines += [f"Without a record: {_few(report.empty_files)}.", ""]
+    if report.refused_files:
+        lines += [
+            "## Not read", "", "Nothing of these files has landed. Mend them and drop them again.", "",
+            "| why | what to do |", "|---|---|",
+            *(f"| {_cell(e.message)} | {_cell(e.remedy or '')} |" for e in report.refused_files.values()), "",
+        ]  # fmt: skip
     for relation, fields in sorted(report.new_columns.items()):
         lines += [f"New fields in {relation}, kept in `_extra`: {_few(fields)}.", ""]
     if total.quarantined:
@@ -93,6 +101,12 @@ def with_outcome(text: str, outcome: str) -> str:
 
 def now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _verdict(good: bool, some_refused: bool) -> str:
+    if not good:
+        return "nothing could be landed"
+    return "landed in part" if some_refused else "landed"
 
 
 def _head(name: str, verdict: str, workspace: str, source: str) -> list[str]:

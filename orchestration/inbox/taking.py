@@ -25,6 +25,7 @@ from orchestration.inbox.report import Reason
 from orchestration.sources import choose
 from warehouse import ledger
 from warehouse.land import LandingReport, Progress, land
+from warehouse.land.refuse import Unreadable
 
 
 def take(
@@ -70,20 +71,32 @@ def _land(
     """None where somebody went on writing meanwhile: what was read has landed, and the rest will come next time."""
     before = drop.fingerprint()
     source, mapping = choose(drop.source, [drop.path])
-    landed = land(source, [drop.path], drop.workspace, settings, mapping=mapping, progress=progress)
+    try:
+        landed = land(source, [drop.path], drop.workspace, settings, mapping=mapping, progress=progress)
+    except Unreadable:
+        if _changed(drop, before):
+            return None
+        raise
     checkpoint("landed")
-    if drop.fingerprint() != before:
+    if _changed(drop, before):
         return None
     with ledger.connect(settings) as connection:
         reasons = _reasons(connection, settings, landed)
         earlier = _earlier(connection, landed, drop) if landed.repeated_files else []
     text = report.landed(drop.path.name, landed, reasons, mapping, earlier)
-    good = landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0
+    good = not landed.refused_files and (landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0)
     written = _report_path(drop, DONE if good else FAILED)
     if landed.batches:
         outcome.expect(settings, written, landed.batches)
     _put(drop, DONE if good else FAILED, text, written)
     return landed
+
+
+def _changed(drop: Drop, before: tuple[tuple[str, int, int], ...]) -> bool:
+    try:
+        return drop.fingerprint() != before
+    except FileNotFoundError:
+        return True
 
 
 def _reasons(connection: ledger.Connection, settings: Settings, landed: LandingReport) -> list[Reason]:

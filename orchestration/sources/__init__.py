@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -45,16 +46,28 @@ def get(name: str) -> Source:
     return sources[name]
 
 
-def choose(name: str, paths: Sequence[Path], mapping: str | None = None) -> tuple[Source, str]:
+def choose(
+    name: str, paths: Sequence[Path], mapping: str | None = None, encoding: str | None = None
+) -> tuple[Source, str]:
     """The source to land `paths` with, and the name of the mapping that made it ('' where there is none).
 
     `mapping` is the name of a known mapping or the path of a YAML file; without it a source that needs one
-    recognises it by the columns of the files. Raises InputError when none or several fit.
+    recognises it by the columns of the files. `encoding` is that of text which is no UTF-8.
+    Raises InputError when none or several fit.
     """
-    source = get(name)
+    chosen, found = _choose(get(name), paths, mapping, encoding)
+    return (_encoded(chosen, encoding) if encoding else chosen), found
+
+
+def _encoded(source: Source, encoding: str) -> Source:
+    return replace(source, dialect=replace(source.dialect, encoding=encoding))
+
+
+def _choose(source: Source, paths: Sequence[Path], mapping: str | None, encoding: str | None) -> tuple[Source, str]:
+    name = source.name
     module = f"{__name__}.{name}.choice"
     if importlib.util.find_spec(module) is not None:
-        chosen: tuple[Source, str] = importlib.import_module(module).choose(paths, mapping)
+        chosen: tuple[Source, str] = importlib.import_module(module).choose(paths, mapping, encoding)
         return chosen
     if mapping is not None:
         raise InputError(

@@ -41,7 +41,7 @@ def test_ingest_counts(app: typer.Typer, tmp_path: Path) -> None:
     assert said["ignored_files"] == ["notes.pdf"]
     again = run(app, ["ingest", "okta", str(tmp_path), "--workspace", "ingest-test"]).output
     assert "okta → workspace ingest-test" in again
-    assert "1 files had landed before" in again
+    assert "1 file had landed before" in again
 
 
 def test_ingest_of_an_unknown_source(app: typer.Typer, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_text_that_is_no_document(settings: Settings, shop: Source, tmp_path: Pa
 def test_the_nul_character_is_not_let_in(settings: Settings, shop: Source, write: Write) -> None:
     report = land(shop, [write("a.jsonl", payment(1), payment(2, address={"city": "a\0b"}))], "demo", settings)
     assert counts(report) == (2, 1, 0, 1)
-    assert quarantine.read(settings)["reason"][0].startswith("city: expected string")
+    assert quarantine.read(settings)["reason"].to_list() == ["city: holds a NUL character"]
 
 
 def test_a_cut_off_gz_lands_what_it_holds(settings: Settings, shop: Source, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Does not belong here: what the fields mean, and anything that reads the lake lat
 """
 
 from warehouse.land.driver import land
+from warehouse.land.records import land_records
 from warehouse.land.report import Counts, LandingReport, Progress
 
-__all__ = ["Counts", "LandingReport", "Progress", "land"]
+__all__ = ["Counts", "LandingReport", "Progress", "land", "land_records"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from nexus.contracts import Source, Table
 from nexus.errors import NexusError
@@ -16,9 +16,11 @@ from warehouse.land import sql
 from warehouse.land.conflicts import texts_of_conflicts
 from warehouse.land.files import InputFile
 from warehouse.land.merge import verdicts
+from warehouse.land.places import file_of
 from warehouse.land.report import UNKNOWN, Counts
+from warehouse.land.sink import Sink
 from warehouse.land.stage import Stage, staging
-from warehouse.land.write import Written, lake_path, write
+from warehouse.land.write import Written, lake_path, sealed, write
 
 
 @dataclass(slots=True)
@@ -49,24 +51,30 @@ def collect(
 ) -> Outcome:
     """Counts and writes everything staged. Raises NexusError if rows written are not rows counted."""
     outcome = Outcome()
-    landed_at = datetime.now(UTC).replace(tzinfo=None)
+    landed_at = stage.landed_at
+    texts_of_conflicts(stage, source, files)
     for table in source.tables:
         _count(stage, table, outcome)
+        sink = stage.sink(table)
         landed = sum(c.landed for (_, name), c in outcome.counts.items() if name == table.name)
         if landed:
-            path = lake_path("raw", source.name, table.name, workspace, batch_id)
-            query = _landing_rows(table, workspace, batch_id, landed_at)
-            written = write(stage, settings.lake, "raw", table.name, path, query)
+            outcome.new_columns[table.relation] = unnamed_fields(stage, table)
+            if sink:
+                written = _written(stage, sink)
+            else:
+                path = lake_path("raw", source.name, table.name, workspace, batch_id)
+                query = _landing_rows(table, workspace, batch_id, landed_at)
+                written = write(stage, settings.lake, "raw", table.name, path, query)
             if written.rows != landed:
                 raise NexusError(f"{table.relation}: {landed} rows counted, {written.rows} written")
             outcome.files.append(written)
-            outcome.new_columns[table.relation] = unnamed_fields(stage, table)
+        elif sink:
+            sink.path.unlink()
     for file, count in stage.run("select _file, count(*) from faults group by 1"):
         outcome.counts.setdefault((file, UNKNOWN), Counts()).add(Counts(read=count, quarantined=count))
     quarantined = outcome.total.quarantined
     if quarantined:
         outcome.outside = stage.outside()
-        texts_of_conflicts(stage, source, files)
         path = lake_path("quarantine", source.name, "", workspace, batch_id)
         query = _quarantine_rows(source, workspace, batch_id, landed_at)
         written = write(stage, settings.lake, "quarantine", UNKNOWN, path, query)
@@ -76,7 +84,21 @@ def collect(
     return outcome
 
 
+def _written(stage: Stage, sink: Sink) -> Written:
+    """The file of a sink, without the rows that must not land."""
+    table = sink.table
+    unwanted = stage.engine.execute(f"select r from {verdicts(table)} order by r").to_arrow_table()["r"].to_numpy()
+    rows = sink.without(unwanted) if len(unwanted) else sink.rows
+    # the newest of an entity without version is the one that stands last
+    if table.nature == "entity" and not table.version and not sink.in_order:
+        sink.sort(unwanted)
+    return sealed("raw", table.name, sink.target, sink.path, rows)
+
+
 def _count(stage: Stage, table: Table, outcome: Outcome) -> None:
+    if sink := stage.sink(table):
+        _count_sink(stage, sink, outcome)
+        return
     rows = stage.run(
         f"""select _file, count(*), count(_reason), count(v.r) filter (where verdict = 'duplicate'),
                    count(v.r) filter (where verdict = 'conflict')
@@ -85,6 +107,20 @@ def _count(stage: Stage, table: Table, outcome: Outcome) -> None:
     for file, read, bad, duplicate, conflict in rows:
         quarantined = bad + conflict
         outcome.counts[file, table.name] = Counts(read, read - duplicate - quarantined, duplicate, quarantined)
+
+
+def _count_sink(stage: Stage, sink: Sink, outcome: Outcome) -> None:
+    table = sink.table
+    bad = dict(stage.run(f"select _file, count(*) from {staging(table)} group by 1"))
+    judged = stage.engine.execute(f"select r, verdict = 'conflict' as c from {verdicts(table)}").to_arrow_table()
+    files, conflicts = file_of(sink.docs()[judged["r"].to_numpy()]), judged["c"].to_numpy()
+    for file in sorted({*sink.counts, *bad}):
+        good, quarantined = sink.counts[file], bad.get(file, 0)
+        conflict = int((conflicts & (files == file)).sum())
+        duplicate = int((files == file).sum()) - conflict
+        outcome.counts[file, table.name] = Counts(
+            good + quarantined, good - duplicate - conflict, duplicate, quarantined + conflict
+        )
 
 
 def _landing_rows(table: Table, workspace: str, batch_id: str, landed_at: datetime) -> str:
@@ -120,9 +156,12 @@ def _quarantine_rows(source: Source, workspace: str, batch_id: str, landed_at: d
 
 def unnamed_fields(stage: Stage, table: Table) -> list[str]:
     """Top-level fields met in good records that the contract neither names nor reaches into."""
+    good = staging(table)
+    if sink := stage.sink(table):
+        good = f"(select _extra, null as _reason from read_parquet({sql.literal(str(sink.path))}))"
     rows = stage.run(
         f"""select distinct unnest(k) as field
-            from (select distinct json_keys(_extra) as k from {staging(table)} where _extra is not null and _reason is null)
+            from (select distinct json_keys(_extra) as k from {good} where _extra is not null and _reason is null)
             order by 1"""
     )
     named = sql.named_fields(table)

@@ -10,8 +10,9 @@ from nexus.contracts import Source, Table
 from warehouse.land import sql
 from warehouse.land.files import InputFile
 from warehouse.land.merge import verdicts
+from warehouse.land.places import DOCUMENT_BITS, LINE_BITS, file_sql, line_sql
 from warehouse.land.read import read
-from warehouse.land.stage import DOCUMENT_BITS, LINE_BITS, Stage, staging, tagged
+from warehouse.land.stage import Stage, tagged
 
 
 def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]) -> None:
@@ -22,9 +23,9 @@ def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]
     for table in source.tables:
         stage.run(
             f"""create or replace temp table sought as
-                select s._file, s._line, s._record_hash as h, cast({sql.quoted(table.id or "")} as varchar) as id
-                from {staging(table)} s join {verdicts(table)} v on v.r = s.rowid where verdict = 'conflict'"""
-            if table.id
+                select {file_sql("_doc")} as _file, {line_sql("_doc")} as _line, h, id
+                from ({stage.good(table)}) s join {verdicts(table)} v on v.r = s.r where verdict = 'conflict'"""
+            if table.id and stage.run(f"select 1 from {verdicts(table)} where verdict = 'conflict' limit 1")
             else "create or replace temp table sought as select 0 as _file, 0 as _line, '' as h, '' as id limit 0"
         )
         concerned = stage.run("select distinct _file from sought order by 1")

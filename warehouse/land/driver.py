@@ -1,8 +1,6 @@
-"""One call that lands files: the order of steps, and what happens when one of them fails.
+"""One call that lands files: which, in which batches, under which lock.
 
-Belongs here: batches, locks, the commit. Does not belong here: how a step works (its own module).
-
-    begin (ledger) → read and stage → merge → write under temporary names → rename → commit (ledger)
+Belongs here: the call, and clearing up after one that was killed. Does not belong here: one batch (batch.py).
 
 Killed before the commit, a batch has not happened: the next landing of the source deletes its files.
 """
@@ -14,23 +12,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nexus.contracts import Source
-from nexus.errors import NexusError
-from nexus.ids import new_id, workspace_slug
+from nexus.ids import workspace_slug
 from nexus.settings import Settings
 from warehouse import ledger
-from warehouse.land import commit
-from warehouse.land.collect import collect
-from warehouse.land.files import InputFile, discover, groups, sha256
-from warehouse.land.merge import merge
-from warehouse.land.read import read
-from warehouse.land.report import Counts, LandingReport, Progress
-from warehouse.land.stage import Stage, scratch_dir
-from warehouse.land.write import remove, settle
-
-#: Writes to the ledger in the transaction that commits; gets the counts of the whole call.
-Also = Callable[[ledger.Connection, Counts], None]
-#: Called with the name of each step as it is reached; tests stop the process there.
-Checkpoint = Callable[[str], None]
+from warehouse.land import unpack
+from warehouse.land.batch import Also, Batches, Checkpoint
+from warehouse.land.files import ARCHIVE, InputFile, groups, look
+from warehouse.land.refuse import Unreadable
+from warehouse.land.report import LandingReport, Progress
+from warehouse.land.stage import scratch_dir
+from warehouse.land.telling import Teller
+from warehouse.land.write import remove
 
 
 def _nowhere(_: str) -> None:
@@ -56,26 +48,61 @@ def land(
     """Lands `paths` (files or folders) of `source` in `workspace`, every record exactly once.
 
     Files go into batches of bounded size; a batch lands whole or not at all, and batches before a failed one stay.
-    `mapping` names the mapping that made `source`, where there are several (source `tabular`).
+    A file that cannot be read at all is among the report's `refused_files`, and the others land. `mapping` names the
+    mapping that made `source`, where there are several (source `tabular`).
     `also` runs in the transaction that commits the last batch, with the counts of the whole call: what it writes is
     true exactly if everything has landed. Without `once_by_content` a file of a content that has landed before is read
     again: what a provider answers today may be, to the byte, what it answered last week, and mean a change back.
-    Raises NotFoundError and InputError for unusable paths, ContractError when a column changed its type.
+    Raises NotFoundError and InputError for unusable paths, and where no file can be read, or one cannot and `also`
+    depends on it; ContractError when a column changed its type.
     """
     workspace_slug(workspace)
-    files, ignored = discover(source, paths)
-    report = LandingReport(source.name, workspace, ignored_files=ignored)
-    tell = _Teller(files, progress)
+    found = look(source, paths)
+    report = LandingReport(source.name, workspace, ignored_files=found.ignored)
+    report.refuse(found.refused)
+    tell = Teller(found.files, progress)
     with ledger.connect(settings) as connection, ledger.locked(connection, lock_name(workspace, source.name)):
         sweep(connection, settings, workspace, source.name)
-        pieces = list(groups(files))
-        for number, group in enumerate(pieces, 1):
-            last = also if number == len(pieces) else None
-            _land_group(
-                source, group, workspace, mapping, settings, connection, report, tell, checkpoint, last, once_by_content
-            )
+        batches = Batches(
+            source, workspace, mapping, settings, connection, report, tell, checkpoint, once_by_content
+        )  # fmt: skip
+        *earlier, last = groups(found.files)
+        for group in earlier:
+            _land(batches, group)
+        _land(batches, last, also)
     tell.finish()
+    if report.refused_files and not report.files:
+        raise _nothing_readable(report)
     return report
+
+
+def _land(batches: Batches, group: list[InputFile], also: Also | None = None) -> None:
+    """Lands a group; of an archive, its members."""
+    archive = group[0]
+    if archive.reader != ARCHIVE:
+        batches.land(group, also)
+        return
+    try:
+        with unpack.unpacked(archive, batches.source, scratch_dir(batches.settings)) as members:
+            batches.report.ignored_files += members.ignored
+            batches.report.refuse(members.refused)
+            batches.tell.replace(archive, members.files)
+            for inner in groups(members.files):
+                batches.land(inner)
+    except Unreadable as error:
+        batches.report.refuse({archive.name: error})
+    batches.conclude(also)
+
+
+def _nothing_readable(report: LandingReport) -> Unreadable:
+    """The error of a landing that could read none of its files."""
+    first, *more = report.refused_files.values()
+    if not more:
+        return first
+    names = "; ".join(error.message for error in (first, *more[:4])) + (
+        f"; and {len(more) - 4} more" if len(more) > 4 else ""
+    )
+    return Unreadable(f"none of {len(more) + 1} files can be read: {names}", remedy=first.remedy)
 
 
 def sweep(connection: ledger.Connection, settings: Settings, workspace: str, source: str) -> None:
@@ -95,132 +122,4 @@ def sweep(connection: ledger.Connection, settings: Settings, workspace: str, sou
     ).fetchall()
     for row in over:
         shutil.rmtree(scratch[row["batch_id"]], ignore_errors=True)
-
-
-def _land_group(
-    source: Source,
-    group: list[InputFile],
-    workspace: str,
-    mapping: str,
-    settings: Settings,
-    connection: ledger.Connection,
-    report: LandingReport,
-    tell: _Teller,
-    checkpoint: Checkpoint,
-    also: Also | None,
-    once_by_content: bool,
-) -> None:
-    hashes: dict[int, str] = {}
-    seen: dict[str, int] = {}
-    repeats: dict[int, str] = {}
-    for index, file in enumerate(group):
-        digest = sha256(file.path)
-        earlier = commit.landed_file(connection, workspace, source.name, mapping, digest) if once_by_content else None
-        if earlier is not None:
-            report.repeated_files.append(file.name)
-            for name, counts in earlier.items():
-                report.count(file.name, name, counts.as_repeat())
-            tell.skip(file)
-        elif once_by_content and digest in seen:
-            repeats[index] = digest
-            tell.skip(file)
-        else:
-            seen[digest] = index
-            hashes[index] = digest
-    if not hashes:
-        if also:
-            with connection.transaction():
-                also(connection, report.total)
-        return
-    batch_id = new_id("bat")
-    commit.begin(connection, batch_id, "landing", workspace, source, mapping)
-    checkpoint("begun")
-    names = {index: group[index].name for index in hashes}
-    stage = Stage(source, settings, batch_id, names)
-    try:
-        for index in hashes:
-            file = group[index]
-            for chunk in read(file, tell.reading(file)):
-                stage.add(chunk, index)
-            checkpoint("read")
-        stage.check_types(names)
-        checkpoint("staged")
-        for table in source.tables:
-            merge(stage, table, ledger.parts(connection, settings, source.name, table.name, workspace))
-        outcome = collect(stage, source, workspace, batch_id, settings, {i: group[i] for i in hashes})
-        checkpoint("written")
-        settle(settings.lake, outcome.files)
-        checkpoint("renamed")
-        whole = report.total.plus(outcome.total)
-        commit.land(
-            connection, batch_id, workspace, source, mapping, outcome,
-            {i: (group[i], hashes[i]) for i in hashes} if once_by_content else {},
-            also=(lambda c: also(c, whole)) if also else None,
-        )  # fmt: skip
-        checkpoint("committed")
-    except BaseException as error:
-        if commit.fail(connection, batch_id, error):
-            remove(settings.lake, batch_id)
-        raise
-    finally:
-        stage.close()
-    report.batches.append(batch_id)
-    for (index, name), counts in outcome.counts.items():
-        report.count(group[index].name, name, counts)
-    for index, digest in repeats.items():
-        report.repeated_files.append(group[index].name)
-        for (first, name), counts in outcome.counts.items():
-            if first == seen[digest]:
-                report.count(group[index].name, name, counts.as_repeat())
-    for relation, fields in outcome.new_columns.items():
-        known = report.new_columns.setdefault(relation, [])
-        known.extend(field for field in fields if field not in known)
-    for kind, count in outcome.outside.items():
-        report.outside[kind] = report.outside.get(kind, 0) + count
-    _must_balance(report.total, source)
-
-
-def _must_balance(total: Counts, source: Source) -> None:
-    if not total.balanced:
-        raise NexusError(
-            f"landing of {source.name} does not add up: {total.as_dict()}", remedy="report this as a defect"
-        )
-
-
-class _Teller:
-    """Turns bytes read into progress."""
-
-    def __init__(self, files: Sequence[InputFile], progress: Callable[[Progress], None] | None) -> None:
-        self._progress = progress
-        self._total = sum(file.size for file in files)
-        self._count = len(files)
-        self._done = 0
-        self._bytes = 0
-        self._within = 0
-
-    def reading(self, file: InputFile) -> Callable[[int], None]:
-        self._finish_file(file)
-
-        def on_read(count: int) -> None:
-            self._within = min(self._within + count, file.size)
-            self._tell(file.name)
-
-        return on_read
-
-    def skip(self, file: InputFile) -> None:
-        self._finish_file(file)
-        self._tell(file.name)
-
-    def finish(self) -> None:
-        self._bytes, self._within, self._done = self._total, 0, self._count
-        self._tell("")
-
-    def _finish_file(self, file: InputFile) -> None:
-        self._bytes += self._within
-        self._within = 0
-        self._done += 1
-
-    def _tell(self, name: str) -> None:
-        if self._progress:
-            done = min(self._bytes + self._within, self._total)
-            self._progress(Progress(name, min(self._done, self._count), self._count, done, self._total))
+    unpack.sweep(scratch_dir(settings))

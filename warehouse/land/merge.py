@@ -2,7 +2,8 @@
 
 Belongs here: duplicates and conflicts. Does not belong here: reading files, writing the lake.
 
-Result: a table `v_<table>(r, verdict)` of row ids of the staging table that must not land.
+Result: a table `v_<table>(r, verdict)` of rows that must not land, by their number: `rowid` in the staging table, or
+the place in the file of a sink.
 - event: one body per id. The same body again is a duplicate, another body is a conflict.
 - entity with a version column: each body once per id, whatever the order.
 - entity without one: a body is new when it differs from the one that landed before it.
@@ -14,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nexus.contracts import Table
+from warehouse.land.keys import met_again
 from warehouse.land.sql import quoted
-from warehouse.land.stage import Stage, staging
+from warehouse.land.stage import Stage
 from warehouse.ledger import Part
 
 
@@ -28,8 +30,12 @@ def merge(stage: Stage, table: Table, lake: Sequence[Part]) -> None:
     stage.run(f"create or replace table {verdicts(table)} (r BIGINT, verdict VARCHAR)")
     if table.id is None:
         return
-    good = f"select rowid as r, _doc, cast({quoted(table.id)} as varchar) as id, _record_hash as h from {staging(table)} where _reason is null"
-    _seen(stage, table, lake, good)
+    sink = stage.sink(table)
+    # what is kept of each row is a hash of its id, so only rows that may have been met are looked at again
+    if sink and not stage.choose(table, met_again(sink.keys(), stage.engine, [p.path for p in lake])):
+        return
+    good = stage.good(table)
+    _seen(stage, lake, good)
     # ids that stand alone and are not in the lake need no second look
     stage.run(
         f"""create or replace temp table again as
@@ -47,7 +53,7 @@ def _rule(table: Table) -> str:
     return "versioned" if table.version else "latest"
 
 
-def _seen(stage: Stage, table: Table, lake: Sequence[Part], good: str) -> None:
+def _seen(stage: Stage, lake: Sequence[Part], good: str) -> None:
     """Bodies in the lake under the ids of this batch: `seen(id, h, latest)`."""
     stage.run("create or replace temp table seen (id VARCHAR, h VARCHAR, latest BOOLEAN)")
     if not lake:

@@ -5,7 +5,10 @@ Belongs here: counts and their invariant. Does not belong here: printing them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from warehouse.land.refuse import Unreadable
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class LandingReport:
     """Outcome of one `land` call. `files` and `tables` are two views of the same records.
 
     `outside` counts, by kind, the documents in quarantine that the contract does not speak of.
+    `refused_files` could not be read at all, for the reason given; they count nowhere else, and may be given again.
     """
 
     source: str
@@ -79,11 +83,21 @@ class LandingReport:
     repeated_files: list[str] = field(default_factory=list)
     ignored_files: list[str] = field(default_factory=list)
     outside: dict[str, int] = field(default_factory=dict)
+    refused_files: dict[str, Unreadable] = field(default_factory=dict)
 
     read = property(lambda self: self.total.read)
     landed = property(lambda self: self.total.landed)
     duplicate = property(lambda self: self.total.duplicate)
     quarantined = property(lambda self: self.total.quarantined)
+
+    @property
+    def empty_files(self) -> list[str]:
+        """Files that were read and hold no record."""
+        return sorted(name for name, counts in self.files.items() if not counts.read)
+
+    def refuse(self, found: Mapping[str, Unreadable]) -> None:
+        """Notes files that cannot be read."""
+        self.refused_files.update(found)
 
     def count(self, file: str, table: str, counts: Counts) -> None:
         """Adds the records of one table in one file."""

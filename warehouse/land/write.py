@@ -9,10 +9,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse.land.files import sha256
 from warehouse.land.sql import literal
-from warehouse.land.stage import Stage
+
+if TYPE_CHECKING:
+    from warehouse.land.stage import Stage
 
 #: How every batch is written.
 OPTIONS = "format parquet, compression zstd, compression_level 1, row_group_size 122880"
@@ -37,17 +40,25 @@ def lake_path(part: str, source: str, table: str, workspace: str, batch_id: str)
     return folder / f"workspace={workspace}" / f"batch={batch_id}.parquet"
 
 
+def temporary(target: Path, kind: str = "tmp") -> Path:
+    """A name beside `target` under which it is written; `remove` finds it."""
+    return target.with_name(f".{target.name.removeprefix('.')}.{kind}")
+
+
 def write(stage: Stage, lake: Path, part: str, table: str, path: Path, query: str) -> Written:
     """Runs `query` into a temporary file beside `path` and makes it durable."""
     target = lake / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    copied = stage.engine.execute(f"copy ({query}) to {literal(str(temporary))} ({OPTIONS})").fetchone()
-    with temporary.open("rb+") as handle:
+    made = temporary(target)
+    copied = stage.engine.execute(f"copy ({query}) to {literal(str(made))} ({OPTIONS})").fetchone()
+    return sealed(part, table, path, made, copied[0] if copied else 0)
+
+
+def sealed(part: str, table: str, path: Path, made: Path, rows: int) -> Written:
+    """The file `made`, durable from here on, as what is to become `path`."""
+    with made.open("rb+") as handle:
         os.fsync(handle.fileno())
-    return Written(
-        part, table, path, temporary, copied[0] if copied else 0, temporary.stat().st_size, sha256(temporary)
-    )
+    return Written(part, table, path, made, rows, made.stat().st_size, sha256(made))
 
 
 def settle(lake: Path, files: Iterable[Written]) -> None:

@@ -14,7 +14,7 @@ DASH = "–"
 MINUS = "\u2212"
 #: Currencies whose minor unit is the unit itself (ISO 4217 exponent 0), and those with three decimals.
 NO_DECIMALS = frozenset(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"]
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
 THREE_DECIMALS = frozenset(["bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"])
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}

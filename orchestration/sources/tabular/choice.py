@@ -5,7 +5,10 @@ Belongs here: recognising. Does not belong here: what a mapping says (mapping.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -14,29 +17,92 @@ from nexus.contracts import Source
 from nexus.errors import InputError
 from orchestration.sources.tabular.contract import SOURCE
 from orchestration.sources.tabular.extract import source_for
-from orchestration.sources.tabular.mapping import known, load
-from warehouse.land.files import InputFile, discover
+from orchestration.sources.tabular.mapping import Mapping, known, load
+from warehouse.land.files import ARCHIVE, InputFile, discover
 from warehouse.land.read import read
+from warehouse.land.refuse import Unreadable
+from warehouse.land.unpack import unpacked
 
 _ENOUGH = 100
 
 
-def choose(paths: Sequence[Path], mapping: str | None) -> tuple[Source, str]:
+def choose(paths: Sequence[Path], mapping: str | None, encoding: str | None = None) -> tuple[Source, str]:
     """The source for `paths`, and the mapping's name ('' for files that are canonical already).
 
-    Raises InputError when no known mapping fits, or more than one, or not the same for all files.
+    Files that cannot be read have no say; landing names them. Raises InputError when no known mapping fits, or more
+    than one, or not the same for all files; or when a table lacks columns that the mapping that was named needs.
     """
-    if mapping is not None:
-        chosen = load(mapping)
-        return _bound(source_for(chosen), mapping), chosen.name
-    files, _ = discover(SOURCE, paths)
-    found = {file.name: recognise(file) for file in files}
+    chosen = load(mapping) if mapping is not None else None
+    source = _bound(source_for(chosen), mapping or "") if chosen else SOURCE
+    if encoding is not None:
+        source = replace(source, dialect=replace(source.dialect, encoding=encoding))
+    files, _ = discover(source, paths)
+    with _members(files, source) as whole:
+        if chosen is not None:
+            for file in whole:
+                _check_columns(file, chosen)
+            return source, chosen.name
+        found, refused = _recognised(whole)
     names = set(found.values())
+    if not names:
+        listed = ", ".join(file.name for file in whole[:5])
+        raise refused or InputError(
+            f"nothing in {listed} tells which table it is: it holds no row", remedy="give files with rows"
+        )
     if len(names) > 1:
         which = "; ".join(f"{file}: {name or 'canonical facts'}" for file, name in found.items())
         raise InputError(f"these files are not of one kind ({which})", remedy="ingest each kind by itself")
     name = names.pop()
     return (source_for(load(name)), name) if name else (SOURCE, "")
+
+
+@contextmanager
+def _members(files: Sequence[InputFile], source: Source) -> Iterator[list[InputFile]]:
+    """`files`, with archives opened for as long as the context lasts."""
+    whole: list[InputFile] = []
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        for file in files:
+            try:
+                archive = file.reader == ARCHIVE
+                whole += stack.enter_context(unpacked(file, source, Path(scratch))).files if archive else [file]
+            except Unreadable:
+                whole.append(file)  # reading it says why
+        yield whole
+
+
+def _recognised(files: Sequence[InputFile]) -> tuple[dict[str, str], Unreadable | None]:
+    """Mappings of the files that hold rows, by name of the file; and why one of the others cannot be read."""
+    found: dict[str, str] = {}
+    refused = None
+    for file in files:
+        try:
+            if columns_of(file):
+                found[file.name] = recognise(file)
+        except Unreadable as error:
+            refused = error
+    return found, refused
+
+
+def _check_columns(file: InputFile, mapping: Mapping) -> None:
+    """Every row of a table has the same columns: where one that must be there is not, no row can be landed."""
+    if file.reader not in ("csv", "parquet"):
+        return
+    try:
+        present = columns_of(file)
+    except Unreadable:
+        return
+    needed = {
+        name
+        for fact, table in ((f, SOURCE.table(n)) for n, f in mapping.facts.items())
+        for column, value in fact.columns.items()
+        if table.column(column).required
+        for name in value.uses
+    }
+    if present and (lacking := sorted(needed - present)):
+        raise InputError(
+            f"{file.name} lacks columns that mapping {mapping.name!r} needs: {', '.join(lacking)}",
+            remedy=f"it has {', '.join(sorted(present))}: take another mapping, or correct this one",
+        )
 
 
 def _bound(source: Source, mapping: str) -> Source:

@@ -15,6 +15,7 @@ from orchestration.sources.tabular.mapping import Condition, Fact, Mapping, Valu
 
 #: Wide enough for any amount; with a power of ten, or two factors multiplied, no product can overflow.
 _EXACT, _FACTOR = "decimal(30, 9)", "decimal(18, 6)"
+_ISO = "'%Y-%m-%dT%H:%M:%S.%fZ'"
 #: Signs and codes of currencies, and the blanks between them and the number.
 _MONEY_MARKS = r"\p{Sc}|^\s*[A-Za-z]{2,3}\.?\s*|\s*[A-Za-z]{2,3}\.?\s*$|^\s+|\s+$"
 #: Seconds from 0001-01-01 to 9999-12-31: outside of these a number is no time.
@@ -166,9 +167,14 @@ def _moment(value: Value, text: str, zone: str | None) -> str:
             moment = f"try_cast({text} as timestamp)"
         case pattern:
             moment = f"cast(try_strptime({text}, {_literal(pattern)}) as timestamp)"
-    if zone and value.format not in ("epoch", "epoch_ms"):
-        moment = f"timezone('UTC', timezone({_literal(zone)}, {moment}))"
-    return f"coalesce(strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ'), {text})"
+    if not zone or value.format in ("epoch", "epoch_ms"):
+        return f"coalesce(strftime({moment}, {_ISO}), {text})"
+    # a clock that is put forward skips an hour: times in it come back as others, and are none
+    local = _literal(zone)
+    instant = f"timezone({local}, {moment})"
+    gap = f"timezone({local}, {instant}) <> {moment}"
+    utc = f"strftime(timezone('UTC', {instant}), {_ISO})"
+    return f"case when {gap} then {text} || {_literal(f' does not exist in {zone}')} else coalesce({utc}, {text}) end"
 
 
 def _formed(value: Value, text: str) -> str:

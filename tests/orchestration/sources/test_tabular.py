@@ -73,8 +73,11 @@ def test_canonical_facts_need_no_mapping(tmp_path: Path, parse) -> None:
 def test_a_mapping_of_ones_own_is_a_path(tmp_path: Path) -> None:
     path = tmp_path / "mine.yml"
     path.write_text("name: mine\ntitle: Mine\nfacts: {customer: {columns: {customer_id: Nr}}}\n")
-    source, name = choose("tabular", [RETAIL], str(path))
+    (tmp_path / "table.csv").write_text("Nr,Name\n1,A\n")
+    source, name = choose("tabular", [tmp_path / "table.csv"], str(path))
     assert (name, [t.name for t in source.tables]) == ("mine", ["customer"])
+    with pytest.raises(InputError, match=r"online_retail\.csv lacks columns that mapping 'mine' needs: Nr"):
+        choose("tabular", [RETAIL], str(path))
 
 
 def test_an_unknown_mapping_is_told_the_known_ones() -> None:
@@ -213,12 +216,23 @@ def test_columns_that_nobody_mapped_are_kept(parse) -> None:
         ({"column": "x", "format": "epoch"}, "1700000000", datetime(2023, 11, 14, 22, 13, 20)),
         ({"column": "x", "format": "epoch_ms"}, "1700000000123", datetime(2023, 11, 14, 22, 13, 20, 123000)),
         ({"column": "x"}, "2025-01-01T00:00:00+02:00", datetime(2024, 12, 31, 22)),
+        # clocks go from 02:00 to 03:00, and in autumn from 03:00 back to 02:00: an hour that comes twice is its second
+        ({"column": "x", "zone": "Europe/Berlin"}, "2026-03-29 01:59:59", datetime(2026, 3, 29, 0, 59, 59)),
+        ({"column": "x", "zone": "Europe/Berlin"}, "2026-03-29 03:00:00", datetime(2026, 3, 29, 1)),
+        ({"column": "x", "zone": "Europe/Berlin"}, "2026-10-25 02:30:00", datetime(2026, 10, 25, 1, 30)),
     ],
 )
 def test_times(value: dict[str, str], written: str, expected: datetime, parse) -> None:
     parsed = parse(source_for(login_mapping(login_at=value)), {"a.jsonl": json.dumps({"x": written})})
     assert parsed.bad == []
     assert parsed.one("login")["login_at"] == expected
+
+
+def test_an_hour_that_no_clock_shows_is_turned_away(parse) -> None:
+    value = {"column": "x", "format": "%d.%m.%Y %H:%M", "zone": "Europe/Berlin"}
+    parsed = parse(source_for(login_mapping(login_at=value)), {"a.jsonl": json.dumps({"x": "29.03.2026 02:30"})})
+    ((_, reason, _),) = parsed.bad
+    assert reason == 'login_at: expected timestamp (iso), found "29.03.2026 02:30 does not exist in Europe/Berlin"'
 
 
 @pytest.mark.parametrize(

@@ -57,14 +57,15 @@
 {%- endmacro %}
 
 {# Minor units of an amount written in major units ('12.34' usd → 1234, '500' jpy → 500), halves away from zero.
+   Stripe writes ISK and UGX in hundredths, though neither has any; so they are kept in hundredths.
    The cast to the currency's decimals does the rounding: on DuckDB that costs half of what `round` does. #}
 {% macro to_minor(amount, currency) -%}
     case
         when lower({{ currency }}) in (
-            'bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'ugx', 'vnd', 'vuv', 'xaf', 'xof', 'xpf'
+            'bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv', 'xaf', 'xof', 'xpf'
         ) then cast(cast({{ amount }} as numeric(18, 0)) as bigint)
         when lower({{ currency }}) in ('bhd', 'iqd', 'jod', 'kwd', 'lyd', 'omr', 'tnd')
-            then cast(cast({{ amount }} as numeric(18, 3)) * 1000 as bigint)
+            then cast(cast({{ amount }} as numeric(24, 3)) * 1000 as bigint)
         else cast(cast({{ amount }} as numeric(18, 2)) * 100 as bigint)
     end
 {%- endmacro %}

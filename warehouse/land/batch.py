@@ -1,0 +1,206 @@
+"""One group of files becomes one batch, whole or not at all.
+
+Belongs here: the order of steps of a batch, and what happens when one of them fails.
+Does not belong here: which files make a group (files.py), how a step works (its own module).
+
+    begin (ledger) → read and stage → merge → write under temporary names → rename → commit (ledger)
+
+A file that cannot be read, or that somebody writes to meanwhile, is taken out of its batch; the others land.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nexus.contracts import Source
+from nexus.errors import InputError, NexusError
+from nexus.ids import new_id
+from nexus.settings import Settings
+from warehouse import ledger
+from warehouse.land import commit
+from warehouse.land.collect import Outcome, collect
+from warehouse.land.files import InputFile, mark, sha256
+from warehouse.land.merge import merge
+from warehouse.land.read import read
+from warehouse.land.refuse import Unreadable
+from warehouse.land.report import Counts, LandingReport
+from warehouse.land.stage import Stage
+from warehouse.land.telling import Teller
+from warehouse.land.write import remove, settle
+
+#: Writes to the ledger in the transaction that commits; gets the counts of the whole call.
+Also = Callable[[ledger.Connection, Counts], None]
+#: Called with the name of each step as it is reached; tests stop the process there.
+Checkpoint = Callable[[str], None]
+
+
+class _Refused(InputError):
+    """Files of a batch could not be read."""
+
+    def __init__(self) -> None:
+        super().__init__("a file could not be read")
+        self.staged = False
+
+    def note(self, report: LandingReport, name: str, error: Unreadable, staged: bool) -> None:
+        report.refuse({name: error})
+        self.staged = self.staged or staged
+        self.message = error.message
+
+
+@dataclass(slots=True)
+class Batches:
+    """What the batches of one landing have in common; the caller holds the lock of the source."""
+
+    source: Source
+    workspace: str
+    mapping: str
+    settings: Settings
+    connection: ledger.Connection
+    report: LandingReport
+    tell: Teller
+    checkpoint: Checkpoint
+    once_by_content: bool
+
+    def land(self, group: Sequence[InputFile], also: Also | None = None) -> None:
+        """Lands `group` as one batch; `also` as in `driver.land`."""
+        hashes, marks, repeats = self._new(group)
+        if not hashes:
+            self.conclude(also)
+            return
+        batch_id = new_id("bat")
+        commit.begin(self.connection, batch_id, "landing", self.workspace, self.source, self.mapping)
+        self.checkpoint("begun")
+        stage = Stage(self.source, self.settings, batch_id, {i: group[i].name for i in hashes}, self.workspace)
+        refused = _Refused()
+        try:
+            for index in list(hashes):
+                try:
+                    self._stage(stage, index, group[index], marks[index])
+                except Unreadable as error:
+                    refused.note(self.report, group[index].name, error, stage.holds(index))
+                    del hashes[index]
+                self.checkpoint("read")
+            if also:
+                self._all_read()
+            if refused.staged or not hashes:
+                raise refused
+            files = {i: (group[i], digest) for i, digest in hashes.items()}
+            outcome = self._commit(stage, batch_id, files, also)
+        except BaseException as error:
+            if commit.fail(self.connection, batch_id, error):
+                remove(self.settings.lake, batch_id)
+            if error is not refused:
+                raise
+        finally:
+            stage.close()
+        if refused.staged or not hashes:
+            # some of it is among the rows of the others: those are read once more, without it
+            self.land([group[i] for i in sorted({*hashes, *repeats})], also)
+            return
+        self.report.batches.append(batch_id)
+        self._tell_counts(group, hashes, repeats, outcome)
+
+    def conclude(self, also: Also | None) -> None:
+        """Runs `also` where no batch is left to run it with."""
+        if also:
+            self._all_read()
+            with self.connection.transaction():
+                also(self.connection, self.report.total)
+
+    def _all_read(self) -> None:
+        """What `also` writes would be untrue if a file could not be read."""
+        for error in self.report.refused_files.values():
+            raise error
+
+    def _new(
+        self, group: Sequence[InputFile]
+    ) -> tuple[dict[int, str], dict[int, tuple[int, int, int]], dict[int, int]]:
+        """Hashes and marks of files that have not landed, by place; and of repeats within the group the first."""
+        hashes: dict[int, str] = {}
+        marks: dict[int, tuple[int, int, int]] = {}
+        seen: dict[str, int] = {}
+        repeats: dict[int, int] = {}
+        for index, file in enumerate(group):
+            try:
+                marks[index] = mark(file.path)
+                digest = sha256(file.path)
+            except Unreadable as error:
+                self.report.refuse({file.name: error})
+                self.tell.skip(file)
+                continue
+            earlier = self._landed(digest) if self.once_by_content else None
+            if earlier is not None:
+                self._repeated(file.name, earlier)
+                self.tell.skip(file)
+            elif self.once_by_content and digest in seen:
+                repeats[index] = seen[digest]
+                self.tell.skip(file)
+            else:
+                seen[digest] = index
+                hashes[index] = digest
+        return hashes, marks, repeats
+
+    def _landed(self, digest: str) -> dict[str, Counts] | None:
+        return commit.landed_file(self.connection, self.workspace, self.source.name, self.mapping, digest)
+
+    def _stage(self, stage: Stage, index: int, file: InputFile, before: tuple[int, int, int]) -> None:
+        """Stages what `file` holds. Raises Unreadable when it cannot be read to its end, or has changed meanwhile."""
+        for chunk in read(file, self.tell.reading(file)):
+            stage.add(chunk, index)
+        if mark(file.path) != before:
+            raise Unreadable(
+                f"{file.name} was written to while it was read", remedy="ingest it again once it is complete"
+            )
+
+    def _commit(
+        self, stage: Stage, batch_id: str, files: dict[int, tuple[InputFile, str]], also: Also | None
+    ) -> Outcome:
+        stage.check_types({i: file.name for i, (file, _) in files.items()})
+        self.checkpoint("staged")
+        for table in self.source.tables:
+            parts = ledger.parts(self.connection, self.settings, self.source.name, table.name, self.workspace)
+            merge(stage, table, parts)
+        inputs = {i: file for i, (file, _) in files.items()}
+        outcome = collect(stage, self.source, self.workspace, batch_id, self.settings, inputs)
+        self.checkpoint("written")
+        settle(self.settings.lake, outcome.files)
+        self.checkpoint("renamed")
+        whole = self.report.total.plus(outcome.total)
+        commit.land(
+            self.connection, batch_id, self.workspace, self.source, self.mapping, outcome,
+            files if self.once_by_content else {}, also=(lambda c: also(c, whole)) if also else None,
+        )  # fmt: skip
+        self.checkpoint("committed")
+        return outcome
+
+    def _tell_counts(
+        self, group: Sequence[InputFile], hashes: dict[int, str], repeats: dict[int, int], outcome: Outcome
+    ) -> None:
+        report = self.report
+        for index in hashes:
+            report.files.setdefault(group[index].name, Counts())
+        for (index, name), counts in outcome.counts.items():
+            report.count(group[index].name, name, counts)
+        for index, first in repeats.items():
+            if first in hashes:
+                found = {name: counts for (i, name), counts in outcome.counts.items() if i == first}
+                self._repeated(group[index].name, found)
+            else:
+                report.refuse({group[index].name: report.refused_files[group[first].name]})
+        for relation, fields in outcome.new_columns.items():
+            known = report.new_columns.setdefault(relation, [])
+            known.extend(field for field in fields if field not in known)
+        for kind, count in outcome.outside.items():
+            report.outside[kind] = report.outside.get(kind, 0) + count
+        if not report.total.balanced:
+            raise NexusError(
+                f"landing of {self.source.name} does not add up: {report.total.as_dict()}",
+                remedy="report this as a defect",
+            )
+
+    def _repeated(self, name: str, earlier: dict[str, Counts]) -> None:
+        self.report.repeated_files.append(name)
+        self.report.files.setdefault(name, Counts())
+        for table, counts in earlier.items():
+            self.report.count(name, table, counts.as_repeat())

@@ -1,0 +1,48 @@
+"""What readers hand on: documents with their line numbers, and texts that are none.
+
+Belongs here: the shapes and their sizes. Does not belong here: reading (read*.py), parsing (stage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+CHUNK_BYTES = 8 * 1024 * 1024
+#: Rows of one record batch: the engine spreads batches over its threads.
+SLICE = 2048
+#: Rows of a chunk: a document's number within its chunk has 20 bits.
+CHUNK_ROWS = 500_000
+SCHEMA = pa.schema([("_line", pa.int64()), ("_text", pa.string())])
+OnRead = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Bad:
+    """Text that is no document."""
+
+    line: int
+    reason: str
+    raw: str
+
+
+@dataclass(slots=True)
+class Chunk:
+    """`form` says what `_text` holds: `json` (to be parsed), `doc` (known to be one JSON value) or `line`."""
+
+    form: str
+    table: pa.Table
+    bad: list[Bad] = field(default_factory=list)
+    has_arrays: bool = False
+
+
+def documents(numbers: list[int], texts: list[str], bad: list[Bad], form: str = "doc") -> Chunk:
+    """A chunk from Python values."""
+    batch = pa.table([pa.array(numbers, pa.int64()), pa.array(texts, pa.string())], schema=SCHEMA)
+    return Chunk(form, sliced(batch), bad)
+
+
+def sliced(table: pa.Table) -> pa.Table:
+    return pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=SLICE), schema=SCHEMA)

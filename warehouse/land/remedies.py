@@ -1,0 +1,51 @@
+"""What to do about a record that was turned away: one sentence for each kind of reason.
+
+Belongs here: remedies. Does not belong here: the reasons themselves (the readers, sql.py, merge.py).
+"""
+
+from __future__ import annotations
+
+import re
+
+from warehouse.land.text import GUESS
+
+_APART = "mend these records where they come from and ingest them in a file of their own"
+_REPLAY = "if the contract is wrong, correct it; then: nexus quarantine replay"
+_REMEDIES: tuple[tuple[str, str], ...] = (
+    (
+        r"^not UTF-8",
+        f"if the text is in another encoding, say which: nexus quarantine replay SOURCE --encoding {GUESS}",
+    ),
+    (
+        r"^the packed file (is cut off|is damaged)",
+        "copy or export the file again and ingest it: what has landed is known",
+    ),
+    (r"^the packed file unpacks", "if that is meant, unpack it and ingest the plain file"),
+    (
+        r"^not JSON: malformed",
+        f"{_APART}; a document that runs over several lines needs a file whose name ends in .json",
+    ),
+    (r"cut off", "export the file again and ingest it: what has landed is recognised"),
+    (r"^the (line|document) is longer", "write one record a line, or split the file"),
+    (r"never closed", "close the quote in that line, and ingest the mended lines in a file of their own"),
+    (r"fields? where the header", "mend these lines and ingest them, below the header, in a file of their own"),
+    (r"^not readable as CSV", "mend these lines and ingest them, below the header, in a file of their own"),
+    (r"^not readable as Parquet", "copy or export the file again and ingest it"),
+    (r"^not JSON", _APART),
+    (r"^nested deeper", "flatten these documents before they are exported"),
+    (
+        r"is not part of the .* contract|^no table of source",
+        "leave it there, or add a table to the contract and replay",
+    ),
+    (
+        r"has landed already with another body",
+        "one id stands for two records: see nexus quarantine show, and correct the source",
+    ),
+    (r"is an impossible time|does not exist in", _APART),
+    (r"NUL character", _APART),
+)
+
+
+def remedy(reason: str) -> str:
+    """The next step for somebody who reads `reason`."""
+    return next((text for pattern, text in _REMEDIES if re.search(pattern, reason)), f"{_APART}; {_REPLAY}")

@@ -1,0 +1,205 @@
+"""Good rows of one table on their way into the lake: written as they come, so that memory does not grow with a batch.
+
+Belongs here: the file under its temporary name, and beside it, for each row, the hash of its id and its place.
+Does not belong here: which rows are good (sql.py), and which of them have been seen before (merge.py).
+
+Whatever has to be left out later is few rows or none; only then the file is written a second time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nexus.contracts import Table
+from warehouse.land.arrow import numbers
+from warehouse.land.places import file_of, line_of
+from warehouse.land.write import lake_path, temporary
+
+#: Rows of one row group, unless they are large.
+GROUP_ROWS = 122_880
+_GROUP_BYTES = 16 * 1024 * 1024
+#: Unique values: a dictionary of them would be thrown away, and least and greatest mean nothing.
+_UNIQUE = ("_record_key", "_record_hash", "_extra")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What all rows of a batch have in common. `files` are names by number."""
+
+    source: str
+    workspace: str
+    batch_id: str
+    landed_at: datetime
+    files: Mapping[int, str]
+    lake: Path
+    scratch: Path
+
+
+class Sink:
+    """Takes the good rows of `table`; one thread of `pool` writes them."""
+
+    def __init__(self, table: Table, batch: Batch, pool: ThreadPoolExecutor) -> None:
+        self.table = table
+        self.target = lake_path("raw", batch.source, table.name, batch.workspace, batch.batch_id)
+        self.path = temporary(batch.lake / self.target, "rows")
+        self.rows = 0
+        self.counts: Counter[int] = Counter()
+        self.in_order = True
+        self._batch = batch
+        self._pool = pool
+        self._waiting: list[pa.Table] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._writing: Future[None] | None = None
+        self._last = -1
+        self._spools = {name: (batch.scratch / f"{table.name}.{name}").open("wb") for name in ("docs", "keys")}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def waiting_bytes(self) -> int:
+        return sum(table.nbytes for table in self._waiting)
+
+    def add(self, found: pa.Table) -> None:
+        """Takes rows with the contract's columns, `_record_hash`, `_extra`, `_doc` and, where there is an id, `_key`."""
+        docs = found["_doc"].to_numpy()
+        self.in_order = self.in_order and docs[0] > self._last and bool((docs[1:] >= docs[:-1]).all())
+        self._last = int(docs[-1])
+        self.counts.update(dict(enumerate(np.bincount(file_of(docs)).tolist())))
+        docs.tofile(self._spools["docs"])
+        if self.table.id:
+            found["_key"].to_numpy().tofile(self._spools["keys"])
+        self._waiting.append(self._complete(found, docs))
+        self.rows += len(found)
+        if sum(map(len, self._waiting)) >= GROUP_ROWS or self.waiting_bytes >= _GROUP_BYTES:
+            self.write()
+
+    def _complete(self, found: pa.Table, docs: np.ndarray) -> pa.Table:
+        count, batch = len(found), self._batch
+        names = [batch.files.get(n, "") for n in range(max(batch.files) + 1)]
+        if self.table.id:
+            key = found[self.table.id].cast(pa.string())
+        else:
+            key = pa.array([f"{batch.batch_id}/{n}" for n in range(self.rows + 1, self.rows + count + 1)])
+        columns: dict[str, Any] = {"workspace_id": _same(batch.workspace, count)}
+        columns |= {c.name: found[c.name] for c in self.table.columns}
+        columns |= {
+            "_record_key": key,
+            "_record_hash": found["_record_hash"],
+            "_batch_id": _same(batch.batch_id, count),
+            "_source_file": pa.DictionaryArray.from_arrays(numbers(file_of(docs).astype(np.int32)), pa.array(names)),
+            "_source_line": numbers(line_of(docs)),
+            "_landed_at": _same(batch.landed_at, count, pa.timestamp("us")),
+            "_extra": found["_extra"],
+        }
+        return pa.table(columns)
+
+    def write(self) -> None:
+        """Hands what has been taken to the writing thread, once that has done what it was given before."""
+        if not self._waiting:
+            return
+        group, self._waiting = pa.concat_tables(self._waiting), []
+        self._settle()
+        self._writing = self._pool.submit(self._write, group)
+
+    def _write(self, group: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = writer(self.path, group.schema, unique=(self.table.id,))
+        self._writer.write_table(group, row_group_size=GROUP_ROWS)
+
+    def _settle(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def close(self) -> None:
+        """Everything taken is in the file."""
+        self.write()
+        self._settle()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        for spool in self._spools.values():
+            spool.close()
+
+    def abandon(self) -> None:
+        """Lets go of everything; the file is not one that counts, or has been written already."""
+        for spool in self._spools.values():
+            spool.close()
+        if self._writer is not None:
+            # only a landing that has failed comes here, and what it failed of may also keep the file from being closed
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+
+    def docs(self) -> np.ndarray:
+        """Place of each row, in the order of the file. After `close`."""
+        return _mapped(self._spools["docs"].name, np.int64)
+
+    def keys(self) -> np.ndarray:
+        """Hash of the id of each row, in the order of the file. After `close`."""
+        return _mapped(self._spools["keys"].name, np.uint64)
+
+    def valid(self, column: str, file: int | None) -> int:
+        """Rows of a file (or of all) in which `column` has a value. After `close`."""
+        if not self.rows:
+            return 0
+        there = np.concatenate([part[column].is_valid().to_numpy() for part in self.groups([column])])
+        return int(there.sum() if file is None else (there & (file_of(self.docs()) == file)).sum())
+
+    def groups(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        with pq.ParquetFile(self.path) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number, columns=columns)
+
+    def without(self, rows: np.ndarray) -> int:
+        """Writes the file anew without these rows; how many are left."""
+        keep = np.ones(self.rows, dtype=bool)
+        keep[rows] = False
+        anew, begin = temporary(self.path, "anew"), 0
+        made: pq.ParquetWriter | None = None
+        for group in self.groups():
+            made = made or writer(anew, group.schema, unique=(self.table.id,))
+            made.write_table(
+                group.filter(pa.array(keep[begin : begin + len(group)].tolist())), row_group_size=GROUP_ROWS
+            )
+            begin += len(group)
+        if made is not None:
+            made.close()
+            anew.replace(self.path)
+        return int(keep.sum())
+
+    def sort(self, without: np.ndarray) -> None:
+        """Writes the file anew in the order of the documents. It holds the rows but those `without`."""
+        keep = np.ones(self.rows, dtype=bool)
+        keep[without] = False
+        whole = pq.read_table(self.path)
+        ordered = whole.take(numbers(np.argsort(self.docs()[keep], kind="stable")))
+        with writer(self.path, ordered.schema, unique=(self.table.id,)) as made:
+            made.write_table(ordered, row_group_size=GROUP_ROWS)
+
+
+def writer(path: Path, schema: pa.Schema, unique: tuple[str | None, ...] = ()) -> pq.ParquetWriter:
+    """Parquet as every batch of the lake is written."""
+    known = {*_UNIQUE, *unique}
+    plain = [name for name in schema.names if name not in known]
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", compression_level=1, use_dictionary=plain, write_statistics=plain,
+        store_schema=False,
+    )  # fmt: skip
+
+
+def _same(value: Any, count: int, kind: pa.DataType | None = None) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(numbers(np.zeros(count, dtype=np.int32)), pa.array([value], kind))
+
+
+def _mapped(path: str, dtype: type[np.generic]) -> np.ndarray:
+    return np.memmap(path, dtype=dtype, mode="r") if Path(path).stat().st_size else np.empty(0, dtype)
