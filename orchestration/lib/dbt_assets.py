@@ -6,6 +6,7 @@ calling dbt (warehouse/dbt.py).
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dagster import (
@@ -25,13 +26,15 @@ from orchestration.lib import candidate
 from orchestration.lib.dbt_translator import Translator
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
-from warehouse.dbt import Node
+from warehouse.built import newest_loads, remember, unbuilt
+from warehouse.dbt import Node, fingerprint
 from warehouse.quality import GateResult
 from warehouse.quality.record import invalidate
 
 #: Tag of a run that builds incremental models anew.
 FULL_REFRESH = "nexus/full_refresh"
 TESTS_GATE = "dbt_tests"
+_MADE = {"model", "seed"}
 
 
 def manifest(settings: Settings) -> dict[str, Any]:
@@ -85,10 +88,14 @@ def dbt_step(
 ) -> AssetsDefinition:
     """One step that builds and tests what `select` without `exclude` names.
 
+    Of these it builds what is made of raw tables with rows that it has not seen; the rest is as it would be built.
     `spoils` are the relations whose judgements hold no longer once it has begun; of a step that builds only some of its
     models, those that are made of these.
     """
     from dagster_dbt import dbt_assets
+
+    chosen = _selected(manifest, select, exclude)
+    own = frozenset(n["name"] for n in chosen if n["resource_type"] in _MADE)
 
     @dbt_assets(
         manifest=manifest,
@@ -100,19 +107,58 @@ def dbt_step(
         required_resource_keys={candidate.KEY},
     )
     def build(context: AssetExecutionContext) -> Iterator[Any]:
-        chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
+        asked = {key.path[-1] for key in context.selected_asset_keys} if context.is_subset else None
         with translated(context.retry_number):
             context.resources.candidate.check()
-            spoiled = spoils if not context.is_subset else descendants(manifest, chosen) & frozenset(spoils)
-            invalidate(settings, spoiled)
-            nodes = run_dbt(
-                settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags
-            )
-            counts = _count(settings, manifest, nodes)
+            plan = _plan(settings, manifest, name, own, asked, FULL_REFRESH in context.run.tags)
+            invalidate(settings, spoils if plan.is_whole else descendants(manifest, plan.chosen) & frozenset(spoils))
+            nodes = []
+            if plan.is_whole:
+                nodes = run_dbt(settings, select.split(), exclude.split(), FULL_REFRESH in context.run.tags)
+            elif plan.chosen:
+                nodes = run_dbt(settings, sorted(plan.chosen), [], FULL_REFRESH in context.run.tags)
+            kept = (asked or own) - plan.chosen
+            counts = _count(settings, manifest, {n.name for n in nodes if n.kind in _MADE and n.is_good} | kept)
             _record(settings, manifest, nodes, context.run.run_id)
-        yield from _results(nodes, manifest, counts, context)
+            # last of all: whatever was not judged is made, and judged, again
+            if not any(n.is_bad and n.kind != "test" for n in nodes):
+                remember(settings, name, plan.project, plan.loads, plan.complete)
+        yield from _results(nodes, manifest, counts, context, kept)
 
     return build
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a step builds: `chosen` of its models, all of them if `is_whole`. Afterwards it has seen `loads`, those of the
+    relations in `complete` (None: of all).
+    """
+
+    chosen: frozenset[str]
+    is_whole: bool
+    project: str
+    loads: Mapping[str, int]
+    complete: frozenset[str] | None
+
+
+def _plan(
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    step: str,
+    own: frozenset[str],
+    asked: Collection[str] | None,
+    full_refresh: bool,
+) -> _Plan:
+    project, loads = fingerprint(), newest_loads(settings)
+    if asked is not None:
+        # whoever asks for some models gets them; a table all of whose models are among them is up to date then
+        made = {r: descendants(manifest, [r]) & own for r in loads}
+        complete = frozenset(r for r, relations in made.items() if relations <= set(asked))
+        return _Plan(frozenset(asked), False, project, loads, complete)
+    changed = None if full_refresh else unbuilt(settings, step, project)
+    if changed is None:
+        return _Plan(own, True, project, loads, None)
+    return _Plan(descendants(manifest, changed) & own, False, project, loads, None)
 
 
 def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> list[Node]:
@@ -130,16 +176,24 @@ def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], f
 
 
 def _results(
-    nodes: Sequence[Node], manifest: Mapping[str, Any], counts: Mapping[str, int], context: AssetExecutionContext
+    nodes: Sequence[Node],
+    manifest: Mapping[str, Any],
+    counts: Mapping[str, int],
+    context: AssetExecutionContext,
+    kept: Collection[str],
 ) -> Iterator[Any]:
     selected = context.op_execution_context.selected_asset_check_keys
     by_test = {(k.asset_key.path[-1], k.name) for k in selected}
     for node in nodes:
-        if node.kind in {"model", "seed"} and node.is_good:
+        if node.kind in _MADE and node.is_good:
             metadata: dict[str, Any] = {"seconds": MetadataValue.float(node.seconds)}
             if node.name in counts:
                 metadata["dagster/row_count"] = MetadataValue.int(counts[node.name])
             yield MaterializeResult(asset_key=AssetKey([node.name]), metadata=metadata)
+    for name in sorted(kept):
+        rows = {"dagster/row_count": MetadataValue.int(counts[name])} if name in counts else {}
+        metadata = {"up to date": MetadataValue.text("nothing that it is made of has got rows"), **rows}
+        yield MaterializeResult(asset_key=AssetKey([name]), metadata=metadata)
     for node in nodes:
         owner = _tested(node, manifest) if node.kind == "test" else None
         if owner and (owner, node.name) in by_test and (node.is_good or node.is_bad or node.status == "warn"):
@@ -177,11 +231,11 @@ def _tested(node: Node, manifest: Mapping[str, Any]) -> str | None:
     return str(owner["name"]) if owner else None
 
 
-def _count(settings: Settings, manifest: Mapping[str, Any], nodes: Sequence[Node]) -> dict[str, int]:
+def _count(settings: Settings, manifest: Mapping[str, Any], relations: Collection[str]) -> dict[str, int]:
     from warehouse.quality.reads import reading, row_counts
 
-    built = {n.name: manifest["nodes"][n.unique_id] for n in nodes if n.kind in {"model", "seed"} and n.is_good}
-    stored = {name: m["schema"] for name, m in built.items() if m["config"]["materialized"] in {"table", "incremental"}}
+    models = [n for n in manifest["nodes"].values() if n["resource_type"] in _MADE and n["name"] in relations]
+    stored = {m["name"]: m["schema"] for m in models if m["config"]["materialized"] in {"table", "incremental"}}
     with reading(settings) as reads:
         return row_counts(reads, stored)
 
