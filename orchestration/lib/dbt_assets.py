@@ -26,6 +26,7 @@ from orchestration.lib import candidate
 from orchestration.lib.dbt_translator import Translator
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
+from orchestration.lib.raw import ARRIVALS
 from warehouse.built import newest_loads, remember, unbuilt
 from warehouse.dbt import Node, fingerprint
 from warehouse.quality import GateResult
@@ -110,7 +111,7 @@ def dbt_step(
         asked = {key.path[-1] for key in context.selected_asset_keys} if context.is_subset else None
         with translated(context.retry_number):
             context.resources.candidate.check()
-            plan = _plan(settings, manifest, name, own, asked, FULL_REFRESH in context.run.tags)
+            plan = _plan(settings, manifest, name, own, asked, context.run.tags)
             invalidate(settings, spoils if plan.is_whole else descendants(manifest, plan.chosen) & frozenset(spoils))
             nodes = []
             if plan.is_whole:
@@ -147,15 +148,17 @@ def _plan(
     step: str,
     own: frozenset[str],
     asked: Collection[str] | None,
-    full_refresh: bool,
+    tags: Mapping[str, str],
 ) -> _Plan:
     project, loads = fingerprint(), newest_loads(settings)
+    changed = None if FULL_REFRESH in tags else unbuilt(settings, step, project)
     if asked is not None:
-        # whoever asks for some models gets them; a table all of whose models are among them is up to date then
+        # a table all of whose models are among them is up to date afterwards
         made = {r: descendants(manifest, [r]) & own for r in loads}
         complete = frozenset(r for r, relations in made.items() if relations <= set(asked))
-        return _Plan(frozenset(asked), False, project, loads, complete)
-    changed = None if full_refresh else unbuilt(settings, step, project)
+        # a person who asks for some models gets them, whatever they are made of
+        some = descendants(manifest, changed) if ARRIVALS in tags and changed is not None else set(asked)
+        return _Plan(frozenset(asked) & some, False, project, loads, complete)
     if changed is None:
         return _Plan(own, True, project, loads, None)
     return _Plan(descendants(manifest, changed) & own, False, project, loads, None)
