@@ -7,6 +7,7 @@ calling dbt (warehouse/dbt.py).
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
@@ -71,6 +72,14 @@ def descendants(manifest: Mapping[str, Any], relations: Collection[str]) -> froz
     return frozenset(found[i]["name"] for i in seen)
 
 
+def _in_order(manifest: Mapping[str, Any], relations: Collection[str]) -> list[str]:
+    """`relations`, each after those that it is made of, however indirectly: Dagster insists on it."""
+    models = {i: n for i, n in manifest["nodes"].items() if n["resource_type"] in _MADE}
+    parents = {i: [p for p in manifest["parent_map"].get(i, []) if p in models] for i in models}
+    ordered = [models[i]["name"] for i in TopologicalSorter(parents).static_order()]
+    return [name for name in ordered if name in relations]
+
+
 def _selected(manifest: Mapping[str, Any], select: str, exclude: str) -> list[Mapping[str, Any]]:
     from dagster_dbt.utils import select_unique_ids
 
@@ -113,11 +122,10 @@ def dbt_step(
             context.resources.candidate.check()
             plan = _plan(settings, manifest, name, own, asked, context.run.tags)
             invalidate(settings, spoils if plan.is_whole else descendants(manifest, plan.chosen) & frozenset(spoils))
-            nodes = []
-            if plan.is_whole:
-                nodes = run_dbt(settings, select.split(), exclude.split(), FULL_REFRESH in context.run.tags)
-            elif plan.chosen:
-                nodes = run_dbt(settings, sorted(plan.chosen), [], FULL_REFRESH in context.run.tags)
+            wanted = select.split() if plan.is_whole else sorted(plan.chosen)
+            full = FULL_REFRESH in context.run.tags
+            # what is excluded takes its tests along: of features, against marts that are newer than they are
+            nodes = run_dbt(settings, wanted, exclude.split(), full) if wanted else []
             kept = (asked or own) - plan.chosen
             counts = _count(settings, manifest, {n.name for n in nodes if n.kind in _MADE and n.is_good} | kept)
             _record(settings, manifest, nodes, context.run.run_id)
@@ -187,16 +195,15 @@ def _results(
 ) -> Iterator[Any]:
     selected = context.op_execution_context.selected_asset_check_keys
     by_test = {(k.asset_key.path[-1], k.name) for k in selected}
+    made: dict[str, dict[str, Any]] = {
+        name: {"up to date": MetadataValue.text("nothing that it is made of has got rows")} for name in kept
+    }
     for node in nodes:
         if node.kind in _MADE and node.is_good:
-            metadata: dict[str, Any] = {"seconds": MetadataValue.float(node.seconds)}
-            if node.name in counts:
-                metadata["dagster/row_count"] = MetadataValue.int(counts[node.name])
-            yield MaterializeResult(asset_key=AssetKey([node.name]), metadata=metadata)
-    for name in sorted(kept):
+            made[node.name] = {"seconds": MetadataValue.float(node.seconds)}
+    for name in _in_order(manifest, made):
         rows = {"dagster/row_count": MetadataValue.int(counts[name])} if name in counts else {}
-        metadata = {"up to date": MetadataValue.text("nothing that it is made of has got rows"), **rows}
-        yield MaterializeResult(asset_key=AssetKey([name]), metadata=metadata)
+        yield MaterializeResult(asset_key=AssetKey([name]), metadata={**made[name], **rows})
     for node in nodes:
         owner = _tested(node, manifest) if node.kind == "test" else None
         if owner and (owner, node.name) in by_test and (node.is_good or node.is_bad or node.status == "warn"):
