@@ -61,7 +61,11 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "config": {"base_dir": str(home)},
         },
         "run_launcher": {"module": "orchestration.lib.launcher", "class": "Launcher"},
-        "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"},
+        "run_coordinator": {
+            "module": "dagster._core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"dequeue_interval_seconds": 1},  # who drops a file waits
+        },
         "concurrency": {
             # `run`: a run holds its place from start to end, so that no other run slips between build and publish
             "pools": {"granularity": "run", "default_limit": 1},

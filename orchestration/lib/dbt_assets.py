@@ -6,6 +6,8 @@ calling dbt (warehouse/dbt.py).
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
@@ -25,13 +27,16 @@ from orchestration.lib import candidate
 from orchestration.lib.dbt_translator import Translator
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
-from warehouse.dbt import Node
+from orchestration.lib.raw import ARRIVALS
+from warehouse.built import newest_loads, remember, unbuilt
+from warehouse.dbt import Node, fingerprint
 from warehouse.quality import GateResult
 from warehouse.quality.record import invalidate
 
 #: Tag of a run that builds incremental models anew.
 FULL_REFRESH = "nexus/full_refresh"
 TESTS_GATE = "dbt_tests"
+_MADE = {"model", "seed"}
 
 
 def manifest(settings: Settings) -> dict[str, Any]:
@@ -67,6 +72,14 @@ def descendants(manifest: Mapping[str, Any], relations: Collection[str]) -> froz
     return frozenset(found[i]["name"] for i in seen)
 
 
+def _in_order(manifest: Mapping[str, Any], relations: Collection[str]) -> list[str]:
+    """`relations`, each after those that it is made of, however indirectly: Dagster insists on it."""
+    models = {i: n for i, n in manifest["nodes"].items() if n["resource_type"] in _MADE}
+    parents = {i: [p for p in manifest["parent_map"].get(i, []) if p in models] for i in models}
+    ordered = [models[i]["name"] for i in TopologicalSorter(parents).static_order()]
+    return [name for name in ordered if name in relations]
+
+
 def _selected(manifest: Mapping[str, Any], select: str, exclude: str) -> list[Mapping[str, Any]]:
     from dagster_dbt.utils import select_unique_ids
 
@@ -85,10 +98,14 @@ def dbt_step(
 ) -> AssetsDefinition:
     """One step that builds and tests what `select` without `exclude` names.
 
+    Of these it builds what is made of raw tables with rows that it has not seen; the rest is as it would be built.
     `spoils` are the relations whose judgements hold no longer once it has begun; of a step that builds only some of its
     models, those that are made of these.
     """
     from dagster_dbt import dbt_assets
+
+    chosen = _selected(manifest, select, exclude)
+    own = frozenset(n["name"] for n in chosen if n["resource_type"] in _MADE)
 
     @dbt_assets(
         manifest=manifest,
@@ -100,19 +117,59 @@ def dbt_step(
         required_resource_keys={candidate.KEY},
     )
     def build(context: AssetExecutionContext) -> Iterator[Any]:
-        chosen = sorted(key.path[-1] for key in context.selected_asset_keys) if context.is_subset else select.split()
+        asked = {key.path[-1] for key in context.selected_asset_keys} if context.is_subset else None
         with translated(context.retry_number):
             context.resources.candidate.check()
-            spoiled = spoils if not context.is_subset else descendants(manifest, chosen) & frozenset(spoils)
-            invalidate(settings, spoiled)
-            nodes = run_dbt(
-                settings, chosen, [] if context.is_subset else exclude.split(), FULL_REFRESH in context.run.tags
-            )
-            counts = _count(settings, manifest, nodes)
+            plan = _plan(settings, manifest, name, own, asked, context.run.tags)
+            invalidate(settings, spoils if plan.is_whole else descendants(manifest, plan.chosen) & frozenset(spoils))
+            wanted = select.split() if plan.is_whole else sorted(plan.chosen)
+            full = FULL_REFRESH in context.run.tags
+            # what is excluded takes its tests along: of features, against marts that are newer than they are
+            nodes = run_dbt(settings, wanted, exclude.split(), full) if wanted else []
+            kept = (asked or own) - plan.chosen
+            counts = _count(settings, manifest, {n.name for n in nodes if n.kind in _MADE and n.is_good} | kept)
             _record(settings, manifest, nodes, context.run.run_id)
-        yield from _results(nodes, manifest, counts, context)
+            # last of all: whatever was not judged is made, and judged, again
+            if not any(n.is_bad and n.kind != "test" for n in nodes):
+                remember(settings, name, plan.project, plan.loads, plan.complete)
+        yield from _results(nodes, manifest, counts, context, kept)
 
     return build
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a step builds: `chosen` of its models, all of them if `is_whole`. Afterwards it has seen `loads`, those of the
+    relations in `complete` (None: of all).
+    """
+
+    chosen: frozenset[str]
+    is_whole: bool
+    project: str
+    loads: Mapping[str, int]
+    complete: frozenset[str] | None
+
+
+def _plan(
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    step: str,
+    own: frozenset[str],
+    asked: Collection[str] | None,
+    tags: Mapping[str, str],
+) -> _Plan:
+    project, loads = fingerprint(), newest_loads(settings)
+    changed = None if FULL_REFRESH in tags else unbuilt(settings, step, project)
+    if asked is not None:
+        # a table all of whose models are among them is up to date afterwards
+        made = {r: descendants(manifest, [r]) & own for r in loads}
+        complete = frozenset(r for r, relations in made.items() if relations <= set(asked))
+        # a person who asks for some models gets them, whatever they are made of
+        some = descendants(manifest, changed) if ARRIVALS in tags and changed is not None else set(asked)
+        return _Plan(frozenset(asked) & some, False, project, loads, complete)
+    if changed is None:
+        return _Plan(own, True, project, loads, None)
+    return _Plan(descendants(manifest, changed) & own, False, project, loads, None)
 
 
 def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> list[Node]:
@@ -130,16 +187,23 @@ def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], f
 
 
 def _results(
-    nodes: Sequence[Node], manifest: Mapping[str, Any], counts: Mapping[str, int], context: AssetExecutionContext
+    nodes: Sequence[Node],
+    manifest: Mapping[str, Any],
+    counts: Mapping[str, int],
+    context: AssetExecutionContext,
+    kept: Collection[str],
 ) -> Iterator[Any]:
     selected = context.op_execution_context.selected_asset_check_keys
     by_test = {(k.asset_key.path[-1], k.name) for k in selected}
+    made: dict[str, dict[str, Any]] = {
+        name: {"up to date": MetadataValue.text("nothing that it is made of has got rows")} for name in kept
+    }
     for node in nodes:
-        if node.kind in {"model", "seed"} and node.is_good:
-            metadata: dict[str, Any] = {"seconds": MetadataValue.float(node.seconds)}
-            if node.name in counts:
-                metadata["dagster/row_count"] = MetadataValue.int(counts[node.name])
-            yield MaterializeResult(asset_key=AssetKey([node.name]), metadata=metadata)
+        if node.kind in _MADE and node.is_good:
+            made[node.name] = {"seconds": MetadataValue.float(node.seconds)}
+    for name in _in_order(manifest, made):
+        rows = {"dagster/row_count": MetadataValue.int(counts[name])} if name in counts else {}
+        yield MaterializeResult(asset_key=AssetKey([name]), metadata={**made[name], **rows})
     for node in nodes:
         owner = _tested(node, manifest) if node.kind == "test" else None
         if owner and (owner, node.name) in by_test and (node.is_good or node.is_bad or node.status == "warn"):
@@ -177,11 +241,11 @@ def _tested(node: Node, manifest: Mapping[str, Any]) -> str | None:
     return str(owner["name"]) if owner else None
 
 
-def _count(settings: Settings, manifest: Mapping[str, Any], nodes: Sequence[Node]) -> dict[str, int]:
+def _count(settings: Settings, manifest: Mapping[str, Any], relations: Collection[str]) -> dict[str, int]:
     from warehouse.quality.reads import reading, row_counts
 
-    built = {n.name: manifest["nodes"][n.unique_id] for n in nodes if n.kind in {"model", "seed"} and n.is_good}
-    stored = {name: m["schema"] for name, m in built.items() if m["config"]["materialized"] in {"table", "incremental"}}
+    models = [n for n in manifest["nodes"].values() if n["resource_type"] in _MADE and n["name"] in relations]
+    stored = {m["name"]: m["schema"] for m in models if m["config"]["materialized"] in {"table", "incremental"}}
     with reading(settings) as reads:
         return row_counts(reads, stored)
 

@@ -136,3 +136,23 @@ def test_refresh_learns_nothing(definitions: Any) -> None:
     steps = {node.name for node in definitions.resolve_job_def("refresh").nodes}
     assert "churn_scores" in steps
     assert not steps & {"churn_model", "churn_drift"}
+
+
+def test_what_is_made_of_a_table(session_settings: Settings) -> None:
+    from orchestration.lib import dbt_assets
+
+    manifest = dbt_assets.manifest(session_settings)
+    of_inventory = dbt_assets.descendants(manifest, ["raw_s3__inventory"])
+    assert {"stg_s3__inventory", "int_files__storage", "fct_storage_snapshot", "customer_360"} <= of_inventory
+    assert not of_inventory & {"stg_s3__access_log", "fct_file_event", "fct_login", "fct_payment"}
+    assert dbt_assets.descendants(manifest, []) == frozenset()
+
+
+def test_relations_are_told_after_what_they_are_made_of(session_settings: Settings) -> None:
+    from orchestration.lib import dbt_assets
+
+    manifest = dbt_assets.manifest(session_settings)
+    told = dbt_assets._in_order(manifest, dbt_assets.names(manifest, "config.schema:marts config.schema:intermediate"))
+    place = {name: number for number, name in enumerate(told)}
+    assert place["int_files__event"] < place["fct_file_event"] < place["int_customer__activity"] < place["customer_360"]
+    assert place["fct_storage_snapshot"] < place["int_customer__activity"]

@@ -48,6 +48,7 @@ def _ensure(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> l
             # the lake has every row, so the table is made anew rather than cast
             connection.execute(f"drop table {name}")
             connection.execute("delete from raw._loaded_batch where relation = $1", [table.relation])
+            connection.execute("drop table if exists raw._built_load")  # see warehouse/built.py
             have.pop(table.relation)
             done.append(f"changed {table.relation}: {', '.join(changed)}; it is loaded again")
         if table.relation not in have:

@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='delete+insert', unique_key=['workspace_id', 'iam_change_id'],
+    on_schema_change='append_new_columns'
+) }}
+
 with log as (
 
     select *
@@ -40,12 +45,15 @@ okta as (
         _load_seq
     from log
     where
-        event_type like 'user.lifecycle.%'
-        or event_type like 'user.account.%'
-        or event_type like 'user.mfa.factor.%'
-        or event_type like 'group.%'
-        or event_type like 'zone.%'
-        or (event_type like 'policy.%' and event_type not like 'policy.evaluate%')
+        (
+            event_type like 'user.lifecycle.%'
+            or event_type like 'user.account.%'
+            or event_type like 'user.mfa.factor.%'
+            or event_type like 'group.%'
+            or event_type like 'zone.%'
+            or (event_type like 'policy.%' and event_type not like 'policy.evaluate%')
+        )
+        and {{ is_incoming('okta') }}
 
 ),
 

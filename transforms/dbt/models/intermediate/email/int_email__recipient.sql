@@ -1,10 +1,18 @@
 {{ config(materialized='table') }}
 
-with addresses as (
+with written as (
 
-    select distinct workspace_id, recipient_email, {{ normalise_email('recipient_email') }} as normalised_email
+    select distinct workspace_id, recipient_email
     from {{ ref('int_email__event') }}
     where recipient_email is not null
+
+),
+
+-- after the distinct: an address is written in many events, and patterns are slow
+addresses as (
+
+    select workspace_id, recipient_email, {{ normalise_email('recipient_email') }} as normalised_email
+    from written
 
 ),
 

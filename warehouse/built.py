@@ -1,0 +1,90 @@
+"""What a build has to make again: only what is made of tables that have got rows since it was made last.
+
+Belongs here: how far each step of a build has come, kept in the warehouse that is built, so that both vanish together.
+Does not belong here: what is made of what (dbt knows), running dbt (dbt.py).
+
+A step has come as far as the load whose rows all its relations hold. Nothing is noted before they do: a build that fails
+or is killed leaves everything to be made again. A changed project makes everything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from nexus.settings import Settings
+from warehouse.engines import open_engine
+from warehouse.land.sql import literal
+
+
+def newest_loads(settings: Settings) -> dict[str, int]:
+    """The newest load of every raw relation that has rows; higher is newer. The caller holds the build lock."""
+    with open_engine(settings.warehouse, settings) as session:
+        return _loads(session)
+
+
+def unbuilt(settings: Settings, step: str, project: str) -> set[str] | None:
+    """Raw relations with rows that `step` has not seen; None where it has to make everything, as the first time.
+
+    `project` is the fingerprint of the models that would be built. The caller holds the build lock.
+    """
+    with open_engine(settings.warehouse, settings) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        run(_TABLE)
+        seen = _plain(
+            run(
+                "select relation, load_seq from raw._built_load"
+                f" where step = {literal(step)} and project = {literal(project)}"
+            ).fetchall()
+        )
+        if _WHOLE not in seen:
+            return None
+        return {relation for relation, load in _loads(session).items() if load > seen.get(relation, 0)}
+
+
+def remember(
+    settings: Settings, step: str, project: str, loads: Mapping[str, int], of: Collection[str] | None = None
+) -> None:
+    """`step` holds all rows of `loads` now: of every relation, or of those in `of` alone."""
+    kept = {relation: load for relation, load in loads.items() if of is None or relation in of}
+    if of is None:
+        kept[_WHOLE] = 0
+    if not kept:
+        return
+    rows = ", ".join(f"({literal(step)}, {literal(project)}, {literal(r)}, {load})" for r, load in kept.items())
+    old = f"step = {literal(step)}"
+    if of is not None:
+        listed = ", ".join(map(literal, kept))
+        old += f" and relation in ({listed})"
+    with open_engine(settings.warehouse, settings) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        run("begin")
+        try:
+            run(_TABLE)
+            run(f"delete from raw._built_load where {old}")
+            run(f"insert into raw._built_load (step, project, relation, load_seq) values {rows}")
+            run("commit")
+        except BaseException:
+            run("rollback")
+            raise
+
+
+def _loads(session: Any) -> dict[str, int]:
+    query = "select relation, max(load_seq) as load_seq from raw._loaded_batch where row_count > 0 group by relation"
+    return _plain(session.connection.execute(query).fetchall())
+
+
+def _plain(rows: list[Any]) -> dict[str, int]:
+    """Rows of two columns, whatever form the driver gives them."""
+    pairs = [tuple(row.values()) if isinstance(row, dict) else row for row in rows]
+    return {str(name): int(number) for name, number in pairs}
+
+
+#: Stands for "every relation was made once by this project".
+_WHOLE = "*"
+_TABLE = """
+    create schema if not exists raw;
+    create table if not exists raw._built_load (
+        step text not null, project text not null, relation text not null, load_seq bigint not null,
+        primary key (step, relation))
+"""
