@@ -11,6 +11,7 @@ Belongs here: options, streams, checks. Does not belong here: what providers pos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -218,7 +219,12 @@ class Mailgun:
         path, query = f"/v3/{domain}/events", {
             "begin": start.timestamp(), "end": end.timestamp(), "ascending": "yes", "limit": _PAGE,
         }  # fmt: skip
-        found = self._client.json(self._own(going)) if going else self._client.json(path, query)
+        found = None
+        if going:
+            # a link that is no longer good is no reason to stand still
+            with suppress(InputError):
+                found = self._client.json(self._own(going))
+        found = found or self._client.json(path, query)
         while found["items"]:
             following = found["paging"]["next"]
             yield found["items"], following
