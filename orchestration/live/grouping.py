@@ -3,7 +3,7 @@
 Belongs here: gathering, landing, telling each delivery what became of it. Does not belong here: verifying (a hook).
 
 A landing costs about a tenth of a second whatever it holds. A delivery lands whole or not at all, as its group does; where
-a group cannot land because of what is in it, each delivery is tried alone, so that one cannot keep the others out.
+a group cannot land because of what is in it, its halves are tried, down to one: so one cannot keep the others out.
 """
 
 from __future__ import annotations
@@ -93,9 +93,10 @@ class Group:
         try:
             told = self._landed(group)
         except InputError as error:
-            if len(group) > 1:
-                for each in group:
-                    self._land([each])
+            half = len(group) // 2
+            if half:
+                self._land(group[:half])
+                self._land(group[half:])
             else:
                 group[0].answer.set_exception(error)
         except NexusError as error:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from api.app import create_app
+from api.sources import service
 from nexus.connections import Connection, find, folder
 from nexus.settings import Settings
 from orchestration.live import grouping
@@ -92,13 +93,14 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def client(home: Settings, sns: Sns) -> Iterator[httpx.Client]:
+def client(home: Settings, sns: Sns, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """A caller from elsewhere, by way of the public name."""
+    monkeypatch.setattr(service, "PATIENCE", 600)  # a busy machine is no failure
     app = create_app(home)
     app.state.webhooks.receiver = Receiver(home, sns)
     with (
         running(app) as address,
-        httpx.Client(base_url=address, headers={"Host": "hooks.example"}, timeout=30) as caller,
+        httpx.Client(base_url=address, headers={"Host": "hooks.example"}, timeout=600) as caller,
     ):
         yield caller
 
@@ -260,18 +262,17 @@ def test_a_token_of_mailgun_stands_for_one_body(client: httpx.Client, home: Sett
 def test_what_arrives_together_lands_together(
     client: httpx.Client, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grouping, "GATHER", 3)
-    monkeypatch.setattr(grouping, "MOST", 24)  # the group is full before the time is over
+    monkeypatch.setattr(grouping, "GATHER", 60)
+    monkeypatch.setattr(grouping, "MOST", 8)  # the group is full before the time is over
     # a type that changes in more than half of at least twenty values lands nothing of its delivery
     poison = [{**_event(1000 + n), "timestamp": "when?"} for n in range(60)]
-    bodies: list[Any] = [[_event(10 * n), _event(10 * n + 1)] for n in range(23)] + [poison]
-    with ThreadPoolExecutor(24) as pool:
+    bodies: list[Any] = [[_event(10 * n), _event(10 * n + 1)] for n in range(7)] + [poison]
+    with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda body: _to(client, "grid", **_by_sendgrid(body)), bodies))
-    assert [a.status_code for a in answers] == [200] * 23 + [422]
-    assert all(a.json() == {"read": 2, "landed": 2, "duplicate": 0, "quarantined": 0} for a in answers[:23])
-    assert len(_rows(home, "sendgrid_event")) == 46
+    assert [a.status_code for a in answers] == [200] * 7 + [422]
+    assert all(a.json() == {"read": 2, "landed": 2, "duplicate": 0, "quarantined": 0} for a in answers[:7])
+    assert len(_rows(home, "sendgrid_event")) == 14
 
-    monkeypatch.setattr(grouping, "MOST", 8)
     with ThreadPoolExecutor(8) as pool:
         bodies = [[_event(5000 + n)] for n in range(8)]
         assert {a.status_code for a in pool.map(lambda b: _to(client, "grid", **_by_sendgrid(b)), bodies)} == {200}
