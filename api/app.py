@@ -24,8 +24,9 @@ from nexus.settings import Settings, get_settings
 #: Bytes of a request; larger ones are refused with 413 however they are sent.
 LARGEST_BODY = 1_000_000
 DESCRIPTION = """
-Predictions from the features of the published warehouse. Every answer but `/healthz`, `/readyz` and these pages needs a
-token: `nexus token` prints one, to be sent as `Authorization: Bearer …`. It carries the workspaces it may read.
+Predictions from the features of the published warehouse, and what providers post. Every answer but `/healthz`, `/readyz`,
+these pages and webhooks, which are signed, needs a token: `nexus token` prints one, to be sent as `Authorization: Bearer …`.
+It carries the workspaces it may read.
 Errors are problem documents (RFC 9457).
 """
 
@@ -56,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         max_body_size=LARGEST_BODY,
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, webhook_hosts=settings.webhook_hosts)],
         responses=problems.RESPONSES,  # type: ignore[arg-type]
     )
     app.state.settings = settings

@@ -3,11 +3,14 @@
 Belongs here: limits that hold whatever the endpoint. Does not belong here: who the caller is (credentials.py).
 Until people sign in, the API answers this machine alone, whatever address it was told to listen on; the Host header is
 checked too, because a web page of elsewhere can make a browser send requests to this machine under its own name.
+The one exception is what providers post: a webhook is answered under the names of `NEXUS_WEBHOOK_HOSTS` as well, whoever
+asks, and nothing else is; there the provider's signature says who it is (docs/webhooks.md).
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import problem
 
 _NAMES = {"localhost", "127.0.0.1", "[::1]"}
+_WEBHOOK = re.compile(r"/v1/sources/[a-z][a-z0-9_-]*/webhook")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -27,8 +31,9 @@ _HEADERS = {
 class Guard:
     """Pure ASGI: it costs microseconds and never touches the body it lets through."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, webhook_hosts: str = "") -> None:
         self._app = app
+        self._webhook_hosts = {name.strip().lower() for name in webhook_hosts.split(",") if name.strip()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,11 +57,16 @@ class Guard:
         await self._app(scope, receive, guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        host = headers.get("host", "").lower()
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if name in self._webhook_hosts:
+            if scope["method"] == "POST" and _WEBHOOK.fullmatch(str(scope["path"])):
+                return None
+            return 403, "forbidden", "webhooks alone are answered under this name"
         client = scope.get("client")
         if client is None or not _is_loopback(client[0]):
             return 403, "forbidden", "the API answers this machine only"
-        host = headers.get("host", "")
-        if (host.rsplit(":", 1)[0] if not host.endswith("]") else host) not in _NAMES:
+        if name not in _NAMES:
             return 403, "forbidden", "the API answers under the names localhost and 127.0.0.1 only"
         return None
 

@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     workspace: str = Field(default="demo", description="workspace that commands act on unless --workspace is given")
     host: str = "127.0.0.1"
     api_port: int = 3000
+    webhook_hosts: str = Field(
+        default="",
+        description="public names, separated by commas, under which POST /v1/sources/…/webhook alone is answered",
+    )
     dagster_port: int = 3001
     streamlit_port: int = 3002
     mlflow_port: int = 3012

@@ -129,3 +129,38 @@ def states(connection: Connection, workspace: str | None = None) -> list[StreamS
         )
         for row in rows
     ]  # fmt: skip
+
+
+def received(connection: Connection, workspace: str, name: str, source: str, deliveries: int, counts: Counts) -> None:
+    """Adds what a webhook brought to its row of today; in the transaction that lands it."""
+    connection.execute(
+        """insert into pull as p (pull_id, stream, workspace_id, connection, source, status, page_count, read_count,
+                landed_count, duplicate_count, quarantined_count, ended_at)
+           values ('web_' || %(workspace)s || '_' || %(name)s || '_' || (now() at time zone 'utc')::date, 'webhook',
+                %(workspace)s, %(name)s, %(source)s, 'done', %(pages)s, %(read)s, %(landed)s, %(duplicate)s,
+                %(quarantined)s, now() at time zone 'utc')
+           on conflict (pull_id, stream) do update set page_count = p.page_count + excluded.page_count,
+                read_count = p.read_count + excluded.read_count, landed_count = p.landed_count + excluded.landed_count,
+                duplicate_count = p.duplicate_count + excluded.duplicate_count,
+                quarantined_count = p.quarantined_count + excluded.quarantined_count, ended_at = excluded.ended_at""",
+        {"workspace": workspace, "name": name, "source": source, "pages": deliveries, **counts.as_dict()},
+    )
+
+
+def spend(connection: Connection, workspace: str, name: str, tokens: Mapping[str, str]) -> list[str]:
+    """Remembers tokens with the digest of their body; gives those that were used for another body before."""
+    if not tokens:
+        return []
+    values = [workspace, name, list(tokens), list(tokens.values())]
+    connection.execute("delete from webhook_token where used_at < (now() at time zone 'utc') - interval '3 days'")
+    connection.execute(
+        "insert into webhook_token select %s, %s, t, d from unnest(%s::text[], %s::text[]) as x(t, d)"
+        " on conflict do nothing",
+        values,
+    )
+    rows = connection.execute(
+        "select k.token from webhook_token k join unnest(%s::text[], %s::text[]) as x(t, d) on k.token = x.t"
+        " where k.workspace_id = %s and k.connection = %s and k.body_sha256 <> x.d",
+        [values[2], values[3], workspace, name],
+    ).fetchall()
+    return [row["token"] for row in rows]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from api import credentials
 from api.app import create_app
@@ -23,10 +25,11 @@ def served(session_settings: Settings) -> Settings:
     return shared.filled(session_settings)
 
 
-@pytest.fixture(scope="session")
-def address(served: Settings) -> Iterator[str]:
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """Address of the application while it is served."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(served), host="127.0.0.1", port=port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -35,6 +38,12 @@ def address(served: Settings) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def address(served: Settings) -> Iterator[str]:
+    with running(create_app(served)) as found:
+        yield found
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from nexus import postgres
-from nexus.settings import Settings
+from nexus.settings import PROJECT, Settings
 from orchestration.sources import discover
 from tests.transforms.shared import ENGINES, WORKSPACE, Built, build, land_export, load, query
 from warehouse import dbt
@@ -51,6 +51,8 @@ def late(built: Built, request: pytest.FixtureRequest) -> Iterator[tuple[Setting
     land_export(settings, built.company, ("stripe",), "customers*")
     land_export(settings, built.company, ("okta", "email_events", "s3"))
     _ses(settings, home / "delivery.jsonl", _event("Delivery", "10:00:00", {"recipients": ["late@x.example"]}))
+    mail = PROJECT / "orchestration" / "sources" / "email_events" / "fixtures"
+    land(discover()["email_events"], [mail / "mailgun.json", mail / "postmark.jsonl"], WORKSPACE, settings)
     _build(settings, engine)
     yield settings, engine, first
     shutil.rmtree(home, ignore_errors=True)
@@ -86,7 +88,9 @@ def test_no_row_is_lost(late: tuple[Settings, str, dict[str, pl.DataFrame]]) -> 
         settings,
         engine,
         "select (select count(*) from raw.raw_email_events__ses_event)"
-        " + (select count(*) from raw.raw_email_events__sendgrid_event) as mail_in,"
+        " + (select count(*) from raw.raw_email_events__sendgrid_event)"
+        " + (select count(*) from raw.raw_email_events__mailgun_event)"
+        " + (select count(*) from raw.raw_email_events__postmark_event) as mail_in,"
         " (select count(*) from marts.fct_email_event) as mail_out,"
         " (select count(*) from raw.raw_s3__access_log) as files_in,"
         " (select count(*) from marts.fct_file_event) as files_out,"
@@ -119,6 +123,42 @@ def test_a_click_turns_into_a_scanner_when_its_delivery_lands(
         "select event, is_scanner_click from marts.fct_email_event where recipient_email = 'late@x.example'",
     )
     assert sorted(after.rows()) == [("clicked", True), ("delivered", False)]
+
+
+def test_every_sender_speaks_the_one_vocabulary(late: tuple[Settings, str, dict[str, pl.DataFrame]]) -> None:
+    settings, engine, _ = late
+    events = query(
+        settings,
+        engine,
+        "select provider, recipient_email, event, is_machine_open, campaign_id from marts.fct_email_event"
+        " where provider in ('mailgun', 'postmark') order by provider, event_at",
+    )
+    assert events.rows() == [
+        ("mailgun", "r@example.com", "accepted", False, "cmp_9"),
+        ("mailgun", "r@example.com", "deferred", False, None),
+        ("mailgun", "r@example.com", "delivered", False, None),
+        ("mailgun", "r@example.com", "opened", True, None),
+        ("mailgun", "gone@example.com", "bounced_hard", False, None),
+        ("mailgun", "r@example.com", "clicked", False, None),
+        ("postmark", "p@example.com", "delivered", False, "cmp_9"),
+        ("postmark", "p@example.com", "opened", False, None),
+        ("postmark", "p@example.com", "clicked", False, None),
+        ("postmark", "full@example.com", "bounced_soft", False, None),
+        ("postmark", "p@example.com", "unsubscribed", False, None),
+    ]
+    messages = query(
+        settings,
+        engine,
+        "select recipient_email, campaign_id, is_delivered, is_deferred, is_opened_human, is_opened_machine,"
+        " is_clicked_human, is_bounced_hard, is_bounced_soft, is_unsubscribed from marts.fct_email_message"
+        " where provider in ('mailgun', 'postmark') order by recipient_email",
+    )
+    assert messages.rows() == [
+        ("full@example.com", None, False, False, False, False, False, False, True, False),
+        ("gone@example.com", None, False, False, False, False, False, True, False, False),
+        ("p@example.com", "cmp_9", True, False, True, False, True, False, False, True),
+        ("r@example.com", "cmp_9", True, True, False, True, True, False, False, False),
+    ]
 
 
 def test_a_full_build_makes_the_same_rows(late: tuple[Settings, str, dict[str, pl.DataFrame]]) -> None:

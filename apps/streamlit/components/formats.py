@@ -152,7 +152,16 @@ def change(current: Number | None, before: Number | None, unit: str) -> str | No
 
 
 #: Names that are not made of ordinary words.
-NAMES = {"paypal": "PayPal", "sendgrid": "SendGrid", "ses": "SES", "s3": "S3", "mfa": "Second factor", "iam": "IAM"}
+NAMES = {
+    "paypal": "PayPal",
+    "sendgrid": "SendGrid",
+    "ses": "SES",
+    "mailgun": "Mailgun",
+    "postmark": "Postmark",
+    "s3": "S3",
+    "mfa": "Second factor",
+    "iam": "IAM",
+}
 ACRONYMS = frozenset({"mrr", "arr", "nrr", "arpa", "id", "ip", "url", "utc"})
 
 

@@ -1,8 +1,10 @@
-"""The e-mail source: events of Amazon SES and of SendGrid, raw.
+"""The e-mail source: events of Amazon SES, SendGrid, Mailgun and Postmark, raw.
 
 Belongs here: tables and columns. Does not belong here: the common vocabulary, machine opens, scanner clicks (staging).
 SES: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 SendGrid: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+Mailgun: https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-structure
+Postmark: https://postmarkapp.com/developer/webhooks/webhooks-overview
 """
 
 from __future__ import annotations
@@ -95,13 +97,95 @@ SENDGRID_EVENT = Table(
     ),
 )  # fmt: skip
 
+MAILGUN_EVENT = Table(
+    # the events API and the webhook tell of the same event in not quite the same words
+    "email_events", "mailgun_event", nature="entity", id="id", event_at="event_at", select=extract.MAILGUN_EVENT,
+    description="One row per Mailgun event.",
+    columns=columns(
+        text("id", "key", "Day and Mailgun's id, which is unique within a day"),
+        text("mailgun_id", "id", "Mailgun's id of the event", required=True),
+        text("event_type", "event", "accepted, delivered, failed, opened, … as Mailgun writes it", required=True),
+        epoch("event_at", "timestamp", "When it happened", required=True),
+        text("message_id", 'message.headers."message-id"', "Message-ID header, without brackets"),
+        text("recipient_email", "recipient", "Null for events of lists"),
+        text("severity", None, "Of failed events: permanent, or temporary (Mailgun tries again)"),
+        text("reason", None, "bounce, suppress-bounce, old, generic, …"),
+        text("bounce_type", '"delivery-status"."bounce-type"', "hard or soft, where Mailgun says so"),
+        whole("status_code", '"delivery-status".code', "Of the receiving server or of Mailgun"),
+        text("smtp_status", '"delivery-status"."enhanced-code"', "Enhanced status code, such as 5.1.1"),
+        text("diagnostic", '"delivery-status".message', "The receiving server's words"),
+        text("description", '"delivery-status".description', "Mailgun's words"),
+        whole("attempt", '"delivery-status"."attempt-no"'),
+        text("url", None, "What was clicked"),
+        text("ip_address", "ip", "Of an open, click, complaint or unsubscription"),
+        text("user_agent", '"client-info"."user-agent"'),
+        text("client_type", '"client-info"."client-type"'),
+        text("bot_name", '"client-info".bot', "apple, gmail, …: Mailgun holds it for a machine's"),
+        text("subject", "message.headers.subject"),
+        text("sender_email", "envelope.sender"),
+        text("domain_name", "domain.name"),
+        text("campaign_id", '"user-variables".campaign_id', "Variable `campaign_id`"),
+        text("arm_code", '"user-variables".arm', "Variable `arm`: variant of an experiment"),
+        text("customer_id", '"user-variables".customer_id', "Variable `customer_id`"),
+        text("user_id", '"user-variables".user_id', "Variable `user_id`"),
+        text("template_name", "template.name"),
+        part("tags"),
+        part("variables", '"user-variables"', "All variables of the message"),
+        part("delivery_status", '"delivery-status"'),
+        part("client", '"client-info"'),
+        part("message"),
+    ),
+)  # fmt: skip
+
+POSTMARK_EVENT = Table(
+    "email_events", "postmark_event", nature="event", id="id", event_at="event_at", select=extract.POSTMARK_EVENT,
+    description="One row per Postmark event.",
+    columns=columns(
+        text("id", "key", "Digest of message, kind, time, recipient, link and user agent: Postmark gives no id to most"),
+        text("event_type", "RecordType", "Delivery, Bounce, Open, … as Postmark writes it", required=True),
+        at("event_at", "at", "When it happened", required=True),
+        text("message_id", "MessageID", "Postmark's id of the message", required=True),
+        text("recipient_email", "person", required=True),
+        whole("bounce_id", "ID", "Of bounces and complaints"),
+        text("bounce_type", "Type", "HardBounce, SoftBounce, Transient, …"),
+        whole("bounce_code", "TypeCode"),
+        text("description", "Description", "Postmark's words"),
+        text("details", "Details", "The receiving server's words"),
+        text("subject", "Subject"),
+        text("sender_email", "From"),
+        text("tag", "Tag"),
+        text("message_stream", "MessageStream"),
+        whole("server_id", "ServerID"),
+        text("url", "OriginalLink", "What was clicked"),
+        text("click_location", "ClickLocation"),
+        text("user_agent", "UserAgent"),
+        flag("is_first_open", "FirstOpen"),
+        flag("is_sending_suppressed", "SuppressSending", "Of a change of subscription"),
+        text("suppression_reason", "SuppressionReason", "HardBounce, SpamComplaint, ManualSuppression"),
+        text("campaign_id", "Metadata.campaign_id", "Metadata `campaign_id`"),
+        text("arm_code", "Metadata.arm", "Metadata `arm`: variant of an experiment"),
+        text("customer_id", "Metadata.customer_id", "Metadata `customer_id`"),
+        text("user_id", "Metadata.user_id", "Metadata `user_id`"),
+        part("metadata", "Metadata"),
+        part("client", "Client"),
+        part("os", "OS"),
+        part("geo", "Geo"),
+    ),
+)  # fmt: skip
+
 SOURCE = Source(
     name="email_events",
-    title="E-mail events (SES, SendGrid)",
-    description="Event publishing records of Amazon SES (also inside SNS envelopes) and event webhooks of SendGrid.",
+    title="E-mail events (SES, SendGrid, Mailgun, Postmark)",
+    description="Events of Amazon SES (also inside SNS envelopes), SendGrid, Mailgun and Postmark, as they tell them.",
     owner="marketing",
-    readers={"*.jsonl": "jsonl", "*.ndjson": "jsonl", "*.json": "json"},
+    # Firehose names its files <stream>-<version>-2026-10-31-14-05-09-<uuid> and gives them no ending
+    readers={
+        "*.jsonl": "jsonl",
+        "*.ndjson": "jsonl",
+        "*.json": "json",
+        "*[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]-[0-9][0-9]-[0-9][0-9]-[0-9][0-9]-*": "json",
+    },
     unwrap=extract.UNWRAP,
     kind=extract.KIND,
-    tables=(SES_EVENT, SENDGRID_EVENT),
+    tables=(SES_EVENT, SENDGRID_EVENT, MAILGUN_EVENT, POSTMARK_EVENT),
 )

@@ -1,4 +1,4 @@
-"""How SES records and SendGrid events become records: SQL over `documents`.
+"""How events of SES, SendGrid, Mailgun and Postmark become records: SQL over `documents`.
 
 Belongs here: envelopes, recipients, keys that SES leaves to the reader.
 Does not belong here: columns (contract.py), what an event means in the common vocabulary (dbt staging).
@@ -6,17 +6,27 @@ Does not belong here: columns (contract.py), what an event means in the common v
 
 from __future__ import annotations
 
+from orchestration.lib.json_sql import elements
+
 KIND = """case
     when (doc->'$.mail') is not null and coalesce(doc->'$.eventType', doc->'$.notificationType') is not null then 'ses'
     when (doc->'$.sg_event_id') is not null then 'sendgrid'
-    when (doc->'$.event') is not null and (doc->'$.email') is not null then 'sendgrid' end"""
+    when (doc->'$.event') is not null and (doc->'$.email') is not null then 'sendgrid'
+    when (doc->'$.event') is not null and (doc->'$.timestamp') is not null then 'mailgun'
+    when (doc->'$.RecordType') is not null and (doc->'$.MessageID') is not null then 'postmark' end"""
 
-#: SNS wraps a record as text: {"Type": "Notification", "Message": "{…}"}.
-UNWRAP = """
+#: SNS wraps a record as text: {"Type": "Notification", "Message": "{…}"}; EventBridge puts it into `detail`, Mailgun's
+#: webhook into `event-data`. Mailgun's events API answers {"items": […], "paging": {…}}.
+UNWRAP = f"""
     select _line, _text, case
         when (doc->>'$.Type') = 'Notification' and json_valid(doc->>'$.Message') then cast(doc->>'$.Message' as json)
+        when (doc->>'$.source') = 'aws.ses' and (doc->'$.detail') is not null then doc->'$.detail'
+        when (doc->'$."event-data"') is not null then doc->'$."event-data"'
         else doc end as doc
     from documents
+    where (doc->'$.items') is null or (doc->'$.paging') is null
+    union all
+    select _line, _text, {elements("doc.items")} as doc from documents where (doc->'$.paging') is not null
 """
 
 _DETAIL = """case kind
@@ -65,3 +75,26 @@ SES_EVENT = f"""
 """
 
 SENDGRID_EVENT = "select _line, _text, doc from documents where _kind = 'sendgrid'"
+
+#: Mailgun promises that an id is unique within a day.
+MAILGUN_EVENT = """
+    select _line, _text, json_merge_patch(doc, json_object(
+        'key', strftime(make_timestamp(cast(cast(doc->>'$.timestamp' as double) * 1000000 as bigint)), '%Y-%m-%d')
+            || '/' || (doc->>'$.id'))) as doc
+    from documents where _kind = 'mailgun'
+"""
+
+#: Postmark names the time of each kind of event differently, and gives an id to bounces and complaints alone: of the others
+#: message, kind, time, recipient, link and user agent make one.
+POSTMARK_EVENT = """
+    select _line, _text, json_merge_patch(doc, json_object(
+        'key', md5(concat_ws('|', doc->>'$.MessageID', doc->>'$.RecordType', said_at, recipient, doc->>'$.ID',
+            doc->>'$.OriginalLink', doc->>'$.UserAgent')),
+        'at', said_at, 'person', recipient, 'BouncedAt', null, 'DeliveredAt', null, 'ChangedAt', null, 'ReceivedAt', null,
+        'Recipient', null, 'Email', null)) as doc
+    from (
+        select *, coalesce(doc->>'$.BouncedAt', doc->>'$.DeliveredAt', doc->>'$.ChangedAt', doc->>'$.ReceivedAt') as said_at,
+            coalesce(doc->>'$.Recipient', doc->>'$.Email') as recipient
+        from documents where _kind = 'postmark'
+    )
+"""

@@ -86,3 +86,28 @@ def test_sendgrid_lines_give_the_same_as_the_array(fixtures, parse) -> None:
 def test_an_event_without_id_goes_to_quarantine(fixtures) -> None:
     ((table, reason, raw),) = fixtures(SOURCE).bad
     assert (table, "id: required, but missing" in reason, "d@example.com" in raw) == ("sendgrid_event", True, True)
+
+
+def test_mailgun_as_its_api_answers_and_as_its_webhook_posts(fixtures) -> None:
+    rows = sorted(fixtures(SOURCE).rows["mailgun_event"], key=lambda row: row["event_at"])
+    assert [r["event_type"] for r in rows] == ["accepted", "failed", "delivered", "opened", "failed", "clicked"]
+    assert rows[0]["id"] == "2026-02-03/CCXMjJ7nQi2N3BPigGOdgQ"
+    assert rows[0]["event_at"] == datetime(2026, 2, 3, 19, 26, 38, 372891)
+    assert (rows[0]["campaign_id"], rows[0]["arm_code"], rows[0]["customer_id"]) == ("cmp_9", "b", "42")
+    assert (rows[1]["severity"], rows[1]["attempt"], rows[1]["smtp_status"]) == ("temporary", 1, "4.7.0")
+    assert (rows[3]["bot_name"], rows[5]["url"]) == ("apple", "https://example.com/invoice")
+
+
+def test_postmark_names_the_time_of_each_kind_differently(fixtures) -> None:
+    rows = fixtures(SOURCE).rows["postmark_event"]
+    assert [(r["event_type"], r["event_at"].minute, r["recipient_email"]) for r in rows] == [
+        ("Delivery", 0, "P@example.com"), ("Open", 5, "p@example.com"), ("Click", 6, "p@example.com"),
+        ("Bounce", 28, "full@example.com"), ("SubscriptionChange", 53, "p@example.com"),
+    ]  # fmt: skip
+    assert rows[0]["event_at"] == datetime(2026, 2, 4, 14, 0, 0, 273539), "nine o'clock at -0500"
+    assert len({r["id"] for r in rows}) == 5
+    assert (rows[3]["bounce_type"], rows[3]["bounce_id"], rows[4]["suppression_reason"]) == (
+        "SoftBounce",
+        42,
+        "ManualSuppression",
+    )

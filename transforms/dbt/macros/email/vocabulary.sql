@@ -31,6 +31,46 @@
                 when 'group_unsubscribe' then 'unsubscribed'
                 when 'dropped' then 'dropped'
             end
+        when 'mailgun' then
+            case {{ provider_event }}
+                when 'accepted' then 'accepted'
+                when 'delivered' then 'delivered'
+                when 'failed' then
+                    case {{ provider_subtype }}
+                        when 'suppressed' then 'dropped'
+                        when 'temporary' then 'deferred'
+                        when 'soft' then 'bounced_soft'
+                        else 'bounced_hard'
+                    end
+                when 'rejected' then 'dropped'
+                when 'opened' then 'opened'
+                when 'clicked' then 'clicked'
+                when 'unsubscribed' then 'unsubscribed'
+                when 'complained' then 'complained'
+            end
+        when 'postmark' then
+            case {{ provider_event }}
+                when 'Delivery' then 'delivered'
+                when 'Bounce' then
+                    case
+                        when {{ provider_subtype }} in ('HardBounce', 'BadEmailAddress', 'ManuallyDeactivated') then 'bounced_hard'
+                        when {{ provider_subtype }} = 'SpamComplaint' then 'complained'
+                        when {{ provider_subtype }} = 'Transient' then 'deferred'
+                        when {{ provider_subtype }} = 'Unsubscribe' then 'unsubscribed'
+                        when {{ provider_subtype }} in ('SMTPApiError', 'TemplateRenderingFailed', 'Unconfirmed') then 'dropped'
+                        when {{ provider_subtype }} in (
+                            'Subscribe', 'AutoResponder', 'AddressChange', 'OpenRelayTest', 'ChallengeVerification',
+                            'InboundError'
+                        ) then null
+                        else 'bounced_soft'
+                    end
+                when 'SpamComplaint' then 'complained'
+                when 'Open' then 'opened'
+                when 'Click' then 'clicked'
+                -- what a bounce or a complaint suppresses has been told as such
+                when 'SubscriptionChange'
+                    then case when {{ provider_subtype }} = 'ManualSuppression' then 'unsubscribed' end
+            end
         else {{ provider_event }}
     end
 {%- endmacro %}

@@ -17,6 +17,8 @@
     ('stg_cloudtrail__event', 'occurred_at'),
     ('stg_email_events__ses_event', 'event_at'),
     ('stg_email_events__sendgrid_event', 'event_at'),
+    ('stg_email_events__mailgun_event', 'event_at'),
+    ('stg_email_events__postmark_event', 'event_at'),
     ('stg_tabular__payment', 'paid_at'),
     ('stg_tabular__card_transaction', 'transacted_at'),
     ('stg_tabular__invoice_line', 'line_at'),

@@ -5,7 +5,7 @@
 
 with incoming as (
 
-    {% for provider in ['ses', 'sendgrid', 'tabular'] -%}
+    {% for provider in ['ses', 'sendgrid', 'mailgun', 'postmark', 'tabular'] -%}
     select *
     from {{ ref('int_email__' ~ provider ~ '_event') }}
     where event is not null and {{ is_incoming(provider) }}

@@ -1,0 +1,100 @@
+"""Webhooks: from a request to the source's records.
+
+Belongs here: which connection is meant, its hook, its group. Does not belong here: HTTP (api/sources), signatures (a
+source's `webhook.py`). `api` may not import this layer and reaches `Receiver` by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import cast
+
+import httpx
+
+from nexus.connections import folder, load
+from nexus.errors import MachineError, NexusError, NotFoundError
+from nexus.settings import Settings
+from orchestration import sources
+from orchestration.live.connections import config
+from orchestration.live.grouping import Group
+from orchestration.live.hook import Hook, HookModule
+from warehouse.land import Counts
+
+_log = logging.getLogger("nexus.webhook")
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    stamp: int
+    hook: Hook
+    group: Group
+
+
+class Receiver:
+    """The webhooks of a home. Notices when a file of connections has changed."""
+
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
+        self._settings, self._transport = settings, transport
+        self._known: dict[tuple[str, str, str], _Open] = {}
+        self._lock = threading.Lock()
+
+    def receive(
+        self, source: str, workspace: str, connection: str, headers: Mapping[str, str], body: bytes
+    ) -> Future[Counts]:
+        """Counts of the delivery once it has landed. May read a file and ask a provider for its certificate.
+
+        Raises NotFoundError, which says nothing of what there is, SignatureError, InputError for what is no event, and
+        MachineError when it cannot be landed now.
+        """
+        found = self._open(source, workspace, connection)
+        return found.group.add(found.hook.accept(headers, body), body)
+
+    def _open(self, source: str, workspace: str, name: str) -> _Open:
+        key = (source, workspace, name)
+        stamp = self._stamp(workspace)
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or known.stamp != stamp:
+                known = self._known[key] = self._opened(stamp, source, workspace, name)
+            return known
+
+    def _stamp(self, workspace: str) -> int:
+        try:
+            return (folder(self._settings) / f"{workspace}.yml").stat().st_mtime_ns
+        except (OSError, ValueError):
+            raise _absent() from None
+
+    def _opened(self, stamp: int, source: str, workspace: str, name: str) -> _Open:
+        try:
+            connection = next((c for c in load(self._settings, workspace) if c.name == name), None)
+            if connection is None or connection.source != source or not _has_hook(source):
+                raise _absent()
+            module = cast(HookModule, importlib.import_module(_name(source)))
+            hook = module.open_hook(config(connection), self._transport)
+        except NotFoundError:
+            raise
+        except NexusError as error:
+            # what is wrong with a file of this machine is not for the world
+            _log.error("webhook of %s/%s: %s", workspace, name, error)
+            raise MachineError("the connection of this webhook cannot be used now") from None
+        if hook is None:
+            raise _absent()
+        return _Open(stamp, hook, Group(self._settings, connection, sources.get(source)))
+
+
+def _absent() -> NotFoundError:
+    return NotFoundError("there is no such webhook")
+
+
+def _name(source: str) -> str:
+    return f"orchestration.sources.{source}.webhook"
+
+
+def _has_hook(source: str) -> bool:
+    return source in sources.discover() and importlib.util.find_spec(_name(source)) is not None
