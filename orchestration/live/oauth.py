@@ -16,6 +16,8 @@ from orchestration.live.http import AGAIN, words
 
 #: A token is renewed this many seconds before the provider lets it expire.
 _EARLY = 60.0
+#: Seconds that a token is held good where the provider does not say.
+_UNSAID = 300.0
 
 
 class ClientCredentials(httpx.Auth):
@@ -66,5 +68,5 @@ class ClientCredentials(httpx.Auth):
                 f"{self._title} answered the request for a token without one", remedy="check its address in the options"
             )
         self._token = str(body["access_token"])
-        self._until = self._clock() + max(0.0, float(body.get("expires_in", 0)) - _EARLY)
+        self._until = self._clock() + max(0.0, float(body.get("expires_in", _UNSAID)) - _EARLY)
         self.scopes = tuple(str(body.get("scope", "")).split())

@@ -30,6 +30,8 @@ EXAMPLES = (
     ("examples", "http_access", "."),
     ("examples", "tabular", "card_transactions.csv"),
     ("undated", "tabular", "telco_customers.csv"),
+    ("identities", "auth0", "."),
+    ("identities", "okta", "."),
 )
 
 

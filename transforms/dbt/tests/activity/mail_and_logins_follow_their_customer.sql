@@ -4,7 +4,7 @@ with now_known as (
 
     select workspace_id, source_id, customer_id
     from {{ ref('int_identity__user') }}
-    where source = 'okta'
+    where source = 'user'
 
 )
 

@@ -57,6 +57,39 @@ okta as (
 
 ),
 
+auth0 as (
+
+    -- an operation names its user in the path and its administrator beside it; other events are done by their user
+    select
+        workspace_id,
+        {{ key(["'auth0'", 'auth0_log_id']) }} as iam_change_id,
+        'auth0' as provider,
+        auth0_log_id as provider_change_id,
+        case when event_type in ('sapi', 'fapi') then coalesce(description, event_type) else event_type end as action,
+        {{ auth0_change_group('event_type', 'request_path') }} as action_group,
+        logged_at as changed_at,
+        case
+            when event_type in ('sapi', 'fapi') then coalesce(actor_id, user_id)
+            when event_type not in ('du', 'sdu', 'fdu', 'ublkdu', 'sui', 'fui') then user_id
+        end as actor_id,
+        case
+            when event_type in ('sapi', 'fapi') then lower(coalesce(actor_email, user_name))
+            when event_type not in ('du', 'sdu', 'fdu', 'ublkdu', 'sui', 'fui') then lower(user_name)
+        end as actor_email,
+        case when event_type in ('sapi', 'fapi') then request_user_id else user_id end as user_id,
+        organization_id as group_id,
+        organization_name as group_name,
+        case
+            when event_type in ('sapi', 'fapi') then coalesce(request_user_id, request_path)
+            else user_id
+        end as target_id,
+        case when event_type like 'f%' then 'failure' else 'success' end as outcome,
+        _load_seq
+    from {{ ref('stg_auth0__log') }}
+    where {{ auth0_is_change('event_type', 'request_method') }}
+
+),
+
 calls as (
 
     select
@@ -98,5 +131,7 @@ cloudtrail as (
 )
 
 select * from okta
+union all
+select * from auth0
 union all
 select * from cloudtrail

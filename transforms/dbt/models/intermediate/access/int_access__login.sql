@@ -59,6 +59,30 @@ cloudtrail as (
 
 ),
 
+auth0 as (
+
+    select
+        workspace_id,
+        {{ key(["'auth0'", 'auth0_log_id']) }} as login_id,
+        'auth0' as provider,
+        auth0_log_id as provider_login_id,
+        user_id,
+        lower(trim(user_name)) as user_email,
+        cast(null as text) as named_customer_id,
+        logged_at as login_at,
+        {{ auth0_login_outcome('event_type') }} as outcome,
+        case when {{ auth0_login_outcome('event_type') }} <> 'success' then description end as reason,
+        ip_address,
+        upper(country_code) as country_code,
+        user_agent,
+        session_id,
+        case when {{ auth0_is_second_factor_exchange('event_type') }} then true end as is_named_mfa,
+        _load_seq
+    from {{ ref('stg_auth0__log') }}
+    where {{ auth0_login_outcome('event_type') }} is not null and {{ is_incoming('auth0') }}
+
+),
+
 tabular as (
 
     select
@@ -84,6 +108,8 @@ tabular as (
 )
 
 select * from okta
+union all
+select * from auth0
 union all
 select * from cloudtrail
 union all

@@ -5,6 +5,10 @@ with factors as (
     select workspace_id, actor_id as user_id, session_id, logged_at as passed_at
     from {{ ref('stg_okta__log') }}
     where event_type = 'user.authentication.auth_via_mfa' and outcome_result in ('SUCCESS', 'ALLOW')
+    union all
+    select workspace_id, user_id, session_id, logged_at as passed_at
+    from {{ ref('stg_auth0__log') }}
+    where event_type in ('gd_auth_succeed', 'gd_recovery_succeed')
 
 ),
 
@@ -12,7 +16,7 @@ logins as (
 
     select workspace_id, login_id, user_id, session_id, login_at
     from {{ ref('int_access__login') }}
-    where provider = 'okta' and outcome = 'success'
+    where provider in ('okta', 'auth0') and outcome = 'success'
 
 ),
 
@@ -34,7 +38,7 @@ in_order as (
     select workspace_id, user_id, login_at as happened_at, login_id, cast(null as timestamp) as passed_at
     from logins
     union all
-    select workspace_id, user_id, passed_at, null, passed_at
+    select workspace_id, user_id, passed_at as happened_at, null as login_id, passed_at
     from factors
 
 ),

@@ -14,6 +14,7 @@
     ('stg_s3__access_log', 'requested_at'),
     ('stg_http_access__request', 'requested_at'),
     ('stg_okta__log', 'logged_at'),
+    ('stg_auth0__log', 'logged_at'),
     ('stg_cloudtrail__event', 'occurred_at'),
     ('stg_email_events__ses_event', 'event_at'),
     ('stg_email_events__sendgrid_event', 'event_at'),

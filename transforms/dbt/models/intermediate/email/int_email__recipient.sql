@@ -43,7 +43,7 @@ select
     coalesce(by_user.customer_id, by_email.customer_id) as customer_id
 from found
 left join {{ ref('int_identity__user') }} as by_user
-    on found.workspace_id = by_user.workspace_id and by_user.source = 'okta' and found.user_id = by_user.source_id
+    on found.workspace_id = by_user.workspace_id and by_user.source = 'user' and found.user_id = by_user.source_id
 left join {{ ref('int_identity__user') }} as by_email
     on
         found.workspace_id = by_email.workspace_id

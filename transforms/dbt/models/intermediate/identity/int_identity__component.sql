@@ -58,7 +58,9 @@ ranked as (
     select
         records.*,
         roots.root_key,
-        case records.source when 'stripe' then 1 when 'tabular' then 2 when 'okta' then 3 else 4 end as source_rank
+        case records.source
+            when 'stripe' then 1 when 'tabular' then 2 when 'okta' then 3 when 'auth0' then 3 else 4
+        end as source_rank
     from records
     inner join roots on records.workspace_id = roots.workspace_id and records.record_key = roots.record_key
 

@@ -7,7 +7,7 @@ with records as (
 
 own_ids as (
 
-    -- every provider's customer id is one name space: Okta and S3 name customers by the id of another provider
+    -- every provider's customer id is one name space: Okta, Auth0 and S3 name customers by the id of another provider
     select workspace_id, record_key, 'id:' || source_id as link_key
     from records
 
@@ -26,9 +26,9 @@ user_emails as (
     -- an address of a user speaks for a customer only if no other customer has a user with it
     select
         workspace_id,
-        'okta:' || {{ min_text('claimed_customer_id') }} as record_key,
+        {{ min_text("provider || ':' || claimed_customer_id") }} as record_key,
         'email:' || normalised_email as link_key
-    from {{ ref('stg_okta__user') }}
+    from {{ ref('int_identity__provider_user') }}
     where claimed_customer_id is not null and normalised_email is not null
     group by workspace_id, normalised_email
     having count(distinct claimed_customer_id) = 1

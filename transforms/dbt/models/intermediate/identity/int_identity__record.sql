@@ -58,8 +58,8 @@ found as (
     select workspace_id, 'tabular', tabular_customer_id, customer_name, email, null, null, null
     from tabular_ids
     union all
-    select workspace_id, 'okta', claimed_customer_id, organization_name, null, null, null, created_at
-    from {{ ref('stg_okta__user') }}
+    select workspace_id, provider, claimed_customer_id, organization_name, null, null, null, created_at
+    from {{ ref('int_identity__provider_user') }}
     union all
     select workspace_id, 'paypal', payer_id, payer_name, payer_email, country_code, currency, seen_at
     from paypal_payers

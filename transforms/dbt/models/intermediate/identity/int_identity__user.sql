@@ -16,10 +16,10 @@ customer_emails as (
 
 users as (
 
-    select okta_users.workspace_id, okta_users.okta_user_id, okta_users.normalised_email, accounts.customer_id
-    from {{ ref('stg_okta__user') }} as okta_users
+    select provided.workspace_id, provided.user_id, provided.normalised_email, accounts.customer_id
+    from {{ ref('int_identity__provider_user') }} as provided
     left join accounts
-        on okta_users.workspace_id = accounts.workspace_id and okta_users.claimed_customer_id = accounts.source_id
+        on provided.workspace_id = accounts.workspace_id and provided.claimed_customer_id = accounts.source_id
 
 ),
 
@@ -42,7 +42,7 @@ named as (
 
     select
         users.workspace_id,
-        users.okta_user_id,
+        users.user_id,
         users.normalised_email,
         coalesce(users.customer_id, emails.customer_id) as customer_id
     from users
@@ -53,7 +53,7 @@ named as (
 
 identities as (
 
-    select workspace_id, 'okta' as source, okta_user_id as source_id, normalised_email, customer_id
+    select workspace_id, 'user' as source, user_id as source_id, normalised_email, customer_id
     from named
     where customer_id is not null
     union all

@@ -15,5 +15,5 @@ from {{ ref('int_access__user') }} as users
 left join {{ ref('int_identity__user') }} as identity
     on
         users.workspace_id = identity.workspace_id
-        and identity.source = 'okta'
+        and identity.source = 'user'
         and users.user_id = identity.source_id

@@ -18,5 +18,5 @@ from {{ ref('int_access__iam_change') }} as changes
 left join {{ ref('int_identity__user') }} as identity
     on
         changes.workspace_id = identity.workspace_id
-        and identity.source = 'okta'
+        and identity.source = 'user'
         and coalesce(changes.user_id, changes.actor_id) = identity.source_id

@@ -32,7 +32,7 @@ facts as (
         bursts.burst_id
     from logins
     left join {{ ref('int_identity__user') }} as by_user
-        on logins.workspace_id = by_user.workspace_id and by_user.source = 'okta' and logins.user_id = by_user.source_id
+        on logins.workspace_id = by_user.workspace_id and by_user.source = 'user' and logins.user_id = by_user.source_id
     left join {{ ref('int_identity__user') }} as by_name
         on
             logins.workspace_id = by_name.workspace_id

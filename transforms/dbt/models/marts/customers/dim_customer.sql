@@ -32,7 +32,7 @@ users as (
 
     select workspace_id, customer_id, cast(count(*) as integer) as user_count
     from {{ ref('int_identity__user') }}
-    where source = 'okta'
+    where source = 'user'
     group by workspace_id, customer_id
 
 ),

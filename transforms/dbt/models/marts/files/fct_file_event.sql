@@ -35,7 +35,7 @@ facts as (
             and by_name.source = 'account'
             and events.named_customer_id = by_name.source_id
     left join {{ ref('int_identity__user') }} as by_user
-        on events.workspace_id = by_user.workspace_id and by_user.source = 'okta' and events.user_id = by_user.source_id
+        on events.workspace_id = by_user.workspace_id and by_user.source = 'user' and events.user_id = by_user.source_id
     left join {{ ref('int_identity__user') }} as by_email
         on
             events.workspace_id = by_email.workspace_id
