@@ -19,24 +19,29 @@ from warehouse.engines.duckdb.connect import build_path
 from warehouse.land import land
 
 
-def scatter(company: Path, folder: Path, rounds: int, drawn: random.Random) -> None:
-    """Writes `<folder>/<round>/<source>/…`: the records of `company`, each in one of the rounds."""
-    for path in sorted(p for p in company.rglob("*") if p.is_file()):
+def scatter(
+    company: Path, folder: Path, rounds: int, drawn: random.Random, pieces: tuple[int, int] = (1, 3), only: str = ""
+) -> None:
+    """Writes `<folder>/<round>/<source>/…`: the records of `company` (of the source `only`), each in one of the rounds.
+
+    A file of lines is cut into as many pieces as `pieces` says.
+    """
+    for path in sorted(p for p in (company / only).rglob("*") if p.is_file()):
         relative, content = path.relative_to(company), path.read_bytes()
         bare = relative.with_suffix("") if path.suffix == ".gz" else relative
         content = gzip.decompress(content) if path.suffix == ".gz" else content
         if bare.suffix not in (".jsonl", ".log"):
-            pieces = {bare: content}
+            cut = {bare: content}
         else:
             lines = content.splitlines(keepends=True)
             drawn.shuffle(lines)
-            count = drawn.randint(1, 3)
+            count = drawn.randint(*pieces)
             # the name decides in which order the files of one landing are read
-            pieces = {
+            cut = {
                 bare.with_name(f"{drawn.randrange(1000)}-{n}-{bare.name}"): b"".join(lines[n::count])
                 for n in range(count)
             }
-        for name, piece in pieces.items():
+        for name, piece in cut.items():
             target = folder / str(drawn.randrange(rounds)) / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(piece)
