@@ -127,7 +127,7 @@ def test_a_run_killed_with_its_daemon_is_dead_and_the_next_gives_the_same(
             assert has_named_process(instance.get_run_by_id(first))
         assert not instance.get_run_by_id(first).is_finished, "killed, a run can tell nobody"
         with daemon(own):
-            wait(lambda: instance.get_run_by_id(first).is_finished, 300, own)
+            wait(lambda: instance.get_run_by_id(first).is_finished, 600, own)
             assert instance.get_run_by_id(first).is_failure
             # the daemon starts it once more by itself
             second = wait(lambda: next((r for r in instance.get_runs() if r.parent_run_id == first), None), 300, own)
