@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from nexus.settings import Settings
 from orchestration.sources import discover
 from tests.faults.shared import SEED, SOURCES, Digest, Zygote, command, differences, digest, ended, finish, readers
@@ -14,6 +16,7 @@ from warehouse.land import land
 ROUNDS = 9  # a table of so many small files is worth merging
 
 
+@pytest.mark.slow
 def test_compacted_under_loads_readers_and_kills(
     home: Settings, zygote: Zygote, company: Path, tmp_path: Path, undisturbed: Digest
 ) -> None:

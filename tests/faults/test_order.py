@@ -70,6 +70,7 @@ def outcomes(
     return [digest_build(build_path(settings), f"where workspace_id = 'w{n}'") for n in range(drawings + 1)]
 
 
+@pytest.mark.slow
 def test_any_order_and_cut_gives_the_same(home: Settings, zygote: Zygote, company: Path, tmp_path: Path) -> None:
     first, *others = outcomes(home, zygote, company, tmp_path, 2, 2)
     assert sum(rows for rows, _ in first.values()) > 1000
