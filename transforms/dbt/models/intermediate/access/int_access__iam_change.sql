@@ -3,14 +3,7 @@
     on_schema_change='append_new_columns'
 ) }}
 
-with log as (
-
-    select *
-    from {{ ref('stg_okta__log') }}
-
-),
-
-okta as (
+with okta as (
 
     select
         workspace_id,
@@ -43,14 +36,12 @@ okta as (
         target_id,
         case when outcome_result in ('SUCCESS', 'ALLOW') then 'success' else 'failure' end as outcome,
         _load_seq
-    from log
+    from {{ ref('stg_okta__log') }}
     where
         (
             event_type like 'user.lifecycle.%'
-            or event_type like 'user.account.%'
-            or event_type like 'user.mfa.factor.%'
-            or event_type like 'group.%'
-            or event_type like 'zone.%'
+            or event_type like 'user.account.%' or event_type like 'user.mfa.factor.%'
+            or event_type like 'group.%' or event_type like 'zone.%'
             or (event_type like 'policy.%' and event_type not like 'policy.evaluate%')
         )
         and {{ is_incoming('okta') }}
@@ -86,7 +77,7 @@ auth0 as (
         case when event_type like 'f%' then 'failure' else 'success' end as outcome,
         _load_seq
     from {{ ref('stg_auth0__log') }}
-    where {{ auth0_is_change('event_type', 'request_method') }}
+    where {{ auth0_is_change('event_type', 'request_method') }} and {{ is_incoming('auth0') }}
 
 ),
 
@@ -103,7 +94,7 @@ calls as (
             {{ json_text('request_parameters', 'policyName') }}
         ) as changed_thing
     from {{ ref('stg_cloudtrail__event') }}
-    where event_source = 'iam.amazonaws.com' and not is_read_only
+    where event_source = 'iam.amazonaws.com' and not is_read_only and {{ is_incoming('cloudtrail') }}
 
 ),
 
