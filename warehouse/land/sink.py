@@ -74,7 +74,7 @@ class Sink:
         docs = found["_doc"].to_numpy()
         self.in_order = self.in_order and docs[0] > self._last and bool((docs[1:] >= docs[:-1]).all())
         self._last = int(docs[-1])
-        self.counts.update(dict(enumerate(np.bincount(file_of(docs)).tolist())))
+        self.counts.update({file: n for file, n in enumerate(np.bincount(file_of(docs)).tolist()) if n})
         docs.tofile(self._spools["docs"])
         if self.table.id:
             found["_key"].to_numpy().tofile(self._spools["keys"])
