@@ -347,7 +347,8 @@ def rows_of(table: Table, explain: bool, sink: bool = False) -> str:
     because hundreds of expressions that are never needed would still be set up for every chunk. For a `sink` the mark
     is `_bad`, and `_key` is a hash of the id.
     """
-    tree, raw = _structure(table)
+    # what people are told is the number as it was written, which a transformed one is not
+    tree, raw = ({}, {}) if explain else _structure(table)
     parts = {"_s": f"json_transform(doc, {literal(json.dumps(tree))})"} if tree else {}
     rest = [c for c in table.columns if c.name not in raw]
     for name, function, columns in (
