@@ -41,7 +41,8 @@ def test_during_an_ingest_and_then_a_build(own: Settings, zygote: Zygote, compan
     assert_told(zygote.run(own, "small-build", die_at="int_access__login", victim="postgres"))
     assert read_current(own) is None, "a build that has lost its lock may not publish"
     assert_told(zygote.run(own, "small-build", die_at="copied", victim="postgres"))
-    assert read_current(own) is None
+    # a backend may outlive its postmaster by a few statements: then the lock still held, and the switch was right
+    assert read_current(own) is None or differences(digest(own), undisturbed) == []
     finish(zygote, own, [["small-build"]])
     assert differences(digest(own), undisturbed) == []
 

@@ -93,4 +93,4 @@ def test_every_account_is_one_customer(built: Built, engine: str) -> None:
 
 def test_users_of_a_customer(built: Built, engine: str) -> None:
     truth = built.truth("users.parquet").group_by("customer_id").agg(pl.len().alias("user_count"))
-    _same(truth, built.query(engine, "select * from marts.dim_customer where user_count > 0"))
+    _same(truth, built.query(engine, "select * from marts.dim_customer where user_count > 0 and workspace_id = 'demo'"))
