@@ -29,7 +29,7 @@ down: setup  ## stop everything that runs from this folder
 	@$(BIN)/nexus down
 
 test: setup  ## all tests but the browser's and the long ones
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m "not slow and not browser"
+	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not browser"
 
 bench: setup  ## speed beside what it is promised against; some of it: make bench ROWS="land_jsonl --rows 100000"
 	@$(BIN)/python -m bench $(ROWS)
