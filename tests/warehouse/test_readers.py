@@ -211,7 +211,7 @@ def test_nesting(file: Path, depth: int, reader: str) -> None:
         (b"%PDF-1.7", "json", "a PDF"),
         (b"\n <!DOCTYPE html><title>Sign  in</title>", "json", "a web page"),
         (b'<?xml version="1.0"?><a/>', "csv", "an XML document"),
-        (gzip.compress(b"<html>"), "jsonl", "a web page"),
+        (gzip.compress(b"<html>", mtime=0), "jsonl", "a web page"),
         (b"hello", "parquet", "no Parquet file"),
         (b"PAR1....", "parquet", "cut off"),
         (b"PAR1....PAR1", "parquet", "not readable as Parquet"),
