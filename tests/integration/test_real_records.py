@@ -57,6 +57,10 @@ FACTS_OF_SMALL = {
         "2015-05-20", False,
     ],
     "select is_as_of_landing from marts.dim_workspace where workspace_id = 'telco'": [True],
+    # Stripe's example of a charge is authorised (`succeeded`) and not captured: no money has come in
+    "select status, cast(amount_minor as varchar) from marts.fct_payment where workspace_id = 'fixtures'": [
+        "pending", "100",
+    ],
 }  # fmt: skip
 FACTS_OF_LARGE = {
     "select count(*), count(*) filter (is_fraud), count(distinct customer_id) from marts.fct_card_transaction": [

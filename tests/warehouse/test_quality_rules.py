@@ -38,17 +38,23 @@ create table marts.fct_subscription_day as
 create table marts.fct_payment as
     select * from (values
         ('w', 'p1', 'c1', 'stripe', 'i1', timestamp '2026-01-05 10:00', 'succeeded', 1000, 59, 'usd'),
-        ('w', 'p2', 'c2', 'stripe', 'i2', timestamp '2026-02-07 10:00', 'succeeded', 300, 39, 'usd'))
+        ('w', 'p2', 'c2', 'stripe', 'i2', timestamp '2026-02-07 10:00', 'succeeded', 300, 39, 'usd'),
+        -- one is captured in part, one was only authorised when it landed and is booked since
+        ('w', 'p3', 'c2', 'stripe', 'i3', timestamp '2026-02-08 10:00', 'succeeded', 60, 5, 'usd'),
+        ('w', 'p4', 'c2', 'stripe', 'i4', timestamp '2026-02-08 10:00', 'pending', 500, null, 'usd'))
     as t(workspace_id, payment_id, customer_id, provider, invoice_id, paid_at, status, amount_minor, fee_minor, currency);
 create table marts.fct_refund as
-    select 'w' as workspace_id, 'r1' as refund_id, 'p1' as payment_id, 'stripe' as provider,
-        timestamp '2026-01-06' as refunded_at, 400 as amount_minor, 'usd' as currency, 'succeeded' as status, true as is_booked;
+    select * from (values
+        ('w', 'r1', 'p1', 'stripe', timestamp '2026-01-06', 400, 'usd', 'succeeded', true),
+        ('w', 'r2', 'p3', 'stripe', timestamp '2026-02-09', 240, 'usd', 'succeeded', false))
+    as t(workspace_id, refund_id, payment_id, provider, refunded_at, amount_minor, currency, status, is_booked);
 create table marts.fct_dispute as
     select 'w' as workspace_id, 'd1' as dispute_id, 'p2' as payment_id, 'stripe' as provider,
         timestamp '2026-02-09' as disputed_at, 300 as amount_minor, 'usd' as currency, 'lost' as status;
 create table marts.fct_balance_transaction as
     select * from (values
-        ('w', 'b1', 'stripe', 'charge', 'ch1', 1000, 'usd'), ('w', 'b2', 'stripe', 'charge', 'ch2', 300, 'usd'),
+        ('w', 'b1', 'stripe', 'charge', 'p1', 1000, 'usd'), ('w', 'b2', 'stripe', 'charge', 'p2', 300, 'usd'),
+        ('w', 'b5', 'stripe', 'charge', 'p3', 60, 'usd'), ('w', 'b6', 'stripe', 'charge', 'p4', 500, 'usd'),
         ('w', 'b3', 'stripe', 'refund', 're1', -400, 'usd'), ('w', 'b4', 'stripe', 'dispute', 'dp1', -300, 'usd'))
     as t(workspace_id, balance_transaction_id, provider, kind, source_id, amount_minor, currency);
 create table marts.fct_email_message as

@@ -128,6 +128,7 @@ def tie_out(view: View) -> pl.DataFrame:
             select provider, 'refund', count(*), -sum(amount_minor)
             from marts.fct_refund
             where workspace_id = $workspace and currency = $currency and refund_date between $start and $end
+                and is_booked and status not in ('failed', 'canceled')
             group by provider
         ),
         books as (

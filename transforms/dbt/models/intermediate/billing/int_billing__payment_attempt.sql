@@ -8,6 +8,20 @@ with linked_intents as (
 
 ),
 
+-- Stripe says `succeeded` of what the bank has only authorised; money moves once it is captured, all or a part of it
+charges as (
+
+    select
+        *,
+        case
+            when status <> 'succeeded' or coalesce(amount_captured_minor > 0, is_captured, true) then status
+            when is_refunded or amount_refunded_minor >= amount_minor then 'canceled'
+            else 'pending'
+        end as outcome
+    from {{ ref('stg_stripe__charge') }}
+
+),
+
 stripe as (
 
     select
@@ -19,8 +33,11 @@ stripe as (
         invoices.subscription_id,
         coalesce(charges.invoice_id, linked_intents.invoice_id) as collection_key,
         charges.created_at as paid_at,
-        charges.status,
-        charges.amount_minor,
+        charges.outcome as status,
+        case
+            when charges.outcome = 'succeeded' then coalesce(charges.amount_captured_minor, charges.amount_minor)
+            else charges.amount_minor
+        end as amount_minor,
         charges.currency,
         case
             when charges.status = 'failed' then 0
@@ -30,7 +47,7 @@ stripe as (
             when charges.status = 'failed' then coalesce(charges.outcome_reason, charges.failure_code)
         end as failure_code,
         charges.payment_method_type as payment_method
-    from {{ ref('stg_stripe__charge') }} as charges
+    from charges
     left join linked_intents
         on
             charges.workspace_id = linked_intents.workspace_id

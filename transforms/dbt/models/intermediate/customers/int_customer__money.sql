@@ -42,6 +42,7 @@ refunds as (
             and customers.customer_id = facts.customer_id
             and customers.currency = facts.currency
             and facts.status = 'succeeded'
+            and facts.is_booked
     group by customers.workspace_id, customers.customer_id
 
 ),
