@@ -1,7 +1,7 @@
 """Starts the pages: finds them, builds the menu, shows the one that the address names.
 
 Belongs here: the menu. Does not belong here: anything of a page; a new page is a new file in app_pages.
-Run with: python -m streamlit run apps/streamlit/app.py
+Run with: python -m apps.streamlit.serve
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ if str(PROJECT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from apps.streamlit.components import data, page, shell, warm  # noqa: E402
+from apps.streamlit.components import page, shell  # noqa: E402
 
 # a file: an icon by name would be fetched from a font host
 st.set_page_config(page_title="Nexus", page_icon=MARK, layout="wide", initial_sidebar_state=220, menu_items={})
 modules = page.discover()
-warm.up(list(modules.values()), str(data.settings().home))
 st.logo(MARK, size="large")
 menu = {
     name: st.Page(
