@@ -1,6 +1,6 @@
 """The HTTP client of live sources: asks again what may succeed later, and nothing else.
 
-Belongs here: retries, rate limits, whole bodies, errors in words. Does not belong here: any provider's paths or paging.
+Belongs here: retries, rate limits, whole bodies, the provider's time, errors in words. Does not belong here: any provider's paths or paging.
 
 Retried: no answer, a broken or cut-off one, 408, 425, 429 and 5xx. Waits as long as the provider asks (`Retry-After`, or the
 time at which its quota is full again); a provider that asks for more than `MAX_WAIT` is left alone until the next pull.
@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -55,6 +58,7 @@ class Client:
         pause: float = 0.5,
     ) -> None:
         self.title, self._hint = title, hint
+        self._told_time: tuple[datetime, float] | None = None
         # what we POST are questions and token requests: asking them again changes nothing
         retry = Retry(
             total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=AGAIN, backoff_factor=pause,
@@ -82,6 +86,19 @@ class Client:
         response = self.request("GET", path, params=params, absent=True)
         return None if response.status_code == HTTPStatus.NOT_FOUND else response.json()
 
+    def now(self, path: str) -> datetime:
+        """The provider's own time, because its records carry it: what a cursor says must not depend on this machine's clock.
+
+        Told by the `Date` of whatever it answered last, going on since; `path` is asked for where it has answered nothing
+        yet. This machine's time where the provider does not tell.
+        """
+        if self._told_time is None:
+            self.get(path)
+        if self._told_time is None:
+            return datetime.now(UTC)
+        moment, at = self._told_time
+        return moment + timedelta(seconds=time.monotonic() - at)
+
     def request(self, method: str, path: str, *, absent: bool = False, **arguments: Any) -> httpx.Response:
         """As `get`, for any method and httpx's arguments. With `absent`, 404 is an answer too."""
         try:
@@ -91,6 +108,7 @@ class Client:
                 f"{self.title} gave no usable answer to {method} {_bare(path)}: {error or type(error).__name__}",
                 remedy="asked several times; what has landed stays, and the next pull goes on from there",
             ) from error
+        self._hear(response)
         if response.status_code < 300 or (absent and response.status_code == HTTPStatus.NOT_FOUND):
             _spare(response)
             return response
@@ -100,6 +118,11 @@ class Client:
                 told, remedy="asked several times; what has landed stays, and the next pull goes on from there"
             )
         raise Refused(told, remedy=self._hint, status=response.status_code, body=_parsed(response))
+
+    def _hear(self, response: httpx.Response) -> None:
+        with suppress(ValueError):
+            if text := response.headers.get("date"):
+                self._told_time = parsedate_to_datetime(text).astimezone(UTC), time.monotonic()
 
     def following(self, response: httpx.Response) -> str | None:
         """Path and query of the page that the header `Link: …; rel="next"` names, None on the last page.

@@ -171,8 +171,8 @@ def test_the_commands_give_every_fact_back(real_data: Path) -> None:
             _nexus(home, "ingest", source, str(real_data / path), "--workspace", workspace)
         _nexus(home, "build")
         for text, expected in (FACTS_OF_SMALL | FACTS_OF_LARGE).items():
-            (row,) = json.loads(_nexus(home, "sql", text, "--json"))
-            assert list(row.values()) == expected, text
+            (line,) = _nexus(home, "sql", text, "--json").splitlines()
+            assert list(json.loads(line).values()) == expected, text
     finally:
         postgres.release(settings)
         postgres.stop(server)

@@ -12,7 +12,7 @@ a page, pulls no other one out of sight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,10 +73,8 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
 class Api:
     """Auth0's lists as streams."""
 
-    def __init__(
-        self, client: Client, config: Config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._client, self._config, self._clock = client, config, clock
+    def __init__(self, client: Client, config: Config) -> None:
+        self._client, self._config = client, config
 
     def log(self, cursor: Cursor) -> Iterator[Page]:
         """Events from the checkpoint on; at first, and should Auth0 no longer know it, from the oldest that is kept."""

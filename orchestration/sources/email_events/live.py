@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -193,13 +193,11 @@ class Mailgun:
     https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling
     """
 
-    def __init__(
-        self, client: Client, config: Config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._client, self._config, self._clock = client, config, clock
+    def __init__(self, client: Client, config: Config) -> None:
+        self._client, self._config = client, config
 
     def events(self, domain: str, cursor: Cursor) -> Iterator[Page]:
-        now = self._clock()
+        now = self._client.now(f"/v3/{domain}/events?limit=1")
         start = max(self._config.since_at, now - _KEPT)
         if "until" in cursor:
             start = max(start, datetime.fromisoformat(cursor["until"]) - _UNSETTLED)

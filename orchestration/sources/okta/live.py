@@ -13,7 +13,7 @@ and is no more lands as `is_member: false`; groups that are gone are found once 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -79,14 +79,12 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
 class Api:
     """Okta's lists as streams."""
 
-    def __init__(
-        self, client: Client, config: Config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._client, self._config, self._clock = client, config, clock
+    def __init__(self, client: Client, config: Config) -> None:
+        self._client, self._config = client, config
 
     def log(self, cursor: Cursor) -> Iterator[Page]:
         """Events in the order in which they were stored, from where the last pull ended."""
-        oldest = max(self._config.since_at, self._clock() - _KEPT)
+        oldest = max(self._config.since_at, datetime.now(UTC) - _KEPT)
         try:
             yield from self._polled(cursor, cursor.get("next") or _log_path(oldest))
         except Refused as error:
@@ -113,7 +111,7 @@ class Api:
 
     def users(self, cursor: Cursor) -> Iterator[Page]:
         """Users that changed since; at first all. A list that was broken off goes on where it was."""
-        began = cursor.get("began") or self._clock().isoformat()
+        began = cursor.get("began") or self._now("users").isoformat()
         since = datetime.fromisoformat(cursor["until"]) - _LATE if "until" in cursor else _EPOCH
         path: str | None = cursor.get("next") or _path("users", filter=f'lastUpdated gt "{_written(since)}"', limit=200)
         while path:
@@ -138,7 +136,7 @@ class Api:
 
     def groups(self, cursor: Cursor, landed: Landed) -> Iterator[Page]:
         """Groups that changed since, each with its members and those who left; once a day also which are gone."""
-        now = self._clock()
+        now = self._now("groups")
         since = datetime.fromisoformat(cursor["until"]) - _LATE if "until" in cursor else _EPOCH
         whole = "listed" not in cursor or now - datetime.fromisoformat(cursor["listed"]) >= _WHOLE
         bounds = f'lastUpdated gt "{_written(since)}" or lastMembershipUpdated gt "{_written(since)}"'
@@ -180,6 +178,9 @@ class Api:
         return [
             {"group_id": group, "user_id": user, "is_member": user in now} for user in sorted(now | known)
         ]  # fmt: skip
+
+    def _now(self, name: str) -> datetime:
+        return self._client.now(_path(name, limit=1))
 
     def _all(self, path: str) -> Iterator[list[dict[str, Any]]]:
         following: str | None = path

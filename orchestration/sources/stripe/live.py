@@ -10,8 +10,8 @@ anew after `relist_days`, so that nothing depends on the feed alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -81,17 +81,15 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
 class Api:
     """Stripe's lists as streams."""
 
-    def __init__(
-        self, client: Client, config: Config, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._client, self._config, self._clock = client, config, clock
+    def __init__(self, client: Client, config: Config) -> None:
+        self._client, self._config = client, config
 
     def listed(self, name: str, cursor: Cursor) -> Iterator[Page]:
         """Every object of a kind, newest first; then those made since, and all again after `relist_days`.
 
         A list that was broken off goes on where it was.
         """
-        now = self._clock()
+        now = self._now(_path(name))
         again = timedelta(days=self._config.relist_days)
         if "listed_at" in cursor and now < datetime.fromisoformat(cursor["listed_at"]) + again:
             yield from self._newer(name, cursor, now)
@@ -119,7 +117,7 @@ class Api:
 
     def events(self, cursor: Cursor) -> Iterator[Page]:
         """Events since the last time, oldest window first, each followed by what they changed."""
-        now = self._clock()
+        now = self._now("events")
         oldest = now - _KEPT
         start = oldest
         # read up to a moment that has not come yet: the clock was ahead then, and nobody knows by how much
@@ -184,6 +182,9 @@ class Api:
                 for more in self._pages(path, {}, inside["data"][-1]["id"] if inside["data"] else None):
                     rest += more
         return rest
+
+    def _now(self, path: str) -> datetime:
+        return self._client.now(f"/v1/{path}?limit=1")
 
     def _pages(
         self, path: str, params: Mapping[str, Any], after: str | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,15 @@ class Account(httpx.BaseTransport):
     def __init__(self, things: dict[str, list[dict[str, Any]]], **answers: dict[str, Any]) -> None:
         self.things, self.answers = things, answers
         self.asked: list[str] = []
+        self.now: float | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._answer(request)
+        if self.now is not None:
+            response.headers["date"] = formatdate(self.now, usegmt=True)
+        return response
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/v1/")
         self.asked.append(path)
         assert request.headers["authorization"] == "Bearer sk_test_1"
@@ -38,7 +46,8 @@ class Account(httpx.BaseTransport):
         found = self.things.get(path, [])
         after, limit = request.url.params.get("starting_after"), int(request.url.params.get("limit", 10))
         low = int(request.url.params.get("created[gte]", 0))
-        kept = [t for t in found if t.get("created", low) >= low]
+        high = int(request.url.params.get("created[lt]", 1 << 40))
+        kept = [t for t in found if low <= t.get("created", low) < high]
         start = next((i + 1 for i, t in enumerate(kept) if t["id"] == after), 0) if after else 0
         page = kept[start : start + limit]
         body = {"object": "list", "data": page, "has_more": start + limit < len(kept), "url": f"/v1/{path}"}
@@ -114,3 +123,30 @@ def test_the_balance_proves_the_history(settings: Settings, connection: Connecti
     assert found["balance in usd"] == ("fail", f"Stripe says {total + 7:,} minor units, {total:,} have landed: -7")
     assert found["charge: bookings of 30 days"][0] == "fail"
     assert found["refund: net of 30 days"][0] == "ok"
+
+
+def test_the_cursor_is_of_stripes_time_not_of_this_machines(
+    settings: Settings, connection: Connection, fixtures: dict[str, Any]
+) -> None:
+    """This machine's clock is three hours ahead, or as much behind: nothing is skipped, and nothing waits for hours."""
+    account = Account({"customers": [], "events": []})
+
+    def happen(at: float) -> None:
+        number = len(account.things["customers"])
+        customer = {**fixtures["customer"], "id": f"cus_{number}", "created": int(at), "deleted": False}
+        account.things["customers"].insert(0, customer)
+        account.answers[f"customers/{customer['id']}"] = customer
+        event = {"id": f"evt_{number}", "type": "customer.created", "created": int(at), "data": {"object": customer}}
+        account.things["events"].insert(0, {**fixtures["event"], **event})
+
+    def landed_of(name: str) -> int:
+        with landed(settings, connection) as ask:
+            return int(ask(f"select count(*) from raw_stripe__{name}")[0][0])
+
+    account.now = time.time() - 3 * 3600
+    for step, shift in enumerate((0, 3600, 2 * 3600, 7 * 3600)):
+        account.now = time.time() - 3 * 3600 + shift
+        happen(account.now - 60)
+        pull(connection, settings, streams=("customer", "event"), transport=account).raise_failed()
+        made = {"customer": step + 1, "event": step + 1}
+        assert {name: landed_of(name) for name in made} == made, shift
