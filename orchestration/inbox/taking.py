@@ -1,25 +1,24 @@
 """Takes what has arrived: lands it, writes the report, puts both into `done` or `failed`.
 
-Belongs here: the order of these steps and what a crash between them means. Does not belong here: landing itself.
+Belongs here: the order of these steps and what a crash between them means.
+Does not belong here: landing itself, names in `done` and `failed` (putting.py).
 
     land (the ledger's commit) → note that a report waits for the marts → report → rename
 
-Killed before the rename, the file still lies in the inbox and is taken again: its records are recognised, and the
-report then says that they had landed before.
+Killed before the report, the file is taken again: its records are recognised, and the report says that they had landed
+before. Killed before the rename, it has its report already and is only put away (putting.py).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
-from nexus.errors import InputError, MachineError, Transient
+from nexus.errors import InputError, Transient
 from nexus.settings import Settings
-from nexus.trouble import machine_error
-from orchestration.inbox import outcome, report
+from orchestration.inbox import outcome, putting, report
 from orchestration.inbox.folder import DONE, FAILED, Drop, drops, is_whole, settled
 from orchestration.inbox.report import Reason
 from orchestration.sources import choose
@@ -40,6 +39,9 @@ def take(
     """
     taken = []
     for drop in settled(settings, source):
+        if written := putting.written_for(drop):
+            putting.away(drop, written)
+            continue
         refusal = drop.refusal()
         if refusal is None:
             try:
@@ -62,7 +64,10 @@ def refuse_strays(settings: Settings) -> list[Path]:
 
 def _refuse(drop: Drop, error: InputError) -> Path:
     name, is_folder = drop.path.name, drop.path.is_dir()
-    return _put(drop, FAILED, report.refused(name, drop.workspace, drop.source, error, is_folder=is_folder))
+    written = putting.written_for(drop) or putting.report_path(drop, FAILED)
+    putting.write(drop, written, report.refused(name, drop.workspace, drop.source, error, is_folder=is_folder))
+    putting.away(drop, written)
+    return written
 
 
 def _land(
@@ -85,10 +90,12 @@ def _land(
         earlier = _earlier(connection, landed, drop) if landed.repeated_files else []
     text = report.landed(drop.path.name, landed, reasons, mapping, earlier)
     good = not landed.refused_files and (landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0)
-    written = _report_path(drop, DONE if good else FAILED)
+    written = putting.report_path(drop, DONE if good else FAILED)
     if landed.batches:
         outcome.expect(settings, written, landed.batches)
-    _put(drop, DONE if good else FAILED, text, written)
+    putting.write(drop, written, text)
+    checkpoint("reported")
+    putting.away(drop, written)
     return landed
 
 
@@ -126,30 +133,3 @@ def _earlier(connection: ledger.Connection, landed: LandingReport, drop: Drop) -
         [landed.workspace, landed.source, hashes],
     ).fetchall()
     return [row["batch_id"] for row in rows]
-
-
-def _report_path(drop: Drop, where: str) -> Path:
-    """A name that neither an earlier report nor an earlier file of that folder has."""
-    folder = drop.folder / where
-    number = 1
-    while True:
-        name = drop.path.name if number == 1 else f"{drop.path.stem}-{number}{drop.path.suffix}"
-        if not (folder / name).exists() and not (folder / f"{name}.report.md").exists():
-            return folder / f"{name}.report.md"
-        number += 1
-
-
-def _put(drop: Drop, where: str, text: str, written: Path | None = None) -> Path:
-    target = written or _report_path(drop, where)
-    try:
-        target.parent.mkdir(exist_ok=True)
-        scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        scratch.write_text(text)
-        scratch.replace(target)
-        drop.path.rename(target.with_name(target.name.removesuffix(".report.md")))
-    except OSError as error:
-        raise machine_error(error) or MachineError(
-            f"{drop.path} cannot be put into {target.parent}: {error.strerror}",
-            remedy="give the account that runs Nexus the right to write in that folder",
-        ) from error
-    return target

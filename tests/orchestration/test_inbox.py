@@ -172,6 +172,29 @@ def test_killed_between_landing_and_moving_it_is_recognised(settings: Settings) 
     assert "Landed before" in report_of(path, "done")
 
 
+@pytest.mark.parametrize("content", [OKTA_USER, '{"id": "cut o'], ids=["good", "bad"])
+def test_killed_between_report_and_move_there_is_one_report(settings: Settings, content: dict[str, Any] | str) -> None:
+    users = drop(settings, "acme/okta/users.jsonl", content)
+
+    def die(reached: str) -> None:
+        if reached == "reported":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        inbox.take(settings, "okta", checkpoint=die)
+    where = "done" if content == OKTA_USER else "failed"
+    before = report_of(users, where)
+    assert inbox.take(settings, "okta") == []
+    assert {p.name for p in (users.parent / where).iterdir()} == {"users.jsonl", "users.jsonl.report.md"}
+    assert report_of(users, where) == before
+
+    # another file of that name, whose predecessor somebody has taken away, gets a report of its own
+    (users.parent / where / "users.jsonl").unlink()
+    drop(settings, "acme/okta/users.jsonl", content)
+    inbox.take(settings, "okta")
+    assert len(list(users.parent.glob("*/*.report.md"))) == 2
+
+
 def test_what_may_go_better_next_time_is_left_lying(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
 
