@@ -5,7 +5,7 @@ Does not belong here: reading the lake (land/merge.py, engines/incoming.py), Dag
 
     merge (under a temporary name) → rename → switch (one transaction of the ledger) → later: delete what was replaced
 
-A row says by `_batch_id` whose it is and keeps its place among the rows of its batch, so order, provenance and "which
+The quarantine of a source is merged like a table. A row says by `_batch_id` whose it is and keeps its place among the rows of its batch, so order, provenance and "which
 batches has this warehouse seen" mean the same before and after. Killed before the switch, a file lies there that nobody
 refers to; the next compaction deletes it. Killed after it, the replaced files are deleted later.
 """
@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -26,7 +27,7 @@ from warehouse import ledger
 from warehouse.land.driver import lock_name
 from warehouse.land.files import sha256
 from warehouse.land.sql import literal
-from warehouse.land.write import OPTIONS, sync_folder
+from warehouse.land.write import OPTIONS, lake_path, sync_folder
 from warehouse.publish import build_lock
 
 #: Files up to half of this are small; a merged file is at most about this large.
@@ -40,16 +41,37 @@ _PREFIX = "compact="
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What was done for one table of one workspace. Bytes are those of the files that were merged, before and after."""
+    """What was done for one table of one workspace, or for the quarantine of a source (`part`, then `table` is empty).
+
+    Bytes are those of the files that were merged, before and after.
+    """
 
     workspace: str
     source: str
     table: str
+    part: str
     files_before: int
     files_after: int
     rows: int
     bytes_before: int
     bytes_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whose files are merged with one another."""
+
+    workspace: str
+    source: str
+    table: str
+    part: str
+
+    @property
+    def batch_column(self) -> str:
+        return "batch_id" if self.part == "quarantine" else "_batch_id"
+
+    def folder(self, settings: Settings) -> Path:
+        return (settings.lake / lake_path(self.part, self.source, self.table, self.workspace, "any")).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +93,26 @@ def compact(
     on_table: Callable[[str, int, int], None] | None = None,
     checkpoint: Callable[[str], None] = lambda _: None,
 ) -> list[Compacted]:
-    """Merges small files of every table (of one workspace, of one source). Landings of other sources go on meanwhile."""
+    """Merges small files of every table and quarantine (of one workspace, of one source). Landings of other sources go on
+    meanwhile.
+    """
     done: list[Compacted] = []
     with ledger.connect(settings) as connection:
         folders = connection.execute(
-            """select b.workspace_id, p.source, p.table_name from batch_part p join batch b using (batch_id)
-               where b.status = 'landed' and p.part = 'raw'
+            """select b.workspace_id, p.source, p.table_name, p.part from batch_part p join batch b using (batch_id)
+               where b.status = 'landed'
                  and (%(workspace)s::text is null or b.workspace_id = %(workspace)s)
                  and (%(source)s::text is null or p.source = %(source)s)
-               group by 1, 2, 3 having count(distinct p.path) >= %(fewest)s order by 1, 2, 3""",
+               group by 1, 2, 3, 4 having count(distinct p.path) >= %(fewest)s order by 1, 2, 3, 4""",
             {"workspace": workspace, "source": source, "fewest": fewest},
         ).fetchall()
         for number, row in enumerate(folders):
+            where = _Place(row["workspace_id"], row["source"], row["table_name"], row["part"])
             if on_table:
-                on_table(f"{row['workspace_id']} {row['source']}.{row['table_name']}", number, len(folders))
-            where = (row["workspace_id"], row["source"], row["table_name"])
-            with ledger.locked(connection, lock_name(*where[:2])):
-                _forget_unfinished(connection, settings, *where)
-                groups = list(_worth_merging(_files(connection, settings, *where), fewest, target_bytes))
+                on_table(f"{where.workspace} {where.source}.{where.table or where.part}", number, len(folders))
+            with ledger.locked(connection, lock_name(where.workspace, where.source)):
+                _forget_unfinished(connection, settings, where)
+                groups = list(_worth_merging(_files(connection, settings, where), fewest, target_bytes))
                 merged = [_merge(connection, settings, where, group, checkpoint) for group in groups]
             if merged:
                 done.append(_sum(where, merged))
@@ -117,17 +141,15 @@ def delete_leftovers(settings: Settings, grace: timedelta = GRACE) -> int:
     return len(rows)
 
 
-def _files(
-    connection: ledger.Connection, settings: Settings, workspace: str, source: str, table: str
-) -> dict[str, list[_File]]:
+def _files(connection: ledger.Connection, settings: Settings, where: _Place) -> dict[str, list[_File]]:
     """Files in the order of what they brought, by the columns that they hold: unlike ones are never merged."""
     rows = connection.execute(
         """select p.path, array_agg(p.batch_id order by b.seq) as batches, sum(p.row_count)::bigint as rows
            from batch_part p join batch b using (batch_id)
-           where b.status = 'landed' and p.part = 'raw'
-             and b.workspace_id = %s and p.source = %s and p.table_name = %s
+           where b.status = 'landed'
+             and b.workspace_id = %s and p.source = %s and p.table_name = %s and p.part = %s
            group by p.path order by min(b.seq)""",
-        [workspace, source, table],
+        astuple(where),
     ).fetchall()
     alike: dict[str, list[_File]] = {}
     with duckdb.connect() as engine:
@@ -161,11 +183,11 @@ def _worth_merging(alike: dict[str, list[_File]], fewest: int, target_bytes: int
 def _merge(
     connection: ledger.Connection,
     settings: Settings,
-    where: tuple[str, str, str],
+    where: _Place,
     group: Sequence[_File],
     checkpoint: Callable[[str], None],
 ) -> tuple[Sequence[_File], _File]:
-    folder = (settings.lake / group[0].path).parent
+    folder = where.folder(settings)
     target = folder / f"{_PREFIX}{new_id('cmp')}.parquet"
     temporary = target.with_name(f".{target.name}.tmp")
     listed = ", ".join(literal(str(settings.lake / f.path)) for f in group)
@@ -176,14 +198,14 @@ def _merge(
         )
         written = dict(
             engine.execute(
-                f"select _batch_id, count(*) from read_parquet({literal(str(temporary))}) group by 1"
+                f"select {where.batch_column}, count(*) from read_parquet({literal(str(temporary))}) group by 1"
             ).fetchall()
         )
     batches = [batch for f in group for batch in f.batches]
     expected = connection.execute(
-        "select batch_id, row_count from batch_part where part = 'raw' and source = %s and table_name = %s"
+        "select batch_id, row_count from batch_part where source = %s and table_name = %s and part = %s"
         " and batch_id = any(%s)",
-        [where[1], where[2], batches],
+        [where.source, where.table, where.part, batches],
     ).fetchall()
     if written != {row["batch_id"]: row["row_count"] for row in expected if row["row_count"]}:
         temporary.unlink()
@@ -202,22 +224,20 @@ def _merge(
     with connection.transaction():
         connection.execute(
             "update batch_part set path = %s, byte_count = %s, sha256 = %s"
-            " where part = 'raw' and source = %s and table_name = %s and batch_id = any(%s)",
-            [made.path, size, digest, where[1], where[2], batches],
+            " where source = %s and table_name = %s and part = %s and batch_id = any(%s)",
+            [made.path, size, digest, where.source, where.table, where.part, batches],
         )
         connection.execute(
             "insert into lake_leftover (path, workspace_id, source) select p, %s, %s from unnest(%s::text[]) p",
-            [where[0], where[1], [f.path for f in group]],
+            [where.workspace, where.source, [f.path for f in group]],
         )
     checkpoint("switched")
     return group, made
 
 
-def _forget_unfinished(
-    connection: ledger.Connection, settings: Settings, workspace: str, source: str, table: str
-) -> None:
+def _forget_unfinished(connection: ledger.Connection, settings: Settings, where: _Place) -> None:
     """Deletes what a compaction that was killed has left behind. The caller holds the lock of the source."""
-    folder = settings.lake / "raw" / source / table / f"workspace={workspace}"
+    folder = where.folder(settings)
     for temporary in folder.glob(f".{_PREFIX}*.tmp"):
         temporary.unlink(missing_ok=True)
     there = {path.relative_to(settings.lake).as_posix(): path for path in folder.glob(f"{_PREFIX}*.parquet")}
@@ -229,11 +249,11 @@ def _forget_unfinished(
         there[name].unlink(missing_ok=True)
 
 
-def _sum(where: tuple[str, str, str], merged: Sequence[tuple[Sequence[_File], _File]]) -> Compacted:
+def _sum(where: _Place, merged: Sequence[tuple[Sequence[_File], _File]]) -> Compacted:
     before = [file for group, _ in merged for file in group]
     after = [made for _, made in merged]
     return Compacted(
-        *where,
+        *astuple(where),
         files_before=len(before),
         files_after=len(after),
         rows=sum(f.rows for f in after),

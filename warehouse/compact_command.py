@@ -43,7 +43,14 @@ def compact(
         out.print(f"nothing to do: no table of a workspace has {files.FEWEST} small files")
         return
     rows = [
-        (d.workspace, f"{d.source}.{d.table}", d.files_before, d.files_after, d.rows, round(d.bytes_after / 1e6, 1))
+        (
+            d.workspace,
+            f"{d.source}.{d.table or d.part}",
+            d.files_before,
+            d.files_after,
+            d.rows,
+            round(d.bytes_after / 1e6, 1),
+        )
         for d in done
     ]
     out.print(table("", ("workspace", "table", "files before", "after", "rows", "megabytes"), rows))

@@ -56,7 +56,7 @@ def read(
         marks = connection.execute("select quarantine_id, marked_at from quarantine_mark").fetchall()
     if not parts:
         return pl.DataFrame(schema=_SCHEMA)
-    files = [str(part.path) for part in parts]
+    files = sorted({str(part.path) for part in parts})  # parts may share a file
     with duckdb.connect() as engine:
         frame = engine.execute(
             "select * from read_parquet($1, union_by_name = true, hive_partitioning = false)", [files]
@@ -100,9 +100,14 @@ def reasons(settings: Settings, batches: Sequence[str], limit: int = 100) -> lis
         found = engine.execute(
             f"""select source_file, min(source_line), any_value(table_name), arg_min(reason, source_line), count(*) as n
                from read_parquet($1, union_by_name = true, hive_partitioning = false)
+               where list_contains($3, batch_id)
                group by source_file, table_name, regexp_replace(reason, $2, '…', 'g')
                order by n desc, source_file, 2 limit {limit}""",
-            [[str(settings.lake / row["path"]) for row in rows], '"[^"]*"|0x[0-9a-f]{2}|[0-9]+'],
+            [
+                sorted({str(settings.lake / row["path"]) for row in rows}),
+                '"[^"]*"|0x[0-9a-f]{2}|[0-9]+',
+                list(batches),
+            ],
         ).fetchall()
     return [Reason(*row) for row in found]
 

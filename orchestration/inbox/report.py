@@ -6,7 +6,6 @@ Belongs here: its words. Does not belong here: landing, moving files (taking.py)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,11 @@ from nexus.errors import InputError
 
 if TYPE_CHECKING:
     from warehouse.land import LandingReport
+    from warehouse.quarantine import Reason
 
 #: The last section: the only one that is written again.
 MARTS = "## In the marts"
 _REASONS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Records that were turned away for one reason, and where the first of them stands."""
-
-    reason: str
-    count: int
-    file: str
-    line: int
 
 
 def landed(

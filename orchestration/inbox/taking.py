@@ -14,15 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
-
 from nexus.errors import InputError, Transient
 from nexus.settings import Settings
 from orchestration.inbox import outcome, putting, report
 from orchestration.inbox.folder import DONE, FAILED, Drop, drops, is_whole, settled
-from orchestration.inbox.report import Reason
 from orchestration.sources import choose
-from warehouse import ledger
+from warehouse import ledger, quarantine
 from warehouse.land import LandingReport, Progress, land
 from warehouse.land.refuse import Unreadable
 
@@ -85,8 +82,8 @@ def _land(
     checkpoint("landed")
     if _changed(drop, before):
         return None
+    reasons = quarantine.reasons(settings, landed.batches) if landed.quarantined else []
     with ledger.connect(settings) as connection:
-        reasons = _reasons(connection, settings, landed)
         earlier = _earlier(connection, landed, drop) if landed.repeated_files else []
     text = report.landed(drop.path.name, landed, reasons, mapping, earlier)
     good = not landed.refused_files and (landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0)
@@ -104,23 +101,6 @@ def _changed(drop: Drop, before: tuple[tuple[str, int, int], ...]) -> bool:
         return drop.fingerprint() != before
     except FileNotFoundError:
         return True
-
-
-def _reasons(connection: ledger.Connection, settings: Settings, landed: LandingReport) -> list[Reason]:
-    """Why records were turned away, the commonest reason first."""
-    if not landed.quarantined or not landed.batches:
-        return []
-    rows = connection.execute(
-        "select path from batch_part where part = 'quarantine' and batch_id = any(%s)", [landed.batches]
-    ).fetchall()
-    with duckdb.connect() as engine:
-        found = engine.execute(
-            """select reason, count(*) as n, arg_min(source_file, source_line), min(source_line)
-               from read_parquet($1, union_by_name = true, hive_partitioning = false)
-               group by reason order by n desc, reason""",
-            [[str(settings.lake / row["path"]) for row in rows]],
-        ).fetchall()
-    return [Reason(*row) for row in found]
 
 
 def _earlier(connection: ledger.Connection, landed: LandingReport, drop: Drop) -> list[str]:

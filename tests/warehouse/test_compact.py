@@ -12,7 +12,7 @@ import pytest
 
 from nexus.settings import Settings
 from tests.warehouse.conftest import SHOP, Write, customer, killed, payment
-from warehouse import ledger
+from warehouse import ledger, quarantine
 from warehouse.compact import GRACE, Compacted, compact, delete_leftovers
 from warehouse.engines import NAMES
 from warehouse.engines.duckdb.connect import build_path
@@ -189,6 +189,25 @@ def test_files_of_unlike_columns_stay_apart(settings: Settings, write: Write) ->
     (done,) = merge(settings)
     assert (done.files_before, done.files_after) == (6, 2)
     assert rows(settings) == before
+
+
+def test_the_quarantine_is_merged_and_says_the_same(settings: Settings, write: Write) -> None:
+    landings = [
+        land(SHOP, [write(f"{n}.jsonl", payment(n), {"kind": "payment", "id": f"bad {n}"}, "{")], "demo", settings)
+        for n in range(4)
+    ]
+    before = [quarantine.read(settings), *(quarantine.reasons(settings, report.batches) for report in landings)]
+
+    done = {d.part: d for d in merge(settings)}["quarantine"]
+
+    assert (done.table, done.files_before, done.files_after, done.rows) == ("", 4, 1, 8)
+    assert len([path for path in settings.lake.glob("quarantine/**/*") if path.is_file()]) == 1
+    after = [quarantine.read(settings), *(quarantine.reasons(settings, report.batches) for report in landings)]
+    assert after[0].equals(before[0])
+    assert after[1:] == before[1:]
+    assert len({repr(found) for found in after[1:]}) == 4, "each landing's own"
+    assert quarantine.replay(settings, SHOP, "demo").tried == 8
+    assert [d for d in merge(settings) if d.part == "quarantine"] == [], "there is nothing left to do"
 
 
 @pytest.mark.parametrize("moment", ["written", "renamed", "switched"])
