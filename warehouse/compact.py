@@ -253,7 +253,10 @@ def _sum(where: _Place, merged: Sequence[tuple[Sequence[_File], _File]]) -> Comp
     before = [file for group, _ in merged for file in group]
     after = [made for _, made in merged]
     return Compacted(
-        *astuple(where),
+        workspace=where.workspace,
+        source=where.source,
+        table=where.table,
+        part=where.part,
         files_before=len(before),
         files_after=len(after),
         rows=sum(f.rows for f in after),
