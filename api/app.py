@@ -6,8 +6,6 @@ Belongs here: putting together. Does not belong here: any endpoint; `api/<domain
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -16,10 +14,13 @@ from types import ModuleType
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-import api
 from api import credentials, docs, problems
 from api.guard import Guard
+from api.kernel.principal import authenticators
+from api.kernel.tracing import Traced
+from nexus.db import Database
 from nexus.settings import Settings, get_settings
+from nexus.slices import modules
 
 #: Bytes of a request; larger ones are refused with 413 however they are sent.
 LARGEST_BODY = 1_000_000
@@ -33,8 +34,7 @@ Errors are problem documents (RFC 9457).
 
 def slices() -> list[ModuleType]:
     """The endpoints of every domain, by name."""
-    names = sorted(m.name for m in pkgutil.iter_modules(api.__path__) if m.ispkg)
-    return [importlib.import_module(f"api.{name}.endpoints") for name in names]
+    return list(modules("endpoints").values())
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             if warm := getattr(found, "warm", None):
                 warm(app)
         yield
+        await app.state.database.close()
 
     app = FastAPI(
         title="Nexus",
@@ -57,11 +58,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         max_body_size=LARGEST_BODY,
-        middleware=[Middleware(Guard, webhook_hosts=settings.webhook_hosts)],
+        middleware=[Middleware(Guard, webhook_hosts=settings.webhook_hosts), Middleware(Traced)],
         responses=problems.RESPONSES,  # type: ignore[arg-type]
     )
     app.state.settings = settings
     app.state.tokens = credentials.Tokens(settings)
+    app.state.database = Database(settings)
+    app.state.authenticators = authenticators(app)
     problems.install(app)
     docs.install(app)
     app.state.routes = list(app.routes)

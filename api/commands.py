@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
         """Run the API alone, in the foreground (`nexus up` runs everything)."""
         import uvicorn
 
+        from nexus.db.migrate import migrate
         from nexus.errors import MachineError
         from nexus.ports import holder
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
         port = port or settings.api_port
         if taken := holder(settings.host, port):
             raise MachineError(f"port {port} is taken by {taken}", remedy="nexus serve --port 3100")
+        migrate(settings)
         uvicorn.run("api.app:app", host=settings.host, port=port, log_level=settings.log_level.lower())
 
     @app.command()

@@ -1,8 +1,7 @@
 """Tokens: who may read which workspace, until people and programs sign in.
 
-Belongs here: the file of tokens, checking one, the `Annotated` alias that a signature reads as a sentence.
-Does not belong here: what the caller then reads. Without a token nothing is answered; a token carries the workspaces
-it may read and nothing else. The file `<home>/secrets/api-tokens.json` is its owner's alone (mode 0600).
+Belongs here: the file of tokens, checking one. Does not belong here: any other credential (a slice brings its own), what
+the caller then reads. A token carries its workspaces and nothing else. The file `<home>/secrets/api-tokens.json` is its owner's alone (mode 0600).
 """
 
 from __future__ import annotations
@@ -13,24 +12,15 @@ import json
 import os
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import Depends, Header, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
 
-from nexus.errors import InputError, NexusError, Permanent
+from api.kernel.principal import EVERYTHING, REMEDY, Principal, UnauthenticatedError
+from nexus.errors import InputError
 from nexus.ids import workspace_slug
 from nexus.settings import Settings
-
-
-class UnauthenticatedError(NexusError, Permanent):
-    exit_code, status, code = 2, 401, "unauthenticated"
-
-
-class ForbiddenError(NexusError, Permanent):
-    exit_code, status, code = 2, 403, "forbidden"
+from nexus.tenancy import LOCAL_ORGANISATION
 
 
 def path(settings: Settings) -> Path:
@@ -105,41 +95,23 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever asks, and the one workspace that this request is about."""
+class LocalTokens:
+    """Recognises the tokens of this machine: whoever holds one may do everything in its workspaces."""
 
-    workspace: str
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
 
-
-_bearer = HTTPBearer(auto_error=False, description="`nexus token` prints one")
-
-
-async def _reader(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    x_nexus_workspace: Annotated[
-        str | None, Header(description="needed when the token carries several workspaces", max_length=63)
-    ] = None,
-) -> Caller:
-    carried = request.app.state.tokens.workspaces(credentials.credentials) if credentials else None
-    if carried is None:
-        said = "the token is not known" if credentials else "no token was sent"
-        raise UnauthenticatedError(said, remedy="send `Authorization: Bearer <token>`; `nexus token` prints one")
-    if x_nexus_workspace is None:
-        if len(carried) != 1:
-            raise InputError(
-                "the token carries several workspaces",
-                remedy=f"say which in X-Nexus-Workspace: {', '.join(sorted(carried))}",
-            )
-        return Caller(next(iter(carried)))
-    if x_nexus_workspace not in carried:
-        # whether such a workspace exists is not said
-        raise ForbiddenError(
-            "the token does not carry that workspace", remedy=f"it carries: {', '.join(sorted(carried))}"
+    async def authenticate(self, request: Request) -> Principal | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return None
+        carried = self._tokens.workspaces(token)
+        if carried is None:
+            raise UnauthenticatedError("the token is not known", remedy=REMEDY)
+        return Principal(
+            kind="local",
+            id="local_" + _hash(token).hex()[:32],
+            organisation=LOCAL_ORGANISATION,
+            workspaces=carried,
+            grants=dict.fromkeys(carried, frozenset({EVERYTHING})),
         )
-    return Caller(x_nexus_workspace)
-
-
-#: A caller whose token carries the workspace of this request.
-WorkspaceReader = Annotated[Caller, Depends(_reader)]

@@ -13,11 +13,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
+from nexus.db.refusals import refusal
 from nexus.errors import NexusError
+from nexus.telemetry import context
 from nexus.trouble import machine_error
 
 MEDIA_TYPE = "application/problem+json"
@@ -28,8 +32,11 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
+    412: "It has changed",
     413: "The request is too large",
     422: "The request cannot be used",
+    428: "A condition is needed",
+    429: "Too many requests",
     500: "Something broke",
     503: "Not available now",
 }
@@ -54,8 +61,10 @@ class Problem(BaseModel):
     status: int = Field(examples=[404])
     detail: str
     instance: str = Field(description="path of the request")
+    code: str = Field(description="stable, for programs", examples=["unknown_customer"])
     remedy: str | None = Field(default=None, description="what to do next")
     errors: list[ProblemItem] | None = None
+    trace_id: str | None = Field(default=None, description="tell it to whoever runs Nexus")
 
 
 class ProblemError(NexusError):
@@ -79,6 +88,10 @@ def _documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 RESPONSES = _documented(400, 422, 500)
 #: What an endpoint behind a token may answer.
 GUARDED = _documented(401, 403, 404, 503)
+#: What an endpoint with a precondition may answer.
+CHANGED = _documented(409, 412)
+#: What an endpoint with an Idempotency-Key may answer.
+CREATED = _documented(409)
 
 
 def problem(
@@ -86,9 +99,10 @@ def problem(
     remedy: str | None = None, errors: list[ProblemItem] | None = None, headers: dict[str, str] | None = None,
 ) -> JSONResponse:  # fmt: skip
     """The response."""
+    now = context.current()
     content = Problem(
         type=f"urn:nexus:problem:{code}", title=_TITLES.get(status, "Error"), status=status, detail=detail,
-        instance=path, remedy=remedy, errors=errors,
+        instance=path, code=code, remedy=remedy, errors=errors, trace_id=now.trace_id if now else None,
     ).model_dump(exclude_none=True)  # fmt: skip
     return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -114,7 +128,9 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, error: NexusError) -> JSONResponse:
         if error.status >= 500:
             _log.warning("%s %s: %s", request.method, request.url.path, error)
-        headers = {"WWW-Authenticate": 'Bearer realm="nexus"'} if error.status == 401 else None
+        headers = dict(getattr(error, "headers", None) or {})
+        if error.status == 401:
+            headers.setdefault("WWW-Authenticate", 'Bearer realm="nexus"')
         return problem(
             error.status, error.code, error.message, request.url.path,
             remedy=error.remedy, errors=getattr(error, "errors", None), headers=headers,
@@ -145,15 +161,23 @@ def install(app: FastAPI) -> None:
         remedy = "see /docs for what there is" if error.status_code in {404, 405} else None
         return problem(error.status_code, code, detail, request.url.path, remedy=remedy, headers=headers)
 
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> JSONResponse:
-        if found := machine_error(error):
-            _log.warning("%s %s: %s", request.method, request.url.path, found)
-            # which file or server it was is for the log alone
-            return problem(found.status, found.code, "the machine lacks something just now", request.url.path,
-                           remedy="try again; the operator's log says what is missing")  # fmt: skip
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(500, "internal", "this is a mistake in Nexus; the log says more", request.url.path)
+    @app.exception_handler(DBAPIError)
+    @app.exception_handler(StaleDataError)
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        if lost := refusal(error):
+            return await ours(request, lost)
+        raise error
+
+
+def broken(request: Request, error: Exception) -> JSONResponse:
+    """What is answered when something fails that nobody has foreseen."""
+    if found := machine_error(error):
+        _log.warning("%s %s: %s", request.method, request.url.path, found)
+        # which file or server it was is for the log alone
+        return problem(found.status, found.code, "the machine lacks something just now", request.url.path,
+                       remedy="try again; the operator's log says what is missing")  # fmt: skip
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "internal", "this is a mistake in Nexus; the log says more", request.url.path)
 
 
 def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:

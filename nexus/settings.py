@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="any PostgreSQL 15+; without it the embedded server under `home` is used"
     )
+    api_database_url: SecretStr | None = Field(
+        default=None,
+        description="the same server for requests, as a login that owns nothing and is a member of nexus_api; "
+        "without it the API takes on that role itself",
+    )
     warehouse: str = Field(default="duckdb", pattern="^(duckdb|postgres)$", description="engine of the warehouse")
     workspace: str = Field(default="demo", description="workspace that commands act on unless --workspace is given")
     host: str = "127.0.0.1"

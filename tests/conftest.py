@@ -72,3 +72,12 @@ def settings(session_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
     yield Settings(home=tmp_path / "home", database_url=SecretStr(server.replace("/postgres?", f"/{name}?")))
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.fixture(scope="session")
+def kernel(session_settings: Settings) -> Iterator[Any]:
+    """The API on a port, over a migrated database; `kernel.caller()` is somebody of a workspace of their own."""
+    from tests.api.kernel import serve
+
+    with serve(session_settings) as served:
+        yield served

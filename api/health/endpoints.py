@@ -7,8 +7,9 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from api.health import service
+from api.kernel.permissions import public
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[public("supervisors have no credential; it tells no data")])
 
 
 class Alive(BaseModel):

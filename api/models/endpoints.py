@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api.credentials import WorkspaceReader
+from api.kernel.idempotency import unkeyed
+from api.models.policies import ModelsReader, Predictor
 from api.models.repository import ModelRepository
 from api.models.schemas import ModelDetail, ModelList, PredictAnswer, PredictRequest
 from api.models.service import ModelService
@@ -54,18 +55,22 @@ def warm(app: FastAPI) -> None:
 
 
 @router.get("", summary="The models there are")
-async def list_models(caller: WorkspaceReader, models: Models) -> ModelList:
+async def list_models(caller: ModelsReader, models: Models) -> ModelList:
     names = models.repository.names()
     return ModelList(models=[await run_in_threadpool(models.summary, n, caller.workspace) for n in names])
 
 
 @router.get("/{model:name}", summary="One model: who answers, what it learned from, its card")
-async def get_model(model: str, caller: WorkspaceReader, models: Models) -> ModelDetail:
+async def get_model(model: str, caller: ModelsReader, models: Models) -> ModelDetail:
     return await run_in_threadpool(models.detail, model, caller.workspace)
 
 
-@router.post("/{model:name}:predict", summary="Scores with reasons for customers by id")
-async def predict(model: str, body: PredictRequest, caller: WorkspaceReader, models: Models) -> PredictAnswer:
+@router.post(
+    "/{model:name}:predict",
+    summary="Scores with reasons for customers by id",
+    dependencies=[unkeyed("it changes nothing")],
+)
+async def predict(model: str, body: PredictRequest, caller: Predictor, models: Models) -> PredictAnswer:
     """Features come from the online store, the model is the registry's champion (or the baseline, if nobody has beaten
     it). All customers are predicted or none: one that is unknown or has left makes a problem that lists them."""
     loaded = models.repository.at_hand(model, caller.workspace)

@@ -6,12 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
 
+from api.kernel.idempotency import unkeyed
+from api.kernel.permissions import public
 from api.problems import GUARDED
 from api.sources.schemas import Landed
 from api.sources.service import WebhookService
 from nexus.settings import Settings
 
-router = APIRouter(prefix="/v1/sources", tags=["sources"])
+router = APIRouter(
+    prefix="/v1/sources",
+    tags=["sources"],
+    dependencies=[public("the provider signs what it posts"), unkeyed("the provider's own ids say what came before")],
+)
 _NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 _REFUSED = {status: response for status, response in GUARDED.items() if status != 401}
 

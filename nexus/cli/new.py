@@ -1,4 +1,4 @@
-"""`nexus new source|model|page NAME`: a working piece to begin with.
+"""`nexus new source|model|page|domain NAME`: a working piece to begin with.
 
 Belongs here: arguments, and what to do next. Does not belong here: templates and rendering (nexus/scaffold).
 """
@@ -20,7 +20,9 @@ new = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(new, name="new", help="Begin a source, a model or a page: files whose tests pass at once.")
+    app.add_typer(
+        new, name="new", help="Begin a source, a model, a page or a domain of the API: files whose tests pass at once."
+    )
 
 
 @new.command()
@@ -82,6 +84,25 @@ def page(name: Name, title: Title = None) -> None:
         f"pytest tests/apps/test_{name}.py",
         f"open /{name} in Streamlit: the menu finds it",
         f"write the question it answers in apps/streamlit/app_pages/{name}.py, and its SQL in reads/{name}.py",
+    )
+
+
+@new.command()
+def domain(
+    name: Name,
+    entity: Annotated[str, typer.Option(help="its first entity: table <domain>_<entity>, ids <entity>_…")] = "record",
+    title: Title = None,
+) -> None:
+    """A domain of the API: endpoints, service, repository, table with policy, events, permissions, migration, test."""
+    from nexus.scaffold import Piece
+
+    written = _write(Piece("domain", name, title, {"entity": entity}))
+    _tell(
+        written,
+        f"pytest tests/api/test_{name}.py",
+        "nexus migrate",
+        f"write your own columns in api/{name}/models.py and its migration, then rules in service.py "
+        "(docs/adding-a-domain.md)",
     )
 
 

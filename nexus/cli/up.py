@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Start everything; the first time, make the demo company and build its warehouse."""
         from nexus import postgres, prepare
+        from nexus.db.migrate import migrate
         from nexus.doctor import layers
         from nexus.progress import console
         from nexus.supervise import Supervisor, check_ports
@@ -43,6 +44,8 @@ def register(app: typer.Typer) -> None:
             if finding.level != "ok":
                 out.print(f"[yellow]![/] {finding.subject}: {finding.message} → {finding.remedy}", highlight=False)
         began = time.monotonic()
+        for revision in migrate(settings):
+            out.print(f"[dim]database: applied {revision}[/]", highlight=False)
         if demo and (plan := prepare.steps(settings, customers, months, seed)):
             if settings.database_url is None:
                 postgres.ensure_running(settings)  # once for all steps, not once for each

@@ -15,6 +15,7 @@ from string import Template
 
 from nexus.errors import ConflictError
 from nexus.names import word
+from nexus.scaffold.imports import in_order
 from nexus.settings import PROJECT
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -51,6 +52,7 @@ class Piece:
             "words": words,
             "words_capital": words.capitalize(),
             "CONSTANT": entity.upper(),
+            "Entity": "".join(part.capitalize() for part in entity.split("_")),
         }
 
 
@@ -68,6 +70,7 @@ def make(piece: Piece, root: Path = PROJECT) -> list[Path]:
         ).substitute(values)
         for template in sorted(base.rglob(f"*{_SUFFIX}"))
     }
+    texts = {path: in_order(text) if path.suffix == ".py" else text for path, text in texts.items()}
     taken = [path for path in texts if (root / path).exists()]
     if taken:
         raise ConflictError(
@@ -91,6 +94,7 @@ def remove(paths: list[Path], root: Path = PROJECT) -> None:
     """Takes back what `make` has written, and folders that are empty then."""
     for path in paths:
         (root / path).unlink(missing_ok=True)
-    for folder in {(root / path).parent for path in paths}:
+    folders = {folder for path in paths for folder in path.parents if folder != Path()}
+    for folder in sorted((root / f for f in folders), key=lambda f: -len(f.parts)):
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()

@@ -15,6 +15,7 @@ from nexus.settings import PROJECT
 RELATIONS = Path("tests/orchestration/sources/relations.json")
 GRAPH = Path("tests/orchestration/graph.json")
 PAGES = Path("tests/apps/pages.json")
+ROUTES = Path("tests/api/routes.json")
 
 
 def accept(piece: Piece, root: Path = PROJECT) -> list[Path]:
@@ -35,6 +36,14 @@ def accept(piece: Piece, root: Path = PROJECT) -> list[Path]:
         changed += _change(root / GRAPH, graph)
     if piece.kind == "page":
         changed += _change(root / PAGES, lambda found: found.setdefault(name, values["title"]))
+    if piece.kind == "domain":
+        one = f"/v1/{name}/{{{values['entity']}_id}}"
+        made = [f"GET /v1/{name}", f"POST /v1/{name}", f"GET {one}", f"PUT {one}", f"DELETE {one}"]
+
+        def routes(found: list[str]) -> None:
+            found[:] = sorted({*found, *made})
+
+        changed += _change(root / ROUTES, routes)
     return [path.relative_to(root) for path in changed]
 
 

@@ -6,12 +6,13 @@ import importlib.util
 import json
 import re
 import stat
+from pathlib import Path
 
 import httpx
 import pytest
 
 from api import credentials
-from api.app import create_app, slices
+from api.app import create_app
 from nexus.settings import Settings
 
 PREDICT = "/v1/models/churn:predict"
@@ -21,15 +22,7 @@ def test_routes() -> None:
     """A snapshot, so that a new endpoint is seen in review."""
     schema = create_app().openapi()
     offered = sorted(f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item)
-    assert offered == [
-        "GET /healthz",
-        "GET /readyz",
-        "GET /v1/models",
-        "GET /v1/models/{model}",
-        "POST /v1/models/{model}:predict",
-        "POST /v1/sources/{source}/webhook",
-    ]
-    assert [s.__name__ for s in slices()] == ["api.health.endpoints", "api.models.endpoints", "api.sources.endpoints"]
+    assert offered == json.loads(Path(__file__).with_name("routes.json").read_text())
 
 
 def test_every_versioned_endpoint_needs_a_token() -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the project as it is now, in a repository of its own, where a source, a model and a page were begun."""
+    """A copy of the project as it is now, in a repository of its own, where one of each kind was begun."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT, capture_output=True, text=True, check=True,
@@ -36,6 +36,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ["new", "source", "help_desk", "--entity", "ticket"],
         ["new", "model", "vip"],
         ["new", "page", "cash"],
+        ["new", "domain", "notes", "--entity", "note"],
     ):
         said = run(root, "-m", "nexus", *command)
         assert "next:" in said
@@ -68,6 +69,17 @@ def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
     )  # fmt: skip
     assert "passed" in said
     assert "failed" not in said
+
+
+def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: Path) -> None:
+    said = pytest_in(
+        tree, "tests/api/test_notes.py", "tests/architecture", "tests/nexus/db/test_migrations.py",
+        "tests/api/test_edge.py::test_routes", "-m", "not slow",
+    )  # fmt: skip
+    assert "passed" in said
+    assert "failed" not in said
+    code = [path.relative_to(PROJECT) for layer in ("api", "nexus") for path in (PROJECT / layer).rglob("*.py")]
+    assert [str(path) for path in code if (tree / path).read_bytes() != (PROJECT / path).read_bytes()] == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Pages by cursor: `?limit=&cursor=` → `{data, next_cursor, has_more}`, in an order that does not move.
+
+Belongs here: the parameters, the envelope, the statement of one page. Does not belong here: what is listed.
+A cursor holds where the page ended, not a number of rows: what is added or removed meanwhile shifts nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import orjson
+from fastapi import Depends, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+
+from nexus.db import Session
+from nexus.errors import InputError
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+
+class Page(BaseModel, Generic[T]):
+    """Some of a list."""
+
+    data: list[T]
+    next_cursor: str | None = Field(default=None, description="`cursor` of the next page; null on the last")
+    has_more: bool = Field(examples=[False])
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What the caller asked for: at most `limit` rows after `cursor`."""
+
+    limit: int
+    cursor: str | None
+
+
+async def _cut(
+    limit: Annotated[int, Query(ge=1, le=200, description="at most so many")] = 50,
+    cursor: Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before")] = None,
+) -> Cut:
+    return Cut(limit, cursor)
+
+
+#: The page that the caller asks for.
+PageQuery = Annotated[Cut, Depends(_cut)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[Row]):
+    """One page of rows, still to be shown."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+
+    def page(self, show: type[Any] | Any) -> Page[Any]:
+        """The envelope; `show` makes the entry of a row."""
+        return Page(
+            data=[show(row) for row in self.rows], next_cursor=self.next_cursor, has_more=self.next_cursor is not None
+        )
+
+
+async def paged(
+    session: Session, select: Select[tuple[Row]], cut: Cut, *by: InstrumentedAttribute[Any], descending: bool = True
+) -> Rows[Row]:
+    """One page of `select` in the order of the columns `by`, the last of which must be unique (the id is).
+
+    Raises InputError for a cursor that is none of this list.
+    """
+    if cut.cursor is not None:
+        after = tuple_(*by)
+        values = _decoded(cut.cursor, by)
+        select = select.where(after < values if descending else after > values)
+    order = [column.desc() if descending else column.asc() for column in by]
+    found = (await session.scalars(select.order_by(*order).limit(cut.limit + 1))).all()
+    rows = found[: cut.limit]
+    more = len(found) > cut.limit
+    return Rows(rows, _encoded([getattr(rows[-1], c.key) for c in by], by) if more else None)
+
+
+def _encoded(values: Sequence[Any], by: Sequence[InstrumentedAttribute[Any]]) -> str:
+    said = [[c.key for c in by], [v.isoformat() if isinstance(v, datetime) else v for v in values]]
+    return base64.urlsafe_b64encode(orjson.dumps(said)).decode().rstrip("=")
+
+
+def _decoded(cursor: str, by: Sequence[InstrumentedAttribute[Any]]) -> tuple[Any, ...]:
+    try:
+        keys, values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if keys != [c.key for c in by]:
+            raise ValueError(keys)
+        return tuple(_read(value, column) for value, column in zip(values, by, strict=True))
+    except (ValueError, TypeError, binascii.Error):
+        raise InputError(
+            "the cursor is not one of this list",
+            remedy="leave it out to begin at the start, or send `next_cursor` as it came",
+        ) from None
+
+
+def _read(value: Any, column: InstrumentedAttribute[Any]) -> Any:
+    kind = column.type.python_type
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    if not isinstance(value, kind):
+        raise TypeError(value)
+    return value

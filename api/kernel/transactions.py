@@ -1,0 +1,38 @@
+"""One request is one transaction, committed at the edge before its answer is sent.
+
+Belongs here: the dependency. Does not belong here: what a transaction is (nexus/db/session.py).
+
+It begins with the first statement, acts for the tenant of the credential, and is rolled back on any error, also one in
+making the answer. A service never commits; an endpoint refuses by raising, since an answer that it returns commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from nexus.db import Database, Session
+from nexus.tenancy import Tenant
+
+
+def database(request: Request) -> Database:
+    found = request.app.state.database
+    assert isinstance(found, Database)
+    return found
+
+
+async def _transaction(request: Request) -> AsyncIterator[Session]:
+    def tenant() -> Tenant | None:
+        principal = getattr(request.state, "principal", None)
+        return principal.tenant if principal else None
+
+    async with database(request).session(tenant) as session:
+        request.state.session = session
+        yield session
+        await session.commit()
+
+
+#: The transaction of this request. scope="function": it ends before the answer is sent, not after.
+Transaction = Annotated[Session, Depends(_transaction, scope="function")]

@@ -1,0 +1,107 @@
+"""Connections of the API's process: pools as the roles that own nothing.
+
+Belongs here: how `nexus_api` and `nexus_system` reach the server, and for how long a statement may take.
+Does not belong here: what a transaction sees and publishes (session.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from nexus import postgres
+from nexus.db import roles
+from nexus.db.session import Session
+from nexus.settings import Settings
+from nexus.tenancy import Tenant
+
+#: An open writing transaction holds back every reader of the event log: none may be forgotten.
+_LIMITS = {
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "10s",
+    "timezone": "UTC",
+}
+
+
+class Database:
+    """The operational database of one process. Opens nothing before the first statement."""
+
+    def __init__(self, settings: Settings, pool_size: int = 20) -> None:
+        self._settings = settings
+        self._pool_size = pool_size
+
+    @cached_property
+    def api(self) -> AsyncEngine:
+        """Runs as `nexus_api`: policies hold."""
+        return self._engine(roles.API, self._pool_size)
+
+    @cached_property
+    def everything(self) -> AsyncEngine:
+        """Runs as `nexus_system`: policies let it see every tenant."""
+        return self._engine(roles.SYSTEM, max(2, self._pool_size // 4))
+
+    def session(self, tenant: Tenant | Callable[[], Tenant | None] | None) -> Session:
+        """A session whose transaction acts for `tenant`, which may be a function asked when it begins."""
+        return Session(self.api, tenant=tenant)
+
+    @asynccontextmanager
+    async def transaction(self, tenant: Tenant | None) -> AsyncIterator[Session]:
+        """One transaction for `tenant`: committed at the end, rolled back on any error."""
+        async with self.session(tenant) as session:
+            yield session
+            await session.commit()
+
+    @asynccontextmanager
+    async def system(self, tenant: Tenant | None = None) -> AsyncIterator[Session]:
+        """One transaction over every tenant, for what comes before a tenant is known (a look-up of a key, a relay).
+
+        `tenant` is whose the events recorded in it are.
+        """
+        async with Session(self.everything, tenant=tenant) as session:
+            yield session
+            await session.commit()
+
+    async def close(self) -> None:
+        for name in ("api", "everything"):
+            if name in self.__dict__:
+                await self.__dict__.pop(name).dispose()
+
+    def _engine(self, role: str, size: int) -> AsyncEngine:
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: connect(self._settings, role),
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_use_lifo=True,
+        )
+
+
+async def connect(settings: Settings, role: str, **options: Any) -> asyncpg.Connection:
+    """A connection as `role`. An embedded server that has died is started again."""
+    try:
+        return await _connect(settings, role, **options)
+    except (OSError, asyncpg.CannotConnectNowError):
+        if settings.database_url is not None:
+            raise
+        await asyncio.to_thread(postgres.ensure_running, settings)
+        return await _connect(settings, role, **options)
+
+
+async def _connect(settings: Settings, role: str, **options: Any) -> asyncpg.Connection:
+    own = settings.api_database_url if role == roles.API else None
+    url = own.get_secret_value() if own else await asyncio.to_thread(postgres.dsn, settings)
+    taken_on: dict[str, str] = {}
+    if own is None and settings.database_url is None:
+        # nobody but whoever can open the socket gets here: the role logs in itself and can take on no other
+        url = url.replace("postgres@", f"{role}@", 1)
+    elif own is None:
+        taken_on = {"role": role}
+    return await asyncpg.connect(url, server_settings={**_LIMITS, "application_name": role, **taken_on}, **options)

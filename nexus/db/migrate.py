@@ -1,0 +1,147 @@
+"""Migrations of the kernel and of every slice: one folder each, found by name, applied under one lock.
+
+Belongs here: which revisions there are, applying them, how far a database is. Does not belong here: a migration.
+
+A slice's first revision names no predecessor and `depends_on` the kernel's; each slice is a branch of its own, so two
+people who add to two slices never meet. Everything that is pending is applied in one transaction, or nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nexus import slices
+from nexus.db import roles
+from nexus.db.models import Base
+from nexus.postgres import sqlalchemy_url
+from nexus.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import Connection
+
+_HERE = Path(__file__).parent
+_LOCK = 7302
+VERSIONS = "migration"
+
+
+#: How Alembic is told to work, wherever it is called.
+CONTEXT: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "version_table": VERSIONS,
+    "version_table_schema": roles.SCHEMA,
+    "include_schemas": True,
+    # other schemas are the lake's and the warehouse's
+    "include_name": lambda name, kind, _: kind != "schema" or name == roles.SCHEMA,
+    "compare_type": True,
+    "compare_server_default": False,
+    "transaction_per_migration": False,
+}
+
+
+def places() -> list[Path]:
+    """Folders of migrations: the kernel's, then one of each slice that has any."""
+    return [_HERE / "migrations", *(f / "migrations" for f in slices.folders().values() if (f / "migrations").is_dir())]
+
+
+def config() -> Config:
+    from alembic.config import Config
+
+    made = Config()
+    made.set_main_option("script_location", str(_HERE / "alembic").replace("%", "%%"))
+    made.set_main_option("path_separator", "newline")
+    made.set_main_option("version_locations", "\n".join(str(p) for p in places()).replace("%", "%%"))
+    return made
+
+
+@cache
+def script() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(config())
+
+
+def heads() -> set[str]:
+    """The newest revision of every branch, as this code knows them."""
+    return set(script().get_heads())
+
+
+def migrate(settings: Settings, target: str = "heads") -> list[str]:
+    """Applies what is pending; returns the revisions applied, oldest first. Safe to call from several processes at once."""
+    with _owned(settings) as connection:
+        return _upgrade(connection, target)
+
+
+def pending(settings: Settings) -> list[str]:
+    """Revisions that `migrate` would apply, oldest first. Changes nothing."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(sqlalchemy_url(settings))
+    try:
+        with engine.connect() as connection:
+            done = _lineage(applied(connection))
+    finally:
+        engine.dispose()
+    return [revision for revision in _order() if revision not in done]
+
+
+def applied(connection: Connection) -> set[str]:
+    """Revisions that the database stands at; none if it was never migrated."""
+    from sqlalchemy import text
+
+    found = connection.execute(text(f"select to_regclass('{roles.SCHEMA}.{VERSIONS}')")).scalar()
+    if found is None:
+        return set()
+    return {name for (name,) in connection.execute(text(f"select version_num from {roles.SCHEMA}.{VERSIONS}"))}
+
+
+def _upgrade(connection: Connection, target: str) -> list[str]:
+    from alembic import command
+
+    before = applied(connection)
+    if target == "heads" and before == heads():
+        return []
+    done = _lineage(before)
+    made = config()
+    made.attributes["connection"] = connection
+    command.upgrade(made, target)
+    return [revision for revision in _order() if revision in _lineage(applied(connection)) - done]
+
+
+def _order() -> list[str]:
+    return [str(s.revision) for s in reversed(list(script().walk_revisions("base", "heads")))]
+
+
+def _lineage(revisions: set[str]) -> set[str]:
+    """`revisions` and everything that they stand on."""
+    known = tuple(r for r in revisions if r in set(_order()))
+    return (
+        {str(s.revision) for s in script().iterate_revisions(known, "base", implicit_base=True, inclusive=True)}
+        if known
+        else set()
+    )
+
+
+@contextmanager
+def _owned(settings: Settings) -> Iterator[Connection]:
+    """One transaction as `nexus_owner`, under the lock of migrations."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(sqlalchemy_url(settings))
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+            connection.commit()
+            roles.ensure(connection.connection.driver_connection)  # type: ignore[arg-type]
+            connection.commit()
+            connection.execute(text(f"set local role {roles.OWNER}"))
+            connection.execute(text("set local timezone = 'UTC'"))
+            yield connection
+            connection.commit()
+    finally:
+        engine.dispose()

@@ -1,0 +1,53 @@
+"""The roles of the operational database: one owns, two work.
+
+Belongs here: names, creation, and the privileges on schema `app`. Does not belong here: policies (ddl.py).
+
+    nexus_owner    owns schema `app` and everything in it; nobody logs in as it, migrations take it on
+    nexus_api      what requests run as: reads and writes rows of the tenant that its transaction acts for
+    nexus_system   relay, jobs and look-ups that come before a tenant is known: every tenant's rows, no structure
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from nexus.errors import MachineError
+
+OWNER, API, SYSTEM = "nexus_owner", "nexus_api", "nexus_system"
+SCHEMA = "app"
+
+_CREATE = """
+do $$ begin
+  create role {role} {options};
+exception when duplicate_object or unique_violation then null;
+end $$
+"""
+_PRIVILEGES = f"""
+create schema if not exists {SCHEMA};
+alter schema {SCHEMA} owner to {OWNER};
+grant usage on schema {SCHEMA} to {API}, {SYSTEM};
+alter default privileges for role {OWNER} in schema {SCHEMA}
+  grant select, insert, update, delete on tables to {API}, {SYSTEM};
+alter default privileges for role {OWNER} in schema {SCHEMA} grant usage on sequences to {API}, {SYSTEM};
+"""
+
+
+def ensure(connection: psycopg.Connection) -> None:
+    """Roles, schema and privileges, all idempotent. Raises MachineError if this login may not make roles."""
+    known = {name for (name,) in connection.execute("select rolname from pg_roles where rolname like 'nexus%'")}
+    wanted = {OWNER: "nologin", API: "login", SYSTEM: "login"}
+    try:
+        with connection.transaction():
+            for role, options in wanted.items():
+                if role not in known:
+                    connection.execute(_CREATE.format(role=role, options=options).encode())
+            # makes the relay able to run a consumer as the API would run it
+            connection.execute(f"grant {API} to {SYSTEM}".encode())
+            if not connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()[0]:  # type: ignore[index]
+                connection.execute(f"grant {OWNER}, {API}, {SYSTEM} to current_user".encode())
+            connection.execute(_PRIVILEGES.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MachineError(
+            f"the login of NEXUS_DATABASE_URL may not prepare the database: {str(error).strip()}",
+            remedy="give it CREATEROLE and CREATE on the database, or run the statements of docs/database.md as an administrator",
+        ) from None

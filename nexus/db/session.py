@@ -1,0 +1,89 @@
+"""A session: one transaction that acts for a tenant, and publishes what happened only if it commits.
+
+Belongs here: telling PostgreSQL the tenant, recording events, what is called after a commit. Does not belong here: when
+to commit: the edge does (api/kernel/transactions.py, a consumer, a job), a service never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session as SyncSession
+from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.orm.exc import StaleDataError
+
+from nexus.db.refusals import refusal
+from nexus.events.event import Event, Recording
+from nexus.events.log import append
+from nexus.tenancy import Tenant, assume
+
+
+class _Tenanted(SyncSession):
+    """Begins every transaction by saying for whom it is."""
+
+
+@event.listens_for(_Tenanted, "after_begin")
+def _begin(session: SyncSession, _: SessionTransaction, connection: Connection) -> None:
+    sql, values = assume(session.info["tenant"]())
+    connection.execute(text(sql), values)
+
+
+class Session(AsyncSession):
+    """SQLAlchemy's asynchronous session with a tenant and events. `tenant` may be a function: it is asked at the start."""
+
+    sync_session_class = _Tenanted
+
+    def __init__(self, engine: AsyncEngine, *, tenant: Tenant | Callable[[], Tenant | None] | None) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self.info["tenant"] = tenant if callable(tenant) else lambda: tenant
+        self._recorded: list[Recording] = []
+        self._after: list[Callable[[], Awaitable[None]]] = []
+
+    @property
+    def tenant(self) -> Tenant | None:
+        found = self.info["tenant"]()
+        assert found is None or isinstance(found, Tenant)
+        return found
+
+    async def act_for(self, tenant: Tenant) -> None:
+        """From now on this transaction acts for `tenant`: for requests that learn of it on the way, as a sign-in does."""
+        self.info["tenant"] = lambda: tenant
+        sql, values = assume(tenant)
+        await self.execute(text(sql), values)
+
+    def record(self, happened: Event, *, expected_version: int | None = None, causation: str | None = None) -> str:
+        """Writes the event with this transaction; returns its id.
+
+        `expected_version` is the number of events that its stream must have before (0 for a new one): else the commit
+        raises ConflictError. Raises RuntimeError if the transaction acts for no organisation.
+        """
+        tenant = self.tenant
+        if tenant is None:
+            raise RuntimeError("an event belongs to an organisation: the transaction acts for none (`act_for`)")
+        recording = Recording.of(happened, tenant, expected_version=expected_version, causation=causation)
+        self._recorded.append(recording)
+        return recording.id
+
+    def after_commit(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Calls it once the transaction has committed; never if it has not."""
+        self._after.append(call)
+
+    async def commit(self) -> None:
+        """Flushes, appends the recorded events, commits. Raises ConflictError if another transaction was first."""
+        try:
+            await self.flush()
+            if self._recorded:
+                await append(self, self._recorded)
+            await super().commit()
+        except (DBAPIError, StaleDataError) as error:
+            raise refusal(error) or error from error
+        after, self._after, self._recorded = self._after, [], []
+        for call in after:
+            await call()
+
+    async def rollback(self) -> None:
+        self._after, self._recorded = [], []
+        await super().rollback()

@@ -1,0 +1,123 @@
+"""The log itself: appending to it, and reading it in an order that skips nothing.
+
+Belongs here: the statements on `app.events`. Does not belong here: who reads how far (consumers).
+
+Ids are given before transactions commit, so a reader of "greater than the last id" misses what commits late. The order
+is (generation, xid, position), and a reader sees only transactions older than every open one: nothing can still appear
+before what it has read. A generation begins when the database is restored into a cluster that counts from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import text
+
+from nexus.events.event import Event, Recording, load
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+CHANNEL = "nexus_events"
+COLUMNS = (
+    "id, type, source, subject, stream, sequence, time, recorded_at, schemaver, organisation_id, workspace_id, "
+    "traceparent, correlation_id, causation_id, data, generation, xid::text as xid, position"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in the log; the start is `Position()`."""
+
+    generation: int = 0
+    xid: int = 0
+    position: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.generation}.{self.xid}.{self.position}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event of the log. `sequence` counts within its stream, from 1."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    stream: str
+    sequence: int
+    time: datetime
+    recorded_at: datetime
+    schemaver: int
+    organisation_id: str
+    workspace_id: str | None
+    traceparent: str | None
+    correlation_id: str
+    causation_id: str | None
+    data: Mapping[str, Any]
+    at: Position
+
+    @property
+    def event(self) -> Event:
+        """The typed event, in its newest version."""
+        return load(self.type, self.schemaver, self.data)
+
+    def cloud_event(self) -> dict[str, Any]:
+        """The envelope of CloudEvents 1.0, in its JSON form."""
+        envelope = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.time.isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "tenantid": self.organisation_id,
+            "workspaceid": self.workspace_id,
+            "sequence": str(self.sequence),
+            "schemaver": str(self.schemaver),
+            "traceparent": self.traceparent,
+            "correlationid": self.correlation_id,
+            "causationid": self.causation_id,
+            "data": dict(self.data),
+        }
+        return {name: value for name, value in envelope.items() if value is not None}
+
+
+async def append(session: AsyncSession, recordings: Sequence[Recording]) -> None:
+    """Writes them in one statement, and wakes who waits once the transaction has committed."""
+    batch = orjson.dumps([recording.values() for recording in recordings]).decode()
+    await session.execute(text("select app.append_events(cast(:batch as jsonb))"), {"batch": batch})
+
+
+async def read(
+    session: AsyncSession,
+    after: Position = Position(),
+    *,
+    limit: int = 500,
+    types: Sequence[str] | None = None,
+) -> list[Recorded]:
+    """Events after a place, in the one order that skips none, as far as they are settled. `types` may end in `*`."""
+    rows = await session.execute(
+        text(f"select {COLUMNS} from app.events_after(:generation, :xid, :position, :most, :types)"),
+        {
+            "generation": after.generation,
+            "xid": str(after.xid),
+            "position": after.position,
+            "most": limit,
+            "types": [t.replace("_", r"\_").replace("*", "%") for t in types] if types else None,
+        },
+    )
+    return [recorded(row._mapping) for row in rows]
+
+
+def recorded(row: Mapping[Any, Any]) -> Recorded:
+    values = dict(row)
+    at = Position(values.pop("generation"), int(values.pop("xid")), values.pop("position"))
+    data = values.pop("data")
+    return Recorded(**values, data=orjson.loads(data) if isinstance(data, str | bytes) else data, at=at)

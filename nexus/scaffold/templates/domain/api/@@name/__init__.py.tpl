@@ -1,0 +1,1 @@
+"""@@title: one slice of the API, endpoints → service → repository (docs/adding-a-domain.md)."""

@@ -1,0 +1,110 @@
+"""An API with the kernel under it, and callers of any organisation, workspace and permissions."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+from fastapi import FastAPI, Request
+
+from api.app import create_app
+from api.kernel.principal import EVERYTHING, Principal
+from nexus import postgres
+from nexus.db.migrate import migrate
+from nexus.ids import new_id
+from nexus.settings import Settings
+from tests.api.conftest import running
+
+_numbers = itertools.count(1)
+
+
+class Subjects:
+    """An authenticator like that of any slice: recognises the tokens that a test has given out."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Principal] = {}
+
+    async def authenticate(self, request: Request) -> Principal | None:
+        return self.known.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+
+    def give(self, principal: Principal) -> str:
+        token = "tst_" + secrets.token_hex(8)
+        self.known[token] = principal
+        return token
+
+
+class Caller(httpx.Client):
+    """A client with a credential."""
+
+    def __init__(self, kernel: Kernel, principal: Principal) -> None:
+        token = kernel.subjects.give(principal)
+        super().__init__(base_url=kernel.address, timeout=20, headers={"Authorization": f"Bearer {token}"})
+        self.kernel = kernel
+        self.principal = principal
+        self.workspace = min(principal.workspaces, default="")
+
+    def events(self) -> list[str]:
+        """Types of the events of its workspace, in the order of the log."""
+        rows = self.kernel.sql("select type from app.events where workspace_id = %s order by position", self.workspace)
+        return [row[0] for row in rows]
+
+
+class Kernel:
+    """A served application, its settings, and a door to its database as the one who owns it."""
+
+    def __init__(self, address: str, app: FastAPI, settings: Settings, subjects: Subjects) -> None:
+        self.address, self.app, self.settings, self.subjects = address, app, settings, subjects
+        self._callers: list[Caller] = []
+
+    def caller(
+        self,
+        *,
+        permissions: Collection[str] = (EVERYTHING,),
+        workspaces: Collection[str] | None = None,
+        organisation: str | None = None,
+    ) -> Caller:
+        """A caller of a workspace (and organisation) that nobody else has, unless told which."""
+        where = workspaces if workspaces is not None else [f"ws-{secrets.token_hex(6)}"]
+        principal = Principal(
+            kind="user",
+            id=new_id("usr"),
+            organisation=organisation or new_id("org"),
+            workspaces=frozenset(where),
+            grants={"*": frozenset(permissions)},
+        )
+        made = Caller(self, principal)
+        self._callers.append(made)
+        return made
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a statement that sees everything."""
+        with psycopg.connect(postgres.dsn(self.settings), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        for caller in self._callers:
+            caller.close()
+
+
+@contextmanager
+def serve(settings: Settings) -> Iterator[Kernel]:
+    """The whole API over a migrated database."""
+    migrate(settings)
+    subjects = Subjects()
+    app = create_app(settings)
+    app.state.authenticators.insert(0, subjects)
+    with running(app) as address:
+        kernel = Kernel(address, app, settings, subjects)
+        yield kernel
+        kernel.close()
+
+
+def run(coroutine: Any) -> Any:
+    return asyncio.run(coroutine)

@@ -1,0 +1,213 @@
+"""What the kernel promises every slice, asked of a small slice that a test makes: transactions, keys, tenants, events."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Response
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from api.kernel.idempotency import IdempotencyKey
+from api.kernel.permissions import Permission, requires
+from api.kernel.principal import Principal
+from api.kernel.routing import Router
+from api.kernel.transactions import Transaction
+from nexus.db import Database, Tenant
+from nexus.errors import ConflictError
+from nexus.events import Event
+from tests.api.kernel import Caller, Kernel, serve
+
+COUNT = Permission("probe.count", "Count")
+Counter = Annotated[Principal, requires(COUNT)]
+router = Router(prefix="/v1/probe")
+entered = threading.Event()
+leave = threading.Event()
+
+
+class Counted(Event, type="probe.count.counted"):
+    count_id: str
+
+
+class Said(BaseModel):
+    """What a test wants to happen."""
+
+    name: str = "c"
+    then: str = ""
+    expected: int | None = None
+
+
+@router.post("", status_code=201)
+async def count(
+    said: Said, caller: Counter, key: IdempotencyKey, session: Transaction, response: Response
+) -> dict[str, Any]:
+    await session.execute(
+        text("insert into app.probe (workspace_id, name) values (:w, :n)"), {"w": caller.workspace, "n": said.name}
+    )
+    session.record(Counted(count_id=said.name), expected_version=said.expected)
+    if said.then == "refuse":
+        raise ConflictError("no")
+    if said.then == "break":
+        raise RuntimeError("broken")
+    if said.then == "unshowable":
+        return {"value": object()}
+    if said.then == "wait":
+        entered.set()
+        await _until(leave)
+    response.headers["Location"] = f"/v1/probe/{said.name}"
+    return {"name": said.name}
+
+
+@router.get("")
+async def counted(caller: Counter, session: Transaction) -> list[str]:
+    return list(await session.scalars(text("select name from app.probe order by name")))
+
+
+async def _until(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, 20)
+
+
+@pytest.fixture(scope="module")
+def probed(kernel: Kernel) -> Iterator[Kernel]:
+    """The kernel with the slice above, whose table a migration of a slice would make."""
+    kernel.sql("create table app.probe (workspace_id text not null, name text not null)")
+    for statement in (
+        "alter table app.probe enable row level security",
+        "alter table app.probe force row level security",
+        "alter table app.probe owner to nexus_owner",
+        "create policy tenant on app.probe to nexus_api using (workspace_id = (select nullif(current_setting('app.workspace', true), '')))",
+        "grant select, insert on app.probe to nexus_api",
+    ):
+        kernel.sql(statement)
+    kernel.app.include_router(router)
+    kernel.app.state.routes += router.routes
+    yield kernel
+    kernel.sql("drop table app.probe")
+
+
+@pytest.fixture
+def here(probed: Kernel) -> Caller:
+    return probed.caller()
+
+
+def test_a_change_and_its_event_are_there_together(here: Caller) -> None:
+    assert here.post("/v1/probe", json={"name": "a"}).status_code == 201
+    assert here.get("/v1/probe").json() == ["a"]
+    assert here.events() == ["probe.count.counted"]
+
+
+@pytest.mark.parametrize(("then", "status"), [("refuse", 409), ("break", 500), ("unshowable", 500)])
+def test_whatever_fails_leaves_neither_row_nor_event_nor_key(here: Caller, then: str, status: int) -> None:
+    headers = {"Idempotency-Key": "k"}
+    failed = here.post("/v1/probe", json={"then": then}, headers=headers)
+    assert failed.status_code == status
+    assert failed.json()["code"] in {"conflict", "internal"}
+    assert here.get("/v1/probe").json() == []
+    assert here.events() == []
+    # the same key may succeed: nothing was done under it
+    assert here.post("/v1/probe", json={"name": "b"}, headers=headers).status_code == 201
+
+
+def test_an_answer_follows_the_commit(here: Caller) -> None:
+    """A commit that fails is told: here the stream is not where the caller thinks, which only the commit finds out."""
+    assert here.post("/v1/probe", json={"expected": 0}).status_code == 201
+    stale = here.post("/v1/probe", json={"expected": 0})
+    assert stale.status_code == 409
+    assert "count/c has version 1, not 0" in stale.json()["detail"]
+    assert here.get("/v1/probe").json() == ["c"]
+    assert here.post("/v1/probe", json={"expected": 1}).status_code == 201
+
+
+def test_a_tenant_that_is_set_does_not_stay_on_the_connection(probed: Kernel) -> None:
+    first, second = probed.caller(), probed.caller()
+    for number in range(30):
+        one = first if number % 2 else second
+        one.post("/v1/probe", json={"name": f"{number:02}"})
+        assert len(one.get("/v1/probe").json()) == number // 2 + 1
+
+
+def test_a_key_replays_answer_status_and_headers(here: Caller) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = here.post("/v1/probe", json={"name": "x"}, headers=headers)
+    again = here.post("/v1/probe", json={"name": "x"}, headers=headers)
+    assert "idempotent-replay" not in first.headers
+    assert again.headers["idempotent-replay"] == "true"
+    assert (again.status_code, again.json(), again.headers["location"]) == (201, {"name": "x"}, "/v1/probe/x")
+    assert here.events() == ["probe.count.counted"]
+
+
+def test_a_key_is_of_one_request_one_tenant(probed: Kernel, here: Caller) -> None:
+    headers = {"Idempotency-Key": "mine"}
+    assert here.post("/v1/probe", json={"name": "x"}, headers=headers).status_code == 201
+    other_body = here.post("/v1/probe", json={"name": "y"}, headers=headers)
+    assert other_body.status_code == 422
+    assert other_body.json()["code"] == "idempotency_key_reused"
+    elsewhere = probed.caller().post("/v1/probe", json={"name": "y"}, headers=headers)
+    assert (elsewhere.status_code, elsewhere.json()) == (201, {"name": "y"})
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_keys_that_cannot_be_used(here: Caller, key: str) -> None:
+    refused = here.post("/v1/probe", json={}, headers={"Idempotency-Key": key})
+    assert refused.status_code == 400
+    assert here.events() == []
+    assert here.post("/v1/probe", json={}, headers={"Idempotency-Key": "k" * 255}).status_code == 201
+
+
+def test_a_key_in_flight_is_refused_for_now(here: Caller) -> None:
+    entered.clear()
+    leave.clear()
+    headers = {"Idempotency-Key": "slow"}
+    answers: list[httpx.Response] = []
+    slow = threading.Thread(
+        target=lambda: answers.append(here.post("/v1/probe", json={"then": "wait"}, headers=headers))
+    )
+    slow.start()
+    assert entered.wait(20)
+    busy = here.post("/v1/probe", json={"then": "wait"}, headers=headers)
+    leave.set()
+    slow.join()
+    assert (busy.status_code, busy.headers["retry-after"]) == (409, "1")
+    assert answers[0].status_code == 201
+    assert here.post("/v1/probe", json={"then": "wait"}, headers=headers).headers["idempotent-replay"] == "true"
+    assert here.events() == ["probe.count.counted"]
+
+
+def test_fifty_clients_with_one_key(here: Caller) -> None:
+    """Exactly one does it; the others are told to wait, or given its answer."""
+    headers = {"Idempotency-Key": "fifty"}
+    answers: list[httpx.Response] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(here.post("/v1/probe", json={"name": "f"}, headers=headers)))
+        for _ in range(50)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done = [a for a in answers if a.status_code == 201]
+    assert {a.status_code for a in answers} <= {201, 409}
+    assert len([a for a in done if "idempotent-replay" not in a.headers]) == 1
+    assert all(a.headers["retry-after"] for a in answers if a.status_code == 409)
+    assert here.get("/v1/probe").json() == ["f"]
+    assert here.events() == ["probe.count.counted"]
+
+
+def test_a_database_with_one_url_has_the_role_taken_on(settings: Any) -> None:
+    """On a server of one's own with one URL, policies hold as well."""
+    with serve(settings) as kernel:
+        assert kernel.caller().get("/v1/models").status_code == 200
+
+        async def seen() -> tuple[str, str]:
+            database = Database(settings)
+            async with database.transaction(Tenant("org_a", "ws")) as session:
+                found = (await session.execute(text("select current_user, session_user"))).one()
+            await database.close()
+            return found[0], found[1]
+
+        assert asyncio.run(seen()) == ("nexus_api", "postgres")
