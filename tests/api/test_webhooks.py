@@ -170,7 +170,7 @@ def test_what_does_not_exist_is_not_told_apart(client: httpx.Client, home: Setti
     def told(path: str = ADDRESS, **query: str) -> dict[str, Any]:
         response = client.post(path, params=query, content=b"[]")
         assert response.status_code == 404
-        return {**response.json(), "instance": ""}
+        return {**response.json(), "instance": "", "trace_id": ""}
 
     unknown = told(workspace="acme", connection="absent")
     assert told(workspace="nobody", connection="grid") == unknown
