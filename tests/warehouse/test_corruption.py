@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
@@ -27,6 +27,7 @@ FIXTURES = sorted(
     for path in (PROJECT / "orchestration" / "sources").glob("*/fixtures/**/*")
     if path.is_file() and path.suffix in (".json", ".jsonl", ".csv", ".log")
 )
+SCORES = PROJECT / "orchestration" / "sources" / "nexus" / "fixtures" / "churn_scores.jsonl"
 #: Beginnings of the real records: source, and as many bytes.
 REAL = {
     "files/apache_access.log": ("s3", 60_000),
@@ -80,6 +81,8 @@ PACKED = st.one_of(st.none(), st.just(1.0), _PLACE)
 
 
 @given(path=st.sampled_from(FIXTURES), other=st.sampled_from(FIXTURES), damages=DAMAGES, packed=PACKED)
+# a source of one table, and a chunk that turns out not to be JSON only when it is read
+@example(path=SCORES, other=SCORES, damages=[Damage("long", 0.0, 0.0)], packed=None)
 @hypothesis(
     max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

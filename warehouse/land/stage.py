@@ -241,6 +241,7 @@ class Stage:
         if numbered:
             result = self._numbered(result)
         self.engine.unregister(name)
+        self.engine.execute(f"drop view if exists {name}")  # of a chunk that was trusted
         self.engine.register(name, result)
         return len(result)
 
