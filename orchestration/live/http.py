@@ -86,13 +86,13 @@ class Client:
         response = self.request("GET", path, params=params, absent=True)
         return None if response.status_code == HTTPStatus.NOT_FOUND else response.json()
 
-    def now(self, path: str) -> datetime:
+    def now(self, path: str = "") -> datetime:
         """The provider's own time, because its records carry it: what a cursor says must not depend on this machine's clock.
 
-        Told by the `Date` of whatever it answered last, going on since; `path` is asked for where it has answered nothing
-        yet. This machine's time where the provider does not tell.
+        Told by the `Date` of whatever it answered last, going on since; `path`, if any, is asked for where it has answered
+        nothing yet. This machine's time where the provider does not tell.
         """
-        if self._told_time is None:
+        if self._told_time is None and path:
             self.get(path)
         if self._told_time is None:
             return datetime.now(UTC)

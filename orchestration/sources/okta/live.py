@@ -111,7 +111,7 @@ class Api:
 
     def users(self, cursor: Cursor) -> Iterator[Page]:
         """Users that changed since; at first all. A list that was broken off goes on where it was."""
-        began = cursor.get("began") or self._now("users").isoformat()
+        began = cursor.get("began")
         since = datetime.fromisoformat(cursor["until"]) - _LATE if "until" in cursor else _EPOCH
         path: str | None = cursor.get("next") or _path("users", filter=f'lastUpdated gt "{_written(since)}"', limit=200)
         while path:
@@ -122,6 +122,7 @@ class Api:
                     raise
                 yield from self.users({name: value for name, value in cursor.items() if name == "until"})
                 return
+            began = began or self._client.now().isoformat()
             path = following
             if path:
                 yield Page({**cursor, "began": began, "next": path}, users)
@@ -136,7 +137,7 @@ class Api:
 
     def groups(self, cursor: Cursor, landed: Landed) -> Iterator[Page]:
         """Groups that changed since, each with its members and those who left; once a day also which are gone."""
-        now = self._now("groups")
+        now = self._client.now()
         since = datetime.fromisoformat(cursor["until"]) - _LATE if "until" in cursor else _EPOCH
         whole = "listed" not in cursor or now - datetime.fromisoformat(cursor["listed"]) >= _WHOLE
         bounds = f'lastUpdated gt "{_written(since)}" or lastMembershipUpdated gt "{_written(since)}"'
@@ -147,7 +148,9 @@ class Api:
         ):
             members[group].add(user)
         listed: set[str] = set()
+        until = None
         for groups in self._all(path):
+            until = until or self._client.now()
             listed |= {group["id"] for group in groups}
             yield Page(cursor, groups)
             for group in groups:
@@ -156,7 +159,7 @@ class Api:
                     yield Page(cursor, self._membership(group["id"], members[group["id"]]))
         if whole:
             yield Page(cursor, _gone(landed, listed, members, now))
-        yield Page({"until": now.isoformat(), "listed": now.isoformat() if whole else cursor["listed"]})
+        yield Page({"until": (until or now).isoformat(), "listed": now.isoformat() if whole else cursor["listed"]})
 
     def check(self) -> Iterator[Finding]:
         """One question to each list."""
@@ -178,9 +181,6 @@ class Api:
         return [
             {"group_id": group, "user_id": user, "is_member": user in now} for user in sorted(now | known)
         ]  # fmt: skip
-
-    def _now(self, name: str) -> datetime:
-        return self._client.now(_path(name, limit=1))
 
     def _all(self, path: str) -> Iterator[list[dict[str, Any]]]:
         following: str | None = path

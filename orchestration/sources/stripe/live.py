@@ -89,26 +89,29 @@ class Api:
 
         A list that was broken off goes on where it was.
         """
-        now = self._now(_path(name))
         again = timedelta(days=self._config.relist_days)
-        if "listed_at" in cursor and now < datetime.fromisoformat(cursor["listed_at"]) + again:
-            yield from self._newer(name, cursor, now)
+        if "listed_at" in cursor and self._client.now() < datetime.fromisoformat(cursor["listed_at"]) + again:
+            yield from self._newer(name, cursor)
             return
-        began = cursor.get("began") or now.isoformat()
+        began = cursor.get("began")
         bounds = _created(self._config.since_at) if self._config.since.year > 2010 else {}
         for page in self._pages(_path(name), {**_EXTRA.get(name, {}), **bounds}, cursor.get("after")):
+            began = began or self._client.now().isoformat()
             yield Page({"began": began, "after": page[-1]["id"]}, [*page, *self._rest(name, page)])
+        began = began or self._client.now().isoformat()
         yield Page({"listed_at": began, "until": began})
 
-    def _newer(self, name: str, cursor: Cursor, now: datetime) -> Iterator[Page]:
+    def _newer(self, name: str, cursor: Cursor) -> Iterator[Page]:
         """The head of the list, down to what the last pull has seen."""
         since = (datetime.fromisoformat(cursor["until"]) - _OVERLAP.get(name, timedelta(hours=1))).timestamp()
+        until = None
         for page in self._pages(_path(name), _EXTRA.get(name, {})):
+            until = until or self._client.now()
             fresh = [thing for thing in page if thing["created"] >= since]
             yield Page(cursor, [*fresh, *self._rest(name, fresh)])
             if len(fresh) < len(page):
                 break
-        yield Page({**cursor, "until": now.isoformat()})
+        yield Page({**cursor, "until": (until or self._client.now()).isoformat()})
 
     def listed_between(self, name: str, span: Span) -> Iterator[Page]:
         """Objects made in a span of time."""
@@ -117,7 +120,7 @@ class Api:
 
     def events(self, cursor: Cursor) -> Iterator[Page]:
         """Events since the last time, oldest window first, each followed by what they changed."""
-        now = self._now("events")
+        now = self._client.now("/v1/events?limit=1")
         oldest = now - _KEPT
         start = oldest
         # read up to a moment that has not come yet: the clock was ahead then, and nobody knows by how much
@@ -182,9 +185,6 @@ class Api:
                 for more in self._pages(path, {}, inside["data"][-1]["id"] if inside["data"] else None):
                     rest += more
         return rest
-
-    def _now(self, path: str) -> datetime:
-        return self._client.now(f"/v1/{path}?limit=1")
 
     def _pages(
         self, path: str, params: Mapping[str, Any], after: str | None = None

@@ -69,6 +69,8 @@ class Mailgun(httpx.BaseTransport):
         self.host, self.fails_at = "https://api.mailgun.net", 99
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("limit") == "1":  # asked for the time, or for a permission
+            return httpx.Response(200, json={"items": []}, request=request)
         self.asked.append(request.url)
         if len(self.asked) == self.fails_at:
             return httpx.Response(400, json={"message": "expired"}, request=request)
