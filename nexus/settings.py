@@ -33,6 +33,18 @@ class Settings(BaseSettings):
     workspace: str = Field(default="demo", description="workspace that commands act on unless --workspace is given")
     host: str = "127.0.0.1"
     api_port: int = 3000
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#\s@]+)?$",
+        description="address under which browsers and clients reach the API, and issuer of its tokens; "
+        "without it http://<host>:<api_port>",
+    )
+    sealing_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="what seals secrets in the database, when several machines share one; "
+        "without it secrets/sealing.key under `home`",
+    )
     webhook_hosts: str = Field(
         default="",
         description="public names, separated by commas, under which POST /v1/sources/…/webhook alone is answered",
@@ -43,6 +55,11 @@ class Settings(BaseSettings):
     keep_versions: int = Field(default=10, ge=2, description="published warehouse versions kept readable")
     duckdb_memory_limit: str = "2GB"
     log_level: str = "INFO"
+
+    @property
+    def address(self) -> str:
+        """Where browsers and clients reach the API; never with a slash at the end."""
+        return self.public_url or f"http://{self.host}:{self.api_port}"
 
     @property
     def lake(self) -> Path:
