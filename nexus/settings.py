@@ -6,6 +6,7 @@ Does not belong here: reading `os.environ` anywhere else in the project.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,6 +53,16 @@ class Settings(BaseSettings):
     dagster_port: int = 3001
     streamlit_port: int = 3002
     mlflow_port: int = 3012
+    session_idle: timedelta = Field(default=timedelta(hours=12), description="a browser so long unused is signed out")
+    session_absolute: timedelta = Field(
+        default=timedelta(days=7), description="a browser is signed out so long after it was signed in, used or not"
+    )
+    session_most: int = Field(default=10, ge=1, description="browsers in which one user can be signed in at once")
+    session_overflow: str = Field(
+        default="end_oldest",
+        pattern="^(end_oldest|refuse)$",
+        description="what one more does: end the oldest, or be refused",
+    )
     keep_versions: int = Field(default=10, ge=2, description="published warehouse versions kept readable")
     duckdb_memory_limit: str = "2GB"
     log_level: str = "INFO"

@@ -42,6 +42,11 @@ def append_only(table: str) -> None:
     )
 
 
+def system_only(table: str) -> None:
+    """Requests do not reach `app.<table>`, whatever they are made to say: `nexus_system` alone does."""
+    op.execute(f"revoke all on {SCHEMA}.{table} from {API}")
+
+
 @contextmanager
 def every_row(table: str) -> Iterator[None]:
     """Lets a migration's own statements reach rows of every tenant. Without it, an owner under FORCE changes none, silently."""

@@ -54,13 +54,21 @@ class Session(AsyncSession):
         sql, values = assume(tenant)
         await self.execute(text(sql), values)
 
-    def record(self, happened: Event, *, expected_version: int | None = None, causation: str | None = None) -> str:
+    def record(
+        self,
+        happened: Event,
+        *,
+        expected_version: int | None = None,
+        causation: str | None = None,
+        tenant: Tenant | None = None,
+    ) -> str:
         """Writes the event with this transaction; returns its id.
 
         `expected_version` is the number of events that its stream must have before (0 for a new one): else the commit
-        raises ConflictError. Raises RuntimeError if the transaction acts for no organisation.
+        raises ConflictError. `tenant` is whose it is, if not the transaction's; PostgreSQL lets only `nexus_system` write
+        for another. Raises RuntimeError if neither names an organisation.
         """
-        tenant = self.tenant
+        tenant = tenant or self.tenant
         if tenant is None:
             raise RuntimeError("an event belongs to an organisation: the transaction acts for none (`act_for`)")
         recording = Recording.of(happened, tenant, expected_version=expected_version, causation=causation)

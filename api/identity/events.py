@@ -1,0 +1,83 @@
+"""What happens to people and their sessions, as readers of the event log learn of it. People by id; of a secret, nothing.
+
+All belong to the organisation of this machine: a person is not one of any single customer.
+"""
+
+from __future__ import annotations
+
+from nexus.events import Event
+
+
+class UserCreated(Event, type="identity.user.created"):
+    user_id: str
+
+
+class UserRenamed(Event, type="identity.user.renamed"):
+    user_id: str
+
+
+class UserDeactivated(Event, type="identity.user.deactivated"):
+    """Every session of theirs has ended with it; whatever else was given out in their name is void from now on."""
+
+    user_id: str
+
+
+class UserReactivated(Event, type="identity.user.reactivated"):
+    user_id: str
+
+
+class PasswordChanged(Event, type="identity.user.password_changed"):
+    """`because`: `changed` by its owner, `reset` by a link, `given` by whoever runs this machine."""
+
+    user_id: str
+    because: str
+
+
+class SessionStarted(Event, type="identity.session.started"):
+    session_id: str
+    user_id: str
+    methods: list[str]
+
+
+class SessionRevoked(Event, type="identity.session.revoked"):
+    """It was ended, rather than running out. `because`: `signed_out`, `revoked`, `replaced`, `password_changed`, …"""
+
+    session_id: str
+    user_id: str
+    because: str
+
+
+class SigninSucceeded(Event, type="identity.signin.succeeded"):
+    """Every factor that was needed has been shown."""
+
+    signin_id: str
+    user_id: str
+    session_id: str
+    address: str
+    user_agent: str
+    methods: list[str]
+    is_known_device: bool
+
+
+class SigninFailed(Event, type="identity.signin.failed"):
+    """`user_id` is empty for an address that nobody here has. `reason`: `unknown_user`, `no_password`, `wrong_password`,
+    `inactive`, `throttled`, `too_many_sessions`, or one of a second factor."""
+
+    signin_id: str
+    user_id: str | None
+    address: str
+    user_agent: str
+    method: str
+    reason: str
+
+
+class ResetRequested(Event, type="identity.reset.requested"):
+    """A link that sets a password was asked for. `user_id` is empty if the address is nobody's: nothing is to be sent."""
+
+    reset_id: str
+    user_id: str | None
+
+
+class ResetUsed(Event, type="identity.reset.used"):
+    reset_id: str
+    user_id: str
