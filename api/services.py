@@ -20,5 +20,10 @@ def services(settings: Settings) -> list[Service]:
             port=settings.api_port,
             health="/healthz",
             page="/docs",
-        )
+        ),
+        Service(
+            name="worker",
+            command=(sys.executable, "-m", "nexus.events.worker"),
+            purpose="takes what happened to whoever waits for it",
+        ),
     ]  # fmt: skip

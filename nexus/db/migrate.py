@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nexus import slices
 from nexus.db import roles
 from nexus.db.models import Base
+from nexus.errors import InputError
 from nexus.postgres import sqlalchemy_url
 from nexus.settings import Settings
 
@@ -104,6 +105,11 @@ def _upgrade(connection: Connection, target: str) -> list[str]:
     from alembic import command
 
     before = applied(connection)
+    if newer := before - set(_order()):
+        raise InputError(
+            f"the database was migrated by a newer Nexus: it stands at {', '.join(sorted(newer))}",
+            remedy="update Nexus; or restore a backup of this version into an empty home",
+        )
     if target == "heads" and before == heads():
         return []
     done = _lineage(before)
@@ -127,6 +133,30 @@ def _lineage(revisions: set[str]) -> set[str]:
     )
 
 
+def _begin_generation(connection: Connection) -> None:
+    """After a restore into a cluster whose transaction numbers begin anew, events to come sort after those that are there."""
+    from sqlalchemy import text
+
+    if connection.scalar(text(f"select to_regclass('{roles.SCHEMA}.events')")) is None:
+        return
+    # under forced policies the owner sees no event
+    connection.execute(text(f"set local role {roles.SYSTEM}"))
+    generation, is_past = connection.execute(
+        text(
+            "select app.log_generation(), exists (select 1 from app.events where generation = app.log_generation()"
+            " and xid >= pg_snapshot_xmax(pg_current_snapshot()))"
+        )
+    ).one()
+    connection.execute(text(f"set local role {roles.OWNER}"))
+    if is_past:
+        connection.execute(
+            text(
+                "create or replace function app.log_generation() returns int language sql immutable parallel safe"
+                f" as 'select {int(generation) + 1}'"
+            )
+        )
+
+
 @contextmanager
 def _owned(settings: Settings) -> Iterator[Connection]:
     """One transaction as `nexus_owner`, under the lock of migrations."""
@@ -142,6 +172,7 @@ def _owned(settings: Settings) -> Iterator[Connection]:
             connection.execute(text(f"set local role {roles.OWNER}"))
             connection.execute(text("set local timezone = 'UTC'"))
             yield connection
+            _begin_generation(connection)
             connection.commit()
     finally:
         engine.dispose()

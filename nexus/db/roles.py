@@ -34,20 +34,43 @@ alter default privileges for role {OWNER} in schema {SCHEMA} grant usage on sequ
 
 def ensure(connection: psycopg.Connection) -> None:
     """Roles, schema and privileges, all idempotent. Raises MachineError if this login may not make roles."""
-    known = {name for (name,) in connection.execute("select rolname from pg_roles where rolname like 'nexus%'")}
-    wanted = {OWNER: "nologin", API: "login", SYSTEM: "login"}
     try:
         with connection.transaction():
-            for role, options in wanted.items():
-                if role not in known:
-                    connection.execute(_CREATE.format(role=role, options=options).encode())
-            # makes the relay able to run a consumer as the API would run it
-            connection.execute(f"grant {API} to {SYSTEM}".encode())
+            create(connection)
             if not connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()[0]:  # type: ignore[index]
                 connection.execute(f"grant {OWNER}, {API}, {SYSTEM} to current_user".encode())
             connection.execute(_PRIVILEGES.encode())
+            _take_back(connection)
     except psycopg.errors.InsufficientPrivilege as error:
         raise MachineError(
             f"the login of NEXUS_DATABASE_URL may not prepare the database: {str(error).strip()}",
             remedy="give it CREATEROLE and CREATE on the database, or run the statements of docs/database.md as an administrator",
         ) from None
+
+
+def create(connection: psycopg.Connection) -> None:
+    """The roles alone, which policies name: a dump cannot be restored before they are there."""
+    known = {name for (name,) in connection.execute("select rolname from pg_roles where rolname like 'nexus%'")}
+    for role, options in {OWNER: "nologin", API: "login", SYSTEM: "login"}.items():
+        if role not in known:
+            connection.execute(_CREATE.format(role=role, options=options).encode())
+    # makes the relay able to run a consumer as the API would run it
+    connection.execute(f"grant {API} to {SYSTEM}".encode())
+
+
+def _take_back(connection: psycopg.Connection) -> None:
+    """What a restore has made in the name of whoever restored belongs to the owner again."""
+    others = connection.execute(
+        """
+        select case when c.relkind = 'S' then 'sequence' when c.relkind = 'v' then 'view' else 'table' end,
+               c.oid::regclass::text
+        from pg_class c where c.relnamespace = to_regnamespace(%(schema)s) and c.relkind in ('r', 'p', 'v')
+          and c.relowner <> %(owner)s::regrole
+        union all
+        select 'function', p.oid::regprocedure::text
+        from pg_proc p where p.pronamespace = to_regnamespace(%(schema)s) and p.proowner <> %(owner)s::regrole
+        """,
+        {"schema": SCHEMA, "owner": OWNER},
+    ).fetchall()
+    for kind, name in others:
+        connection.execute(f"alter {kind} {name} owner to {OWNER}".encode())

@@ -82,15 +82,21 @@ class Session(AsyncSession):
     async def commit(self) -> None:
         """Flushes, appends the recorded events, commits. Raises ConflictError if another transaction was first."""
         try:
-            await self.flush()
-            if self._recorded:
-                await append(self, self._recorded)
+            await self.publish()
             await super().commit()
         except (DBAPIError, StaleDataError) as error:
             raise refusal(error) or error from error
-        after, self._after, self._recorded = self._after, [], []
+        after, self._after = self._after, []
         for call in after:
             await call()
+
+    async def publish(self) -> None:
+        """Writes what is pending, and the recorded events after it. The commit does so by itself; earlier is for whoever
+        acts for several tenants in one transaction."""
+        await self.flush()
+        recorded, self._recorded = self._recorded, []
+        if recorded:
+            await append(self, recorded)
 
     async def rollback(self) -> None:
         self._after, self._recorded = [], []

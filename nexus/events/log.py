@@ -110,10 +110,32 @@ async def read(
             "xid": str(after.xid),
             "position": after.position,
             "most": limit,
-            "types": [t.replace("_", r"\_").replace("*", "%") for t in types] if types else None,
+            "types": _patterns(types),
         },
     )
     return [recorded(row._mapping) for row in rows]
+
+
+async def newest(
+    session: AsyncSession, limit: int, *, types: Sequence[str] | None = None, stream: str | None = None
+) -> list[Recorded]:
+    """The last `limit` settled events, oldest first."""
+    rows = await session.execute(
+        text(
+            f"""
+            select {COLUMNS} from app.events
+            where (cast(:types as text[]) is null or type like any (:types)) and (cast(:stream as text) is null or stream = :stream)
+              and (generation < app.log_generation() or xid < pg_snapshot_xmin(pg_current_snapshot()))
+            order by events.generation desc, events.xid desc, events.position desc limit :most
+            """
+        ),
+        {"types": _patterns(types), "stream": stream, "most": limit},
+    )
+    return [recorded(row._mapping) for row in rows][::-1]
+
+
+def _patterns(types: Sequence[str] | None) -> list[str] | None:
+    return [t.replace("_", r"\_").replace("*", "%") for t in types] if types else None
 
 
 def recorded(row: Mapping[Any, Any]) -> Recorded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -23,7 +24,10 @@ from pydantic import SecretStr
 
 from nexus import cli, postgres
 from nexus.contracts import Source
+from nexus.db import Database, Tenant
+from nexus.db.migrate import migrate
 from nexus.errors import ConflictError, InputError, MachineError
+from nexus.events import Event, read
 from nexus.settings import PROJECT, Settings, get_settings
 from nexus.supervise import exclusive
 from tests.warehouse.conftest import SHOP_CODE, Write, killed, payment
@@ -54,6 +58,17 @@ def embedded() -> Iterator[Embedded]:
     yield run
     for settings in made:
         wreck(settings)
+
+
+class Rolled(Event, type="dice.die.rolled"):
+    die_id: str
+    number: int
+
+
+GRANTED = """
+select table_name, grantee, privilege_type from information_schema.role_table_grants
+where table_schema = 'app' and grantee in ('nexus_api', 'nexus_system') order by 1, 2, 3
+"""
 
 
 def wreck(settings: Settings) -> None:
@@ -124,6 +139,40 @@ def test_what_comes_back_is_what_was_kept(
     assert (again.total.landed, again.total.duplicate) == (0, 3)
     load_pending("duckdb", other, shop.tables)
     assert published(other, 3).version == 3
+
+
+@pytest.mark.integration
+def test_the_operational_database_comes_back_with_its_policies(
+    settings: Settings, embedded: Embedded, tmp_path: Path
+) -> None:
+    """Into another cluster: one without the roles, and whose transactions are counted from the beginning."""
+    settings.home.mkdir(parents=True)
+    migrate(settings)
+    tenant = Tenant("org_1", "one")
+
+    async def record(home: Settings, number: int) -> list[tuple[int, int]]:
+        database = Database(home)
+        async with database.transaction(tenant) as session:
+            session.record(Rolled(die_id="die_1", number=number))
+        async with database.transaction(Tenant("org_2")) as session:
+            assert await read(session) == []
+        async with database.transaction(tenant) as session:
+            found = [(event.data["number"], event.at.generation) for event in await read(session)]
+        await database.close()
+        return found
+
+    assert asyncio.run(record(settings, 1)) == [(1, 1)]
+    with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
+        granted = connection.execute(GRANTED).fetchall()
+    made = backup(settings, tmp_path)
+    fresh = embedded()
+    restore(fresh, made.path)
+    assert migrate(fresh) == []
+    assert asyncio.run(record(fresh, 2)) == [(1, 1), (2, 2)]
+    with psycopg.connect(postgres.dsn(fresh), autocommit=True) as connection:
+        assert connection.execute(GRANTED).fetchall() == granted
+        owners = "select distinct relowner::regrole::text from pg_class where relnamespace = 'app'::regnamespace"
+        assert connection.execute(owners).fetchall() == [("nexus_owner",)]
 
 
 def test_a_home_that_has_just_begun(settings: Settings, other: Settings, tmp_path: Path) -> None:

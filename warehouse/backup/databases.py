@@ -9,6 +9,7 @@ Schemas of a build on PostgreSQL are left out: they are loaded and built again f
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from nexus import postgres
+from nexus.db import roles
 from nexus.errors import MachineError
 from nexus.settings import Settings
 
@@ -25,6 +27,8 @@ LEDGER = "nexus"
 BUILT = ("raw", "staging", "intermediate", "marts", "features", "metrics")
 #: The embedded server's database of builds, and PostgreSQL's own.
 _NOT_KEPT = ("postgres", "warehouse")
+#: Privileges of other schemas name logins of the server they come from; those of `app` name the roles of Nexus.
+_FOREIGN = re.compile(r"^\d+; \d+ \d+ (?:DEFAULT ACL |ACL (?!app |- SCHEMA app ))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,18 @@ def dump(settings: Settings, database: Database, target: Path, snapshot: str | N
     options = [f"--exclude-schema={schema}" for schema in BUILT]
     if snapshot:
         options.append(f"--snapshot={snapshot}")
-    options += ["--format=custom", "--compress=0", "--no-owner", "--no-privileges", f"--file={target}"]
+    options += ["--format=custom", "--compress=0", "--no-owner", f"--file={target}"]
     _run(settings, "pg_dump", database, options)
 
 
 def load(settings: Settings, database: Database, source: Path) -> None:
     """Fills an empty database, whole or not at all."""
-    options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", str(source)]
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        roles.create(connection)
+    content = _run(settings, "pg_restore", None, ["--list", str(source)])
+    wanted = source.with_suffix(".list")
+    wanted.write_text("".join(f"{line}\n" for line in content.splitlines() if not _FOREIGN.search(line)))
+    options = ["--no-owner", "--exit-on-error", "--single-transaction", f"--use-list={wanted}", str(source)]
     _run(settings, "pg_restore", database, options)
 
 
@@ -94,16 +103,19 @@ def empty(database: Database) -> None:
             connection.execute(f"drop {kinds[kind]} if exists {name} cascade".encode())
 
 
-def _run(settings: Settings, program: str, database: Database, options: list[str]) -> None:
-    known = {key: str(value) for key, value in conninfo_to_dict(database.dsn).items() if value is not None}
+def _run(settings: Settings, program: str, database: Database | None, options: list[str]) -> str:
+    dsn = database.dsn if database else ""
+    known = {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
     # a password in the arguments could be read by every process of this machine
     password = known.pop("password", None)
     environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
     where = psycopg.conninfo.make_conninfo("", **known)
-    command = [str(postgres.describe(settings).binaries / program), f"--dbname={where}", *options]
+    connected = [f"--dbname={where}"] if database else []
+    command = [str(postgres.describe(settings).binaries / program), *connected, *options]
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise MachineError(
-            f"{program} of database {database.name!r} failed: {done.stderr.strip()[-800:]}",
+            f"{program} of {f'database {database.name!r}' if database else 'a backup'} failed: {done.stderr.strip()[-800:]}",
             remedy="mend what it says and try again; nothing of it was kept",
         )
+    return done.stdout

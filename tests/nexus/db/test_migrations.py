@@ -16,6 +16,7 @@ from nexus import postgres, slices
 from nexus.db import roles
 from nexus.db.migrate import CONTEXT, _owned, config, heads, migrate, pending, script
 from nexus.db.models import Base
+from nexus.errors import InputError
 from nexus.settings import Settings
 
 ORDER = [str(r.revision) for r in reversed(list(script().walk_revisions("base", "heads")))]
@@ -65,6 +66,14 @@ def test_a_migration_that_fails_leaves_nothing(settings: Settings) -> None:
         migrate(settings)
     assert tables(settings) == before | {"idempotency_key"}
     assert pending(settings) == ORDER[1:]
+
+
+def test_a_database_of_a_newer_nexus_is_left_alone(settings: Settings) -> None:
+    migrate(settings)
+    with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
+        connection.execute("insert into app.migration values ('kernel_9999')")
+    with pytest.raises(InputError, match="newer Nexus: it stands at kernel_9999"):
+        migrate(settings)
 
 
 def test_several_processes_at_once(settings: Settings) -> None:

@@ -1,0 +1,64 @@
+"""Handing events to one consumer: effects, inbox and progress in one transaction.
+
+Belongs here: the transaction. Does not belong here: which events, when, and what becomes of a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy import text
+
+from nexus.db import roles
+from nexus.db.engine import Database
+from nexus.db.session import Session
+from nexus.events import inbox
+from nexus.events.consumer import Consumer, Delivery
+from nexus.events.log import Recorded
+from nexus.telemetry import context
+from nexus.tenancy import Tenant
+
+Also = Callable[[Session], Awaitable[None]]
+
+
+async def deliver(
+    database: Database,
+    consumer: Consumer,
+    events: Sequence[Recorded],
+    also: Also | None = None,
+    *,
+    is_replay: bool = False,
+) -> int:
+    """Everything or nothing; how many were new to the consumer.
+
+    Its function runs as `nexus_api` for the tenant of each event; `also` (progress) runs as `nexus_system` before the
+    commit. A replay asks no inbox. Raises whatever the function raises.
+    """
+    async with database.system() as session:
+        ids = [event.id for event in events]
+        fresh = set(ids) if is_replay else await inbox.accept(session, consumer.name, ids)
+        await session.execute(text(f"set local role {roles.API}"))
+        for event in events:
+            if event.id in fresh:
+                await _handle(session, consumer, event, is_replay)
+        await session.execute(text(f"set local role {roles.SYSTEM}"))
+        if also is not None:
+            await also(session)
+    return len(fresh)
+
+
+async def _handle(session: Session, consumer: Consumer, event: Recorded, is_replay: bool) -> None:
+    tenant = Tenant(event.organisation_id, event.workspace_id)
+    if session.tenant != tenant:
+        session.expunge_all()
+        await session.act_for(tenant)
+    begun = context.begin(event.traceparent, correlation=event.correlation_id, causation=event.id)
+    token = context.set_current(begun)
+    try:
+        async with asyncio.timeout(consumer.timeout.total_seconds()):
+            await consumer.handle(Delivery(event, session, is_replay))
+        # here, not at the commit: the next event may be of another tenant
+        await session.publish()
+    finally:
+        context.reset(token)

@@ -1,0 +1,353 @@
+"""Consumers: each event once, in the order of its stream, whatever fails, however many relays; replay; dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from nexus import postgres
+from nexus.db import Database, Tenant
+from nexus.db.migrate import migrate
+from nexus.errors import InputError, NotFoundError
+from nexus.events import Event, letters, offsets
+from nexus.events.consumer import Consumer, Delivery
+from nexus.events.relay import Relay, step
+from nexus.events.replay import Span, replay
+from nexus.settings import Settings
+
+ONE, TWO = Tenant("org_1", "one"), Tenant("org_2", "two")
+
+
+class Rang(Event, type="door.bell.rang"):
+    bell_id: str
+    number: int = 0
+
+
+class Kept:
+    """A consumer that keeps what it gets in a table, and fails as told."""
+
+    def __init__(self) -> None:
+        self.failing: dict[int, int] = {}
+        self.sent: list[int] = []
+
+    async def __call__(self, delivery: Delivery) -> None:
+        event = delivery.event
+        assert isinstance(event, Rang)
+        sql = "insert into app.kept (workspace_id, bell, number) values (:w, :b, :n)"
+        values = {"w": delivery.recorded.workspace_id, "b": event.bell_id, "n": event.number}
+        await delivery.session.execute(text(sql), values)
+
+        async def send() -> None:
+            self.sent.append(event.number)
+
+        delivery.outside(send)
+        if self.failing.get(event.number, 0) > 0:
+            self.failing[event.number] -= 1
+            raise ValueError(f"cannot do {event.number}")
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def consumer(kept: Kept) -> Consumer:
+    return Consumer("door.keep", kept, ("door.*",), pauses=(timedelta(0), timedelta(0)), replayable=True)
+
+
+@pytest.fixture
+def log(settings: Settings) -> Settings:
+    migrate(settings)
+    with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
+        for statement in (
+            "create table app.kept (id bigint generated always as identity, workspace_id text, bell text, number int)",
+            "alter table app.kept enable row level security",
+            "create policy tenant on app.kept to nexus_api"
+            " using (workspace_id = nullif(current_setting('app.workspace', true), ''))",
+            "grant select, insert on app.kept to nexus_api",
+        ):
+            connection.execute(statement.encode())
+    return settings
+
+
+def rows(settings: Settings) -> list[tuple[str, int]]:
+    """(bell, number) as they were kept."""
+    with psycopg.connect(postgres.dsn(settings)) as connection:
+        return connection.execute("select bell, number from app.kept order by id").fetchall()
+
+
+def run(settings: Settings, call: Callable[[Database], Awaitable[Any]]) -> Any:
+    async def inside() -> Any:
+        database = Database(settings)
+        try:
+            return await call(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(inside())
+
+
+async def ring(database: Database, *numbers: int, bell: str = "a", tenant: Tenant = ONE) -> None:
+    for number in numbers:
+        async with database.transaction(tenant) as session:
+            session.record(Rang(bell_id=bell, number=number))
+
+
+async def drain(database: Database, consumer: Consumer) -> None:
+    while await step(database, consumer) == 0:
+        pass
+
+
+def test_each_once_in_order_for_its_own_tenant(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    async def go(database: Database) -> Any:
+        await ring(database, 1, 2)
+        await ring(database, 3, bell="b", tenant=TWO)
+        await ring(database, 4)
+        await drain(database, consumer)
+        await drain(database, consumer)
+        async with database.system() as session:
+            return await offsets.progress(session)
+
+    [progress] = run(log, go)
+    assert rows(log) == [("a", 1), ("a", 2), ("b", 3), ("a", 4)]
+    assert kept.sent == [1, 2, 3, 4]
+    assert (progress.name, progress.delivered, progress.behind, progress.dead) == ("door.keep", 4, 0, 0)
+
+
+def test_what_fails_is_tried_again_and_its_stream_waits(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    # the batch, its half, it alone (the first attempt that counts), and the second
+    kept.failing = {2: 4}
+
+    async def go(database: Database) -> None:
+        await ring(database, 1, 2, 3)
+        await ring(database, 10, 11, bell="b")
+        await drain(database, consumer)
+
+    run(log, go)
+    assert [n for bell, n in rows(log) if bell == "a"] == [1, 2, 3]
+    assert [n for bell, n in rows(log) if bell == "b"] == [10, 11]
+    # the other stream did not wait
+    assert rows(log).index(("b", 11)) < rows(log).index(("a", 2))
+    # nothing is sent of what was rolled back
+    assert sorted(kept.sent) == [1, 2, 3, 10, 11]
+
+
+def test_dead_letters_wait_are_requeued_or_purged(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    kept.failing = {2: 99, 20: 99}
+
+    async def go(database: Database) -> None:
+        await ring(database, 1, 2, 3)
+        await ring(database, 20, 21, bell="b")
+        await drain(database, consumer)
+        async with database.system() as session:
+            dead = await letters.dead(session)
+            [progress] = await offsets.progress(session)
+        assert [(d.recorded.data["number"], d.attempts, d.error) for d in dead] == [
+            (2, 3, "ValueError: cannot do 2"), (20, 3, "ValueError: cannot do 20"),
+        ]  # fmt: skip
+        assert (progress.dead, progress.retrying, progress.behind) == (2, 2, 0)
+        assert rows(log) == [("a", 1)]
+        kept.failing = {}
+        async with database.system() as session:
+            assert await letters.requeue(session, consumer.name, dead[0].recorded.id) == 1
+            assert await letters.purge(session, consumer.name, dead[1].recorded.id) == 1
+        await drain(database, consumer)
+        async with database.system() as session:
+            assert await letters.dead(session) == []
+            with pytest.raises(NotFoundError):
+                await letters.requeue(session, consumer.name)
+
+    run(log, go)
+    assert sorted(rows(log)) == [("a", 1), ("a", 2), ("a", 3), ("b", 21)]
+
+
+def test_what_can_never_succeed_is_not_tried_again(log: Settings, consumer: Consumer) -> None:
+    async def refuse(delivery: Delivery) -> None:
+        raise InputError("never")
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1)
+        await drain(database, dataclasses.replace(consumer, handle=refuse))
+        async with database.system() as session:
+            return await letters.dead(session)
+
+    [dead] = run(log, go)
+    assert dead.attempts == 1
+
+
+def test_a_consumer_that_takes_too_long_has_failed(log: Settings, consumer: Consumer) -> None:
+    async def sleep(delivery: Delivery) -> None:
+        await asyncio.sleep(60)
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1)
+        await drain(database, dataclasses.replace(consumer, handle=sleep, timeout=timedelta(seconds=0.05), pauses=()))
+        async with database.system() as session:
+            return await letters.dead(session)
+
+    [dead] = run(log, go)
+    assert "TimeoutError" in dead.error
+
+
+def test_a_consumer_may_record_events_caused_by_the_one_it_has(log: Settings, consumer: Consumer) -> None:
+    async def echo(delivery: Delivery) -> None:
+        number = delivery.recorded.data["number"]
+        if number < 3:
+            delivery.session.record(Rang(bell_id="echo", number=number + 1))
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1)
+        await ring(database, 1, tenant=TWO, bell="b")
+        await drain(database, dataclasses.replace(consumer, handle=echo))
+        async with database.system() as session:
+            sql = "select organisation_id, id, causation_id, correlation_id, data ->> 'number' from app.events order by position"
+            return [tuple(row) for row in await session.execute(text(sql))]
+
+    found = run(log, go)
+    assert sorted((org, number) for org, *_, number in found) == [(o, n) for o in ("org_1", "org_2") for n in "123"]
+    by_id = {row[1]: row for row in found}
+    for org, _, causation, correlation, number in found:
+        if number != "1":
+            assert by_id[causation][0] == org
+            assert by_id[correlation][4] == "1"
+
+
+def test_two_relays_deliver_each_event_once(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """Both run every consumer; events come while they run; one is stopped in the middle."""
+
+    async def go(database: Database) -> None:
+        relays = [Relay(log, [consumer]), Relay(log, [consumer])]
+        tasks = [asyncio.create_task(relay.run()) for relay in relays]
+        await asyncio.gather(*(ring(database, *range(25), bell=str(bell)) for bell in range(4)))
+        relays[0].stop()
+        await asyncio.gather(*(ring(database, *range(25, 50), bell=str(bell)) for bell in range(4)))
+        while len(rows(log)) < 200:
+            await asyncio.sleep(0.02)
+            assert not tasks[1].done()
+        relays[1].stop()
+        await asyncio.gather(*tasks)
+
+    run(log, go)
+    for bell in range(4):
+        assert [n for b, n in rows(log) if b == str(bell)] == list(range(50))
+
+
+def test_two_that_believe_to_be_alone_do_it_once(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """Without the lock that keeps relays apart: progress and effects are one transaction, so only one commits."""
+
+    async def go(database: Database) -> None:
+        await ring(database, *range(40))
+
+        async def push() -> None:
+            for _ in range(20):
+                try:
+                    await step(database, dataclasses.replace(consumer, batch=7))
+                except offsets.MovedError:
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*(push() for _ in range(4)))
+        await drain(database, consumer)
+
+    run(log, go)
+    assert [n for _, n in rows(log)] == list(range(40))
+
+
+def test_a_relay_goes_on_when_its_connections_are_cut(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    async def go(database: Database) -> None:
+        relay = Relay(log, [consumer])
+        task = asyncio.create_task(relay.run())
+        await ring(database, *range(10))
+        while len(rows(log)) < 10:
+            await asyncio.sleep(0.02)
+        with psycopg.connect(postgres.dsn(log), autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'nexus_system' and datname = current_database()"
+            )
+        await ring(database, *range(10, 20))
+        while len(rows(log)) < 20:
+            await asyncio.sleep(0.02)
+            assert not task.done()
+        relay.stop()
+        await task
+
+    run(log, go)
+    assert [n for _, n in rows(log)] == list(range(20))
+
+
+def test_replay_gives_again_what_is_chosen_and_sends_nothing(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    async def go(database: Database) -> None:
+        await ring(database, 1, 2, 3)
+        await ring(database, 4, bell="b")
+        await drain(database, consumer)
+        await ring(database, 5)
+        sent = list(kept.sent)
+        would = await replay(database, consumer, Span(stream="bell/a"), dry_run=True)
+        assert would == {"door.bell.rang": 3}
+        assert rows(log) == [("a", 1), ("a", 2), ("a", 3), ("b", 4)]
+        assert await replay(database, consumer, Span(stream="bell/a", types=("door.*",)), rate=10_000) == would
+        assert await replay(database, consumer, Span(types=("other.*",))) == {}
+        assert kept.sent == sent
+        # what it had not had yet comes once, by the relay
+        await drain(database, consumer)
+
+    run(log, go)
+    assert rows(log) == [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("a", 1), ("a", 2), ("a", 3), ("a", 5)]
+
+
+def test_only_what_may_have_an_event_twice_is_replayed(log: Settings, consumer: Consumer) -> None:
+    once = dataclasses.replace(consumer, replayable=False)
+    with pytest.raises(InputError, match="must not have an event twice"):
+        run(log, lambda database: replay(database, once, Span()))
+    assert run(log, lambda database: replay(database, once, Span(), dry_run=True)) == {}
+
+
+def test_a_paused_consumer_gets_nothing(log: Settings, consumer: Consumer) -> None:
+    async def go(database: Database) -> None:
+        await drain(database, consumer)
+        async with database.system() as session:
+            await offsets.pause(session, consumer.name, True)
+        await ring(database, 1)
+        await drain(database, consumer)
+        assert rows(log) == []
+        async with database.system() as session:
+            await offsets.pause(session, consumer.name, False)
+        await drain(database, consumer)
+        assert rows(log) == [("a", 1)]
+
+    run(log, go)
+
+
+def test_a_consumer_may_begin_now(log: Settings, consumer: Consumer) -> None:
+    late = dataclasses.replace(consumer, start="now")
+
+    async def go(database: Database) -> None:
+        await ring(database, 1)
+        await drain(database, late)
+        await ring(database, 2)
+        await drain(database, late)
+
+    run(log, go)
+    assert rows(log) == [("a", 2)]
+
+
+def test_an_open_transaction_holds_back_and_nothing_is_skipped(log: Settings, consumer: Consumer) -> None:
+    async def go(database: Database) -> None:
+        async with database.transaction(ONE) as slow:
+            slow.record(Rang(bell_id="slow", number=1))
+            await slow.publish()
+            await ring(database, 2, bell="fast")
+            await drain(database, consumer)
+            assert rows(log) == []
+        await drain(database, consumer)
+
+    run(log, go)
+    assert rows(log) == [("slow", 1), ("fast", 2)]
