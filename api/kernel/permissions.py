@@ -19,23 +19,29 @@ from nexus import slices
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 Scope = Literal["workspace", "organisation"]
+#: Built-in roles, weakest first; "member" is whoever belongs to the organisation, whatever its role.
+Level = Literal["member", "viewer", "analyst", "admin", "owner"]
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Something that one may be allowed to do. `name` is `<domain>.<what>`; `scope` is where a grant of it counts."""
+    """Something that one may be allowed to do. `name` is `<domain>.<what>`; `scope` is where a grant of it counts.
+
+    `least` is the weakest built-in role that has it; custom roles have what is chosen for them.
+    """
 
     name: str
     description: str
     scope: Scope = "workspace"
+    least: Level = "admin"
 
 
 _catalogue: dict[str, Permission] = {}
 
 
-def permission(name: str, description: str, scope: Scope = "workspace") -> Permission:
+def permission(name: str, description: str, scope: Scope = "workspace", least: Level = "admin") -> Permission:
     """Declares a permission; a slice does so in its `policies.py`. Raises ValueError for a bad or a second meaning."""
-    made = Permission(name, description, scope)
+    made = Permission(name, description, scope, least)
     if not _NAME.fullmatch(name) or not description:
         raise ValueError(f"{name!r} is not <domain>.<what> with a description")
     if _catalogue.setdefault(name, made) != made:

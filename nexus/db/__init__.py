@@ -7,6 +7,9 @@ Belongs here: how services reach PostgreSQL and what keeps tenants apart. Does n
 from nexus.db.engine import Database
 from nexus.db.models import Base, Timestamps, Versioned
 from nexus.db.session import Session
+from nexus.db.tenants import Organisation, Workspace
 from nexus.tenancy import LOCAL_ORGANISATION, Tenant
 
-__all__ = ["LOCAL_ORGANISATION", "Base", "Database", "Session", "Tenant", "Timestamps", "Versioned"]
+__all__ = [
+    "LOCAL_ORGANISATION", "Base", "Database", "Organisation", "Session", "Tenant", "Timestamps", "Versioned", "Workspace",
+]  # fmt: skip

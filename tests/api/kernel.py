@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import psycopg
@@ -68,15 +68,21 @@ class Kernel:
         permissions: Collection[str] = (EVERYTHING,),
         workspaces: Collection[str] | None = None,
         organisation: str | None = None,
+        grants: Mapping[str, frozenset[str]] | None = None,
+        id: str | None = None,
+        kind: Literal["user", "service", "api_key", "local"] = "user",
     ) -> Caller:
-        """A caller of a workspace (and organisation) that nobody else has, unless told which."""
+        """A caller of a workspace (and organisation) that nobody else has, unless told which.
+
+        It has `permissions` everywhere, or exactly `grants`.
+        """
         where = workspaces if workspaces is not None else [f"ws-{secrets.token_hex(6)}"]
         principal = Principal(
-            kind="user",
-            id=new_id("usr"),
+            kind=kind,
+            id=id or new_id("usr"),
             organisation=organisation or new_id("org"),
             workspaces=frozenset(where),
-            grants={"*": frozenset(permissions)},
+            grants={"*": frozenset(permissions)} if grants is None else grants,
         )
         made = Caller(self, principal)
         self._callers.append(made)

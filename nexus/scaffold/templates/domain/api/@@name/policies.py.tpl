@@ -7,8 +7,8 @@ from typing import Annotated
 from api.kernel.permissions import permission, requires
 from api.kernel.principal import Principal
 
-READ = permission("@@name.read", "See @@{words}s")
-WRITE = permission("@@name.write", "Change @@{words}s")
+READ = permission("@@name.read", "See @@{words}s", least="viewer")
+WRITE = permission("@@name.write", "Change @@{words}s", least="analyst")
 
 @@{Entity}Reader = Annotated[Principal, requires(READ)]
 @@{Entity}Writer = Annotated[Principal, requires(WRITE)]

@@ -1,0 +1,1 @@
+"""Bodies of organisations, in and out."""

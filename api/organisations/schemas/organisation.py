@@ -1,0 +1,39 @@
+"""Bodies of the organisation, its workspaces, and the catalogue of permissions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from api.kernel.ids import id_field
+from api.kernel.text import printable
+
+#: How an organisation, a workspace, a role, a group or a key is called.
+Name = Annotated[str, Field(min_length=1, max_length=100, examples=["Research"]), AfterValidator(printable)]
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", examples=["demo"])]
+
+
+class OrganisationOut(BaseModel):
+    id: str = id_field("org")
+    name: str = Field(examples=["Example Works"])
+    is_sso_required: bool = Field(description="whether passwords open nothing here, but for break-glass members")
+    created_at: datetime
+    version: int
+
+
+class WorkspaceOut(BaseModel):
+    """A workspace; its id is the `workspace_id` of the lake and of every mart."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(examples=["demo"])
+    name: str = Field(examples=["Demo"])
+
+
+class PermissionOut(BaseModel):
+    name: str = Field(examples=["models.predict"])
+    description: str = Field(examples=["Score customers with a model"])
+    scope: Literal["workspace", "organisation"] = Field(description="where a grant of it counts")
+    roles: list[str] = Field(description="built-in roles that have it", examples=[["owner", "admin", "analyst"]])

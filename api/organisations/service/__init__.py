@@ -1,0 +1,1 @@
+"""The rules of organisations, a module each. No service commits: the edge does."""
