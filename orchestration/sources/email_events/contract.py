@@ -3,13 +3,14 @@
 Belongs here: tables and columns. Does not belong here: the common vocabulary, machine opens, scanner clicks (staging).
 SES: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 SendGrid: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+    https://www.twilio.com/docs/sendgrid/api-reference/email-logs
 Mailgun: https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-structure
 Postmark: https://postmarkapp.com/developer/webhooks/webhooks-overview
 """
 
 from __future__ import annotations
 
-from nexus.contracts import Source, Table
+from nexus.contracts import Column, Source, Table
 from orchestration.lib.columns import at, columns, epoch, flag, part, text, whole
 from orchestration.sources.email_events import extract
 
@@ -61,10 +62,10 @@ SES_EVENT = Table(
     ),
 )  # fmt: skip
 
-SENDGRID_EVENT = Table(
-    "email_events", "sendgrid_event", nature="event", id="id", event_at="event_at", select=extract.SENDGRID_EVENT,
-    description="One row per SendGrid event.",
-    columns=columns(
+
+def _sendgrid(arguments: str = "") -> tuple[Column, ...]:
+    """Columns of a SendGrid event whose custom arguments lie at `arguments` of the document."""
+    return (
         text("id", "sg_event_id", "SendGrid's id of the event"),
         text("event_type", "event", "processed, delivered, bounce, open, … as SendGrid writes it", required=True),
         epoch("event_at", "timestamp", "When it happened", required=True),
@@ -82,11 +83,11 @@ SENDGRID_EVENT = Table(
         text("ip_address", "ip"),
         flag("is_machine_open", "sg_machine_open", "SendGrid holds the open for a machine's (Apple Mail Privacy)"),
         part("category", None, "One category or an array of them"),
-        text("campaign_id", None, "Custom argument `campaign_id`"),
-        text("arm_code", "arm", "Custom argument `arm`: variant of an experiment"),
-        text("subject", None, "Custom argument `subject`"),
-        text("customer_id", None, "Custom argument `customer_id`"),
-        text("user_id", None, "Custom argument `user_id`"),
+        text("campaign_id", f"{arguments}campaign_id", "Custom argument `campaign_id`"),
+        text("arm_code", f"{arguments}arm", "Custom argument `arm`: variant of an experiment"),
+        text("subject", None, "Custom argument `subject`" if not arguments else "Of the message"),
+        text("customer_id", f"{arguments}customer_id", "Custom argument `customer_id`"),
+        text("user_id", f"{arguments}user_id", "Custom argument `user_id`"),
         text("single_send_id", "singlesend_id", "Marketing campaign of SendGrid's own"),
         text("single_send_name", "singlesend_name"),
         text("template_id"),
@@ -94,7 +95,19 @@ SENDGRID_EVENT = Table(
         whole("unsubscribe_group_id", "asm_group_id"),
         flag("is_tls", "tls"),
         flag("is_certificate_error", "cert_err"),
-    ),
+    )
+
+
+SENDGRID_EVENT = Table(
+    "email_events", "sendgrid_event", nature="event", id="id", event_at="event_at", select=extract.SENDGRID_EVENT,
+    description="One row per event that SendGrid posted.", columns=columns(_sendgrid()),
+)  # fmt: skip
+
+SENDGRID_LOG_EVENT = Table(
+    # the same events under the same ids, but not in the same words: here custom arguments lie by themselves
+    "email_events", "sendgrid_log_event", nature="entity", id="id", event_at="event_at",
+    select=extract.SENDGRID_LOG_EVENT, description="One row per event that SendGrid's Email Logs list.",
+    columns=columns(_sendgrid("custom_args.")),
 )  # fmt: skip
 
 MAILGUN_EVENT = Table(
@@ -187,5 +200,5 @@ SOURCE = Source(
     },
     unwrap=extract.UNWRAP,
     kind=extract.KIND,
-    tables=(SES_EVENT, SENDGRID_EVENT, MAILGUN_EVENT, POSTMARK_EVENT),
+    tables=(SES_EVENT, SENDGRID_EVENT, SENDGRID_LOG_EVENT, MAILGUN_EVENT, POSTMARK_EVENT),
 )

@@ -10,6 +10,7 @@ from orchestration.lib.json_sql import elements
 
 KIND = """case
     when (doc->'$.mail') is not null and coalesce(doc->'$.eventType', doc->'$.notificationType') is not null then 'ses'
+    when (doc->'$.sg_message_id') is not null and (doc->'$.events') is not null then 'sendgrid_log'
     when (doc->'$.sg_event_id') is not null then 'sendgrid'
     when (doc->'$.event') is not null and (doc->'$.email') is not null then 'sendgrid'
     when (doc->'$.event') is not null and (doc->'$.timestamp') is not null then 'mailgun'
@@ -75,6 +76,21 @@ SES_EVENT = f"""
 """
 
 SENDGRID_EVENT = "select _line, _text, doc from documents where _kind = 'sendgrid'"
+
+#: The Email Logs answer by the message. Event `received` is of the request to send, which may stand for many messages.
+SENDGRID_LOG_EVENT = f"""
+    select _line, _text, json_merge_patch(event, json_object(
+        'email', coalesce(nullif(event->>'$.email', ''), message->>'$.to_email'),
+        'sg_message_id', coalesce(event->>'$.sg_message_id', message->>'$.sg_message_id'),
+        'subject', message->>'$.subject', 'template_id', nullif(message->>'$.template_id', ''),
+        'category', coalesce(event->'$.category', message->'$.category'),
+        'custom_args', coalesce(event->'$.custom_args', message->'$.custom_args'))) as doc
+    from (
+        select _line, _text, doc as message, {elements("doc.events")} as event
+        from documents where _kind = 'sendgrid_log'
+    )
+    where (event->>'$.event') is distinct from 'received'
+"""
 
 #: Mailgun promises that an id is unique within a day.
 MAILGUN_EVENT = """

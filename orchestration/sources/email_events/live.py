@@ -3,29 +3,27 @@
 Belongs here: options, streams, checks. Does not belong here: what providers post (webhook.py), columns (contract.py).
 
     ses       files of Firehose in a bucket, SNS through an SQS queue, SNS by webhook
-    sendgrid  webhook
-    mailgun   the events API, webhook
+    sendgrid  the Email Logs API (sendgrid.py), webhook
+    mailgun   the events API (mailgun.py), webhook
     postmark  webhook
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from datetime import datetime, timedelta
-from functools import partial
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 from pydantic import Field, field_validator, model_validator
 
-from nexus.errors import InputError
 from orchestration.live import aws, queue
 from orchestration.live.aws import AwsConfig
 from orchestration.live.bucket import Bucket
-from orchestration.live.http import Client
-from orchestration.live.spec import Cursor, Finding, Live, LiveConfig, Page, Secret, Span, Stream
+from orchestration.live.spec import Finding, Live, LiveConfig, Secret, Stream
+from orchestration.sources.email_events import mailgun, sendgrid
 from orchestration.sources.email_events.contract import SOURCE
 from orchestration.sources.email_events.sns import region_of
 from warehouse.land.files import reader_of
@@ -36,12 +34,10 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         "bucket", "prefix", "queue_url", "topic_arn", "late_days", "relist_hours",
         *(name for name in AwsConfig.model_fields if name not in LiveConfig.model_fields),
     ),
-    "sendgrid": ("verification_key",),
+    "sendgrid": ("verification_key", "api_key", "api_base"),
     "mailgun": ("api_key", "api_base", "domains", "signing_key"),
     "postmark": ("webhook_user", "webhook_password"),
 }  # fmt: skip
-#: Mailgun keeps events for up to thirty days, and lists those of the last half hour in no reliable order.
-_KEPT, _UNSETTLED, _PAGE = timedelta(days=30), timedelta(hours=1), 300
 
 
 class Config(AwsConfig):
@@ -55,9 +51,10 @@ class Config(AwsConfig):
     late_days: int = Field(default=3, ge=1, le=30, description="ses: how far back every listing looks")
     relist_hours: int = Field(default=24, ge=1, le=720, description="ses: the bucket is listed whole once in this time")
     verification_key: str | None = Field(default=None, description="sendgrid: public key of the signed Event Webhook")
-    api_key: Secret | None = Field(default=None, description="mailgun: key that may read events")
-    api_base: str = Field(
-        default="https://api.mailgun.net", description="mailgun: https://api.eu.mailgun.net in the EU"
+    api_key: Secret | None = Field(default=None, description="mailgun, sendgrid: key that may read events")
+    api_base: str | None = Field(
+        default=None,
+        description="address of the API: in the EU https://api.eu.mailgun.net, https://api.eu.sendgrid.com",
     )
     domains: tuple[str, ...] = Field(default=(), description="mailgun: domains whose events are asked for")
     signing_key: Secret | None = Field(default=None, description="mailgun: HTTP webhook signing key")
@@ -95,7 +92,7 @@ class Config(AwsConfig):
             raise ValueError(
                 f"{', '.join(strange)}: no option of {self.provider}; it has: {', '.join(OPTIONS[self.provider])}"
             )
-        if bool(self.api_key) != bool(self.domains):
+        if self.provider == "mailgun" and bool(self.api_key) != bool(self.domains):
             raise ValueError("api_key and domains belong together: give both or neither")
         if (self.webhook_user is None) != (self.webhook_password is None):
             raise ValueError("webhook_user and webhook_password belong together")
@@ -109,9 +106,18 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
     """What of the provider can be asked; nothing, where it only posts."""
     if config.provider == "ses":
         return _ses(config)
-    if config.provider == "mailgun" and config.api_key:
-        return _mailgun(config, transport)
-    return Live((), lambda: iter([_hook(config)]))
+    if not config.api_key:
+        return Live((), lambda: iter([_hook(config)]))
+    open_api = mailgun.open_api if config.provider == "mailgun" else sendgrid.open_api
+    api = open_api(config, config.api_key.get_secret_value(), transport)
+    if not (config.signing_key or config.verification_key):
+        return api
+
+    def check() -> Iterator[Finding]:
+        yield from api.check()
+        yield _hook(config)
+
+    return replace(api, check=check)
 
 
 def _ses(config: Config) -> Live:
@@ -159,83 +165,6 @@ def _event(body: Any) -> queue.Taken | None:
 def _is_events(key: str) -> bool:
     # Firehose gives its files no ending unless it is told to
     return reader_of(SOURCE, Path(key)) is not None
-
-
-def _mailgun(config: Config, transport: httpx.BaseTransport | None) -> Live:
-    assert config.api_key
-    client = Client(
-        "Mailgun", config.api_base, auth=("api", config.api_key.get_secret_value()), transport=transport,
-        hint="check `api_key`, `domains`, and `api_base` (https://api.eu.mailgun.net for domains in the EU)",
-    )  # fmt: skip
-    api = Mailgun(client, config)
-    streams = [
-        Stream(domain, partial(api.events, domain), partial(api.between, domain), f"Events of {domain}")
-        for domain in config.domains
-    ]
-
-    def check() -> Iterator[Finding]:
-        for domain in config.domains:
-            try:
-                client.get(f"/v3/{domain}/events", {"limit": 1})
-            except InputError as error:
-                yield Finding(domain, "fail", error.message, error.remedy or "")
-            else:
-                yield Finding(domain, "ok", "events may be read")
-        if config.signing_key:
-            yield _hook(config)
-
-    return Live(streams, check, close=client.close)
-
-
-class Mailgun:
-    """The events API: pages until an empty one; the last hour is asked for again, as events appear late.
-
-    https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-polling
-    """
-
-    def __init__(self, client: Client, config: Config) -> None:
-        self._client, self._config = client, config
-
-    def events(self, domain: str, cursor: Cursor) -> Iterator[Page]:
-        now = self._client.now(f"/v3/{domain}/events?limit=1")
-        start = max(self._config.since_at, now - _KEPT)
-        if "until" in cursor:
-            start = max(start, datetime.fromisoformat(cursor["until"]) - _UNSETTLED)
-        going = cursor.get("next")  # of a pull that was broken off; good for as long as its events are kept
-        until = cursor.get("ends", now.isoformat()) if going else now.isoformat()
-        for items, following in self._pages(domain, going, start, now):
-            yield Page({**cursor, "next": following, "ends": until}, items)
-        yield Page({"until": until})
-
-    def between(self, domain: str, span: Span) -> Iterator[Page]:
-        for items, _ in self._pages(domain, None, span.start, span.end):
-            yield Page({}, items)
-
-    def _pages(
-        self, domain: str, going: str | None, start: datetime, end: datetime
-    ) -> Iterator[tuple[list[dict[str, Any]], str]]:
-        path, query = f"/v3/{domain}/events", {
-            "begin": start.timestamp(), "end": end.timestamp(), "ascending": "yes", "limit": _PAGE,
-        }  # fmt: skip
-        found = None
-        if going:
-            # a link that is no longer good is no reason to stand still
-            with suppress(InputError):
-                found = self._client.json(self._own(going))
-        found = found or self._client.json(path, query)
-        while found["items"]:
-            following = found["paging"]["next"]
-            yield found["items"], following
-            found = self._client.json(self._own(following))
-
-    def _own(self, address: str) -> str:
-        """The path of an address that Mailgun gave: our key goes to no other host."""
-        url = httpx.URL(address)
-        if not url.path.startswith("/v3/"):
-            raise InputError(
-                "Mailgun named a next page outside of its events API", remedy="try again; report it if it stays"
-            )
-        return url.raw_path.decode()
 
 
 def _hook(config: Config) -> Finding:

@@ -83,6 +83,18 @@ def test_sendgrid_lines_give_the_same_as_the_array(fixtures, parse) -> None:
     assert [row["_record_hash"] for row in rows] == [row["_record_hash"] for row in array]
 
 
+def test_sendgrids_logs_answer_by_the_message(fixtures) -> None:
+    rows = {row["id"]: row for row in fixtures(SOURCE).rows["sendgrid_log_event"]}
+    assert [(i, row["event_type"]) for i, row in rows.items()] == [
+        ("lv1", "processed"), ("lv2", "deferred"), ("lv3", "delivered"), ("lv4", "open"),
+    ]  # fmt: skip
+    assert {(r["subject"], r["template_id"], r["customer_id"], r["recipient_email"]) for r in rows.values()} == {
+        ("Hello", "d-1", "42", "e@example.com"), ("Hello", "d-1", None, "e@example.com"),
+    }  # fmt: skip
+    assert (rows["lv1"]["campaign_id"], rows["lv4"]["campaign_id"]) == ("cmp_1", "cmp_2"), "the event's own come first"
+    assert (rows["lv4"]["is_machine_open"], rows["lv3"]["is_tls"], rows["lv2"]["attempt"]) == (True, True, 0)
+
+
 def test_an_event_without_id_goes_to_quarantine(fixtures) -> None:
     ((table, reason, raw),) = fixtures(SOURCE).bad
     assert (table, "id: required, but missing" in reason, "d@example.com" in raw) == ("sendgrid_event", True, True)

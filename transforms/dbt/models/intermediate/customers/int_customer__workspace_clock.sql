@@ -18,6 +18,7 @@
     ('stg_cloudtrail__event', 'occurred_at'),
     ('stg_email_events__ses_event', 'event_at'),
     ('stg_email_events__sendgrid_event', 'event_at'),
+    ('stg_email_events__sendgrid_log_event', 'event_at'),
     ('stg_email_events__mailgun_event', 'event_at'),
     ('stg_email_events__postmark_event', 'event_at'),
     ('stg_tabular__payment', 'paid_at'),

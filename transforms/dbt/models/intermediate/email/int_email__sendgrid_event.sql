@@ -1,7 +1,25 @@
-with events as (
+with posted as (
 
-    select *, 'sendgrid' as provider
-    from {{ ref('stg_email_events__sendgrid_event') }}
+    select * from {{ ref('stg_email_events__sendgrid_event') }}
+
+),
+
+-- what the webhook has brought too is left to it: they are the same events
+listed as (
+
+    select logged.*
+    from {{ ref('stg_email_events__sendgrid_log_event') }} as logged
+    left join posted
+        on logged.workspace_id = posted.workspace_id and logged.sendgrid_event_id = posted.sendgrid_event_id
+    where posted.sendgrid_event_id is null
+
+),
+
+events as (
+
+    select *, 'sendgrid' as provider from posted
+    union all
+    select *, 'sendgrid' as provider from listed
 
 )
 
