@@ -63,6 +63,12 @@ class Settings(BaseSettings):
         pattern="^(end_oldest|refuse)$",
         description="what one more does: end the oldest, or be refused",
     )
+    password_least: int = Field(default=15, ge=8, le=64, description="characters of a password (NIST SP 800-63B-4)")
+    breached_passwords_url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="a range API in the form of Have I Been Pwned's, asked about new passwords besides the bundled list",
+    )
     keep_versions: int = Field(default=10, ge=2, description="published warehouse versions kept readable")
     duckdb_memory_limit: str = "2GB"
     log_level: str = "INFO"

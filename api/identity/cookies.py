@@ -13,11 +13,16 @@ from datetime import timedelta
 from fastapi import Request, Response
 
 #: Names, without their prefix.
-SESSION, DEVICE, FORM = "nexus_session", "nexus_device", "nexus_form"
+SESSION, DEVICE, FORM, RESET = "nexus_session", "nexus_device", "nexus_form", "nexus_reset"
 
 
 def _name(request: Request, base: str) -> str:
-    return f"__Host-{base}" if request.url.scheme == "https" else base
+    return f"__Host-{base}" if _is_https(request) else base
+
+
+def _is_https(request: Request) -> bool:
+    """Whether the browser came by https: by the request, or by the address under which this application is published."""
+    return request.url.scheme == "https" or str(request.app.state.settings.address).startswith("https:")
 
 
 def read(request: Request, base: str) -> str | None:
@@ -31,7 +36,7 @@ def put(request: Request, response: Response, base: str, value: str, lasts: time
         value,
         max_age=int(lasts.total_seconds()) if lasts else None,
         path="/",
-        secure=request.url.scheme == "https",
+        secure=_is_https(request),
         httponly=True,
         # lax: a client of elsewhere sends people here to sign in, and finds those who are
         samesite="lax",
@@ -39,6 +44,4 @@ def put(request: Request, response: Response, base: str, value: str, lasts: time
 
 
 def drop(request: Request, response: Response, base: str) -> None:
-    response.delete_cookie(
-        _name(request, base), path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+    response.delete_cookie(_name(request, base), path="/", secure=_is_https(request), httponly=True, samesite="lax")

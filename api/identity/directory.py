@@ -43,7 +43,9 @@ class Person:
 
 def email_key(email: str) -> str:
     """The form in which addresses are compared: `Ada@Example.com` and `ada@example.com` are one person."""
-    return unicodedata.normalize("NFKC", email.strip()).casefold()
+    normal = unicodedata.normalize("NFKC", email.strip()).casefold()
+    # what no database can hold is in nobody's address
+    return "".join(c if c.isprintable() else "\ufffd" for c in normal)
 
 
 def checked_email(email: str) -> str:

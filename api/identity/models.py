@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -92,3 +92,5 @@ class Throttle(Base):
 
     key: Mapped[bytes] = mapped_column(primary_key=True)
     drained_at: Mapped[datetime]
+    #: whether the log says already that it is full
+    is_refusal_told: Mapped[bool] = mapped_column(server_default=false())

@@ -32,6 +32,8 @@ from nexus.settings import Settings
 
 #: The time of last use is written at most so often.
 TOUCHED = timedelta(minutes=1)
+#: A session that has run out is kept so long.
+KEPT = timedelta(days=90)
 #: What a change of one's own security asks for: so recent a proof of who one is.
 RECENT = timedelta(minutes=10)
 
@@ -208,15 +210,17 @@ async def start(
     *,
     device_id: str | None = None,
     awaits_factor: bool = False,
-    instead_of: str | None = None,
+    before: BrowserSession | None = None,
 ) -> tuple[str, str]:
-    """Begins a session of the user, in place of `instead_of`; returns its id and the secret for the cookie.
+    """Begins a session of the user, in place of the one that the browser had `before`; returns its id and the secret for the cookie.
 
     Raises TooManySessionsError at the limit, unless the oldest is to end.
     """
     user = await users.get(session, user_id)
-    if instead_of:
-        await end(session, user_id, "replaced", SessionRow.id == instead_of)
+    if before:
+        # whosever it was: a browser has one session
+        await end(session, before.user_id, "replaced", SessionRow.id == before.id)
+    await rows.forget(session, user_id, KEPT)
     others = await rows.live(session, user_id, lifetimes.idle)
     excess = len(others) - lifetimes.most + 1
     if excess > 0 and not lifetimes.ends_oldest:
@@ -243,6 +247,13 @@ async def start(
     if not awaits_factor:
         tell(session, events.SessionStarted(session_id=made.id, user_id=user.id, methods=sorted(methods)))
     return made.id, secret
+
+
+async def renew(session: Session, session_id: str) -> str:
+    """Gives a session another secret, which it returns: the old one is worth nothing from now on."""
+    secret = new_secret()
+    await rows.renew(session, session_id, hashed(secret))
+    return secret
 
 
 async def end(session: Session, user_id: str, because: str, *conditions: Any) -> list[str]:

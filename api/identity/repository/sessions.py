@@ -46,9 +46,16 @@ async def end(session: Session, user_id: str, because: str, *conditions: Any) ->
     return sorted((await session.scalars(statement)).all())
 
 
-async def forget(session: Session, before: timedelta) -> None:
-    """Removes sessions that ended or ran out longer ago than `before`."""
-    await session.execute(delete(SessionRow).where(SessionRow.expires_at < func.now() - before))
+async def renew(session: Session, session_id: str, token_hash: bytes) -> None:
+    """Another secret, after a fresh proof."""
+    values = {"token_hash": token_hash, "authenticated_at": func.now(), "last_seen_at": func.now()}
+    await session.execute(update(SessionRow).where(SessionRow.id == session_id).values(values))
+
+
+async def forget(session: Session, user_id: str, before: timedelta) -> None:
+    """Removes sessions of the user that ran out longer ago than `before`."""
+    old = (SessionRow.user_id == user_id, SessionRow.expires_at < func.now() - before)
+    await session.execute(delete(SessionRow).where(*old))
 
 
 async def device(session: Session, token_hash: bytes) -> Device | None:
@@ -59,3 +66,12 @@ async def now(session: Session) -> datetime:
     found = await session.scalar(select(func.now()))
     assert isinstance(found, datetime)
     return found
+
+
+async def touch_device(session: Session, device_id: str) -> None:
+    await session.execute(update(Device).where(Device.id == device_id).values(last_used_at=func.now()))
+
+
+async def forget_devices(session: Session, user_id: str, unused: timedelta) -> None:
+    """Removes devices of the user that were not used for so long."""
+    await session.execute(delete(Device).where(Device.user_id == user_id, Device.last_used_at < func.now() - unused))

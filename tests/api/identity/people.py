@@ -1,21 +1,30 @@
-"""People of tests: made in the database of the kernel's fixture, and a door to it."""
+"""People of tests: made in the database of the kernel's fixture, and browsers without a screen."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from html import unescape
 from typing import Any, TypeVar
+
+import httpx
 
 from api.identity import directory, sessions
 from api.identity.directory import Person
-from api.identity.sessions import Browser, Lifetimes
+from api.identity.passwords import Passwords
+from api.identity.sessions import Lifetimes
+from api.identity.throttle import Bucket
 from nexus.db import Database, Session
 from nexus.settings import Settings
 from tests.api.kernel import Kernel
 
 T = TypeVar("T")
-HERE = Browser("127.0.0.1", "a test")
+HERE = sessions.Browser("127.0.0.1", "a test")
+PASSWORD = "amber lantern quietly drifting"
+OTHER = "seven copper kettles hum"
 
 
 def within(settings: Settings, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -52,3 +61,64 @@ def told(kernel: Kernel, person: Person) -> list[str]:
     """Types of the events about that person, in the order of the log."""
     rows = kernel.sql("select type from app.events where data ->> 'user_id' = %s order by position", person.id)
     return [row[0].removeprefix("identity.") for row in rows]
+
+
+@lru_cache
+def hash_of(password: str) -> str:
+    return Passwords(Settings()).hash_now(password)
+
+
+class Browser(httpx.Client):
+    """Keeps cookies, says where its forms come from, fills them in."""
+
+    def form(self, page: str, to: str | None = None, **fields: str) -> httpx.Response:
+        """Opens `page` and sends its form (to `to`, if the page has several) with `fields`."""
+        shown = self.get(page)
+        assert shown.status_code == 200, (shown.status_code, shown.headers.get("location"))
+        token = re.search(r'name="form_token" value="([^"]+)"', shown.text)
+        assert token, shown.text
+        hidden = re.search(r'name="next" value="([^"]+)"', shown.text)
+        data = {"form_token": token[1], **({"next": unescape(hidden[1])} if hidden else {}), **fields}
+        return self.post(to or page.partition("?")[0], data=data, headers={"Origin": str(self.base_url).rstrip("/")})
+
+    def sign_in(self, email: str, password: str = PASSWORD, next: str = "") -> httpx.Response:
+        return self.form(f"/signin?again=1&next={next}", email=email, password=password)
+
+    def signed_in(self) -> bool:
+        return self.get("/account").status_code == 200
+
+
+class PeopleOf:
+    """People and browsers of one kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    def make(self, password: str | None = PASSWORD, **said: Any) -> Person:
+        return make(self.kernel, password_hash=hash_of(password) if password else None, **said)
+
+    def browser(self) -> Browser:
+        return Browser(base_url=self.kernel.address, timeout=20)
+
+    def fill(self, bucket: Bucket, of: str, failures: int) -> None:
+        """As if so many attempts had failed just now."""
+        self.kernel.sql(
+            "insert into app.identity_throttle values (%s, now() + %s, false)"
+            " on conflict (key) do update set drained_at = excluded.drained_at",
+            bucket.key(of), failures * bucket.every,
+        )  # fmt: skip
+
+    def failures(self, user_id: str | None) -> list[str]:
+        """Why attempts to sign in failed, the oldest first."""
+        rows = self.kernel.sql(
+            "select data ->> 'reason' from app.events where type = 'identity.signin.failed'"
+            " and data ->> 'user_id' is not distinct from %s order by position",
+            user_id,
+        )
+        return [row[0] for row in rows]
+
+
+def errors(response: httpx.Response) -> dict[str, str]:
+    """Field → what the page says is wrong with it."""
+    found = re.findall(r'<p class="error" id="(\w+)-error" role="alert">(.*?)</p>', response.text)
+    return {name: unescape(said) for name, said in found}

@@ -1,0 +1,36 @@
+"""HTTP of identity: the pages under `/signin` and `/account`. Pages, not an API: they are for browsers and not in /docs."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+
+from api.identity.endpoints import account, reset, signin
+from api.identity.endpoints.common import router
+from api.identity.forms import ForeignFormError
+from api.identity.pages import page
+from api.identity.passwords import BusyError, Passwords
+from api.identity.sessions import Lifetimes, SignInNeededError
+from nexus.settings import Settings
+
+__all__ = ["account", "reset", "router", "signin", "start"]
+
+
+def start(app: FastAPI, settings: Settings) -> None:
+    app.state.passwords = Passwords(settings)
+    app.state.lifetimes = Lifetimes.of(settings)
+
+    @app.exception_handler(SignInNeededError)
+    async def signin_needed(request: Request, error: SignInNeededError) -> Response:
+        return RedirectResponse(error.go_to, 303, headers={"Cache-Control": "no-store"})
+
+    @app.exception_handler(ForeignFormError)
+    async def foreign(request: Request, error: ForeignFormError) -> Response:
+        return page(request, "identity/refused.html", status=403, said=str(error.message), remedy=error.remedy)
+
+    @app.exception_handler(BusyError)
+    async def busy(request: Request, error: BusyError) -> Response:
+        headers = dict(error.headers)
+        return page(
+            request, "identity/refused.html", status=503, headers=headers, said=error.message, remedy=error.remedy
+        )
