@@ -1,4 +1,4 @@
-"""`nexus new source|model|page|domain NAME`: a working piece to begin with.
+"""`nexus new source|relation|mart|model|page|domain NAME`: a working piece to begin with.
 
 Belongs here: arguments, and what to do next. Does not belong here: templates and rendering (nexus/scaffold).
 """
@@ -21,7 +21,9 @@ new = typer.Typer(no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     app.add_typer(
-        new, name="new", help="Begin a source, a model, a page or a domain of the API: files whose tests pass at once."
+        new,
+        name="new",
+        help="Begin a source, a relation, a model, a page or a domain of the API: its tests pass at once.",
     )
 
 
@@ -51,6 +53,52 @@ def source(
         f"pytest tests/orchestration/sources/test_{name}.py",
         f"nexus ingest {name} orchestration/sources/{name}/fixtures --workspace try",
         f"describe your provider's documents in orchestration/sources/{name}/contract.py, then `nexus declare`",
+    )
+
+
+@new.command()
+def relation(
+    source: Annotated[str, typer.Argument(help="a source that is there", show_default=False)],
+    entity: Annotated[str, typer.Argument(help="a table of its contract", show_default=False)],
+) -> None:
+    """The staging view of a table that was added to a source's contract: SQL and its sibling YAML."""
+    from nexus.errors import NotFoundError
+    from nexus.scaffold import accept_relation
+
+    found = import_module("orchestration.sources").get(source)
+    if entity not in {table.name for table in found.tables}:
+        raise NotFoundError(
+            f"the contract of {source!r} has no table {entity!r}: it has {', '.join(t.name for t in found.tables)}",
+            remedy=f"add the table in orchestration/sources/{source}/contract.py first (docs/adding-a-source.md)",
+        )
+    table = found.table(entity)
+    written = import_module("warehouse.dbt_staging").write(table)
+    declared = import_module("warehouse.dbt_sources").write([found])
+    _tell(
+        [*written, *declared, *accept_relation(source, entity, [t.name for t in found.tables])],
+        "pytest tests/transforms/test_declarations.py tests/architecture",
+        "nexus build",
+        f"rename and cast in transforms/dbt/models/staging/{source}/stg_{source}__{entity}.sql, no more",
+    )
+
+
+@new.command()
+def mart(
+    name: Name,
+    domain: Annotated[str, typer.Option(help="folder of transforms/dbt/models/marts that it belongs to")],
+    of: Annotated[str, typer.Option("--of", help="the relation that it reads: stg_…, int_…")],
+    title: Title = None,
+) -> None:
+    """A mart, fct_<name>: SQL, and YAML with contract, key test and unit test."""
+    from nexus.scaffold import Piece, mart_options
+
+    written = _write(Piece("mart", name, title, mart_options(domain, of)))
+    _tell(
+        written,
+        "pytest tests/architecture tests/orchestration/test_graph.py",
+        "nexus build",
+        f"write its grain and columns in transforms/dbt/models/marts/{domain}/fct_{name}.sql, and say the grain in the "
+        "description of its .yml",
     )
 
 

@@ -24,16 +24,16 @@ def accept(piece: Piece, root: Path = PROJECT) -> list[Path]:
     name = values["name"]
     changed = []
     if piece.kind == "source":
-        relation = f"{name}__{values['entity']}"
-        changed += _change(root / RELATIONS, lambda found: found.setdefault(name, [values["entity"]]))
+        return accept_relation(name, values["entity"], [values["entity"]], root)
+    if piece.kind == "mart":
+        mart = f"fct_{name}"
 
-        def graph(found: dict[str, Any]) -> None:
-            found["groups"][name] = sorted({*found["groups"].get(name, []), f"raw_{relation}", f"stg_{relation}"})
-            found["gates"][f"raw_{relation}"] = ["contract"]
-            for part in ("groups", "gates"):
-                found[part] = dict(sorted(found[part].items()))
+        def gated(found: dict[str, Any]) -> None:
+            _into(found, values["group"], mart)
+            found["gates"][mart] = ["volume"]
+            found["gates"] = dict(sorted(found["gates"].items()))
 
-        changed += _change(root / GRAPH, graph)
+        changed += _change(root / GRAPH, gated)
     if piece.kind == "page":
         changed += _change(root / PAGES, lambda found: found.setdefault(name, values["title"]))
     if piece.kind == "domain":
@@ -45,6 +45,28 @@ def accept(piece: Piece, root: Path = PROJECT) -> list[Path]:
 
         changed += _change(root / ROUTES, routes)
     return [path.relative_to(root) for path in changed]
+
+
+def accept_relation(source: str, entity: str, tables: list[str], root: Path = PROJECT) -> list[Path]:
+    """Adds the table `entity` of a source, whose contract has `tables` now, and its staging view."""
+    relation = f"{source}__{entity}"
+
+    def graph(found: dict[str, Any]) -> None:
+        _into(found, source, f"raw_{relation}", f"stg_{relation}")
+        found["gates"][f"raw_{relation}"] = ["contract"]
+        found["gates"] = dict(sorted(found["gates"].items()))
+
+    def relations(found: dict[str, Any]) -> None:
+        found[source] = tables
+
+    changed = [*_change(root / RELATIONS, relations), *_change(root / GRAPH, graph)]
+    return [path.relative_to(root) for path in changed]
+
+
+def _into(found: dict[str, Any], group: str, *keys: str) -> None:
+    """Puts assets into a group of the graph."""
+    found["groups"][group] = sorted({*found["groups"].get(group, []), *keys})
+    found["groups"] = dict(sorted(found["groups"].items()))
 
 
 def _change(path: Path, change: Any) -> list[Path]:

@@ -34,16 +34,29 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copy2(PROJECT / name, root / name)
     for command in (
         ["new", "source", "help_desk", "--entity", "ticket"],
+        ["new", "mart", "stored_objects", "--domain", "files", "--of", "stg_s3__inventory"],
         ["new", "model", "vip"],
         ["new", "page", "cash"],
         ["new", "domain", "notes", "--entity", "note"],
     ):
         said = run(root, "-m", "nexus", *command)
         assert "next:" in said
+    widen(root)
+    assert "next:" in run(root, "-m", "nexus", "new", "relation", "help_desk", "reply")
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     subprocess.run(["git", "add", "-A"], cwd=root, check=True)
     yield root
     shutil.rmtree(root)
+
+
+def widen(root: Path) -> None:
+    """Adds a table to the contract of the source that was begun, as a person would."""
+    contract = root / "orchestration" / "sources" / "help_desk" / "contract.py"
+    text = contract.read_text()
+    table = text[text.index("TICKET = Table(") : text.index("SOURCE = ")]
+    table = table.replace("extract.TICKET", '"select _line, _text, doc from documents where false"')
+    text = text.replace("SOURCE = ", table.replace("TICKET =", "REPLY =").replace('"ticket"', '"reply"') + "SOURCE = ")
+    contract.write_text(text.replace("tables=(TICKET,)", "tables=(TICKET, REPLY)"))
 
 
 def run(root: Path, *arguments: str, code: int = 0) -> str:
@@ -88,7 +101,14 @@ def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: P
 def test_what_is_made_keeps_the_style(tree: Path, name: str) -> None:
     """Whatever the length of a name."""
     for kind in KINDS:
-        written = make(Piece(kind, name, options={"service": "churn_v1", "entity": name}), tree)
+        written = make(
+            Piece(
+                kind,
+                name,
+                options={"service": "churn_v1", "entity": name, "domain": "files", "of": "stg_x__y", "group": "files"},
+            ),
+            tree,
+        )
         try:
             files = [str(path) for path in written if path.suffix == ".py"]
             run(tree, "-m", "ruff", "format", "--check", *files)
@@ -103,6 +123,28 @@ def test_a_model_passes_its_tests_at_once(tree: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_mart_and_a_staging_view_pass_their_tests_at_once(tree: Path, tmp_path: Path) -> None:
+    said = run(tree, "-c", f"""
+from pathlib import Path
+from nexus.settings import Settings
+from orchestration.sources import discover
+from warehouse import dbt
+from warehouse.load import load_pending
+settings = Settings(home=Path({str(tmp_path)!r}))
+load_pending("duckdb", settings, [t for s in discover().values() for t in s.tables])
+select = ["+fct_stored_objects", "+stg_help_desk__reply"]
+for node in dbt.run("build", settings, engine="duckdb", select=select):
+    print(node.name, node.status)
+""")  # fmt: skip
+    for name in (
+        "fct_stored_objects success",
+        "fct_stored_objects_counts_by_workspace pass",
+        "stg_help_desk__reply success",
+    ):
+        assert name in said
+
+
+@pytest.mark.slow
 def test_the_asset_graph_is_the_one_that_the_snapshot_says(tree: Path) -> None:
     assert "failed" not in pytest_in(tree, "tests/orchestration/test_graph.py::test_snapshot")
 
@@ -113,6 +155,8 @@ def test_the_asset_graph_is_the_one_that_the_snapshot_says(tree: Path) -> None:
         (["source", "help_desk"], "is there already"),
         (["source", "stripe"], "is there already"),
         (["page", "overview"], "is there already"),
+        (["mart", "payment", "--domain", "billing", "--of", "stg_stripe__charge"], "is there already"),
+        (["relation", "stripe", "charge"], "is there already"),
         (["model", "churn"], "is there already"),
     ],
 )
@@ -135,6 +179,20 @@ def test_a_name_outside_the_grammar_is_refused(tmp_path: Path, kind: str, name: 
         make(Piece(kind, name, options={"service": "x"}), tmp_path)
     assert "docs/naming.md" in (caught.value.remedy or "")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["mart", "x", "--domain", "nowhere", "--of", "stg_stripe__charge"], 3, "there are access, billing, customers"),
+        (["mart", "x", "--domain", "billing", "--of", "stg_stripe__nothing"], 3, "there is no relation"),
+        (["mart", "x", "--domain", "billing", "--of", "raw_stripe__charge"], 2, "reads one layer down"),
+        (["relation", "stripe", "nothing"], 3, "it has customer, product, price"),
+        (["relation", "nowhere", "x"], 3, "known sources"),
+    ],
+)
+def test_what_a_relation_stands_on_must_be_there(arguments: list[str], code: int, message: str) -> None:
+    assert message in run(PROJECT, "-m", "nexus", "new", *arguments, code=code)
 
 
 def test_an_unknown_service_is_told_the_known_ones(tmp_path: Path) -> None:
