@@ -31,7 +31,7 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
         "features": (FEATURES, PREDICTIONS),
         "predictions": (PREDICTIONS, ""),
     }
-    assets: list[AssetsDefinition] = [raw.raw_assets(s, settings, models.PRODUCED_BY) for s in found.values()]
+    assets: list[AssetsDefinition] = [raw.raw_assets(s, settings, models.produced_by()) for s in found.values()]
     checks: list[AssetsDefinition] = [gates.contract_checks(s, settings) for s in found.values()]
     stored: dict[str, dict[str, str]] = {}
     own = {name: dbt_assets.names(manifest, *selection) for name, selection in steps.items()}

@@ -28,10 +28,9 @@ _TITLES = {
     "published_warehouse": "Publishing",
     "published_predictions": "Publishing the predictions",
     "online_features": "Filling the online store",
-    "churn_model": "Training",
-    "churn_scores": "Scoring",
-    "churn_drift": "Looking for drift",
 }
+#: What is done with a model, by the end of its asset's name.
+_OF_MODELS = {"model": "Training", "scores": "Scoring", "drift": "Looking for drift of"}
 _MARKS = {
     "running": "[yellow]•[/]",
     "done": "[green]✓[/]",
@@ -45,6 +44,9 @@ def title(key: str) -> str:
     """A step's name for people."""
     if key in _TITLES:
         return _TITLES[key]
+    of, _, what = key.rpartition("_")
+    if what in _OF_MODELS:
+        return f"{_OF_MODELS[what]} {of}"
     verb, _, source = key.partition("_")
     return {"land": f"Landing {source}", "gate": f"Gates: contracts of {source}"}.get(verb, key)
 

@@ -121,7 +121,7 @@ def execute(
     warnings.simplefilter("ignore", BetaWarning)
     warnings.simplefilter("ignore", PreviewWarning)
     from orchestration.build import build_defs
-    from orchestration.defs.schedules import LEARNING
+    from orchestration.defs.models import learning
     from orchestration.inbox import refuse_strays
     from orchestration.instance import PROCESS_TAG, clear_dead_runs, open_instance, process_tag
     from orchestration.lib.dbt_assets import FULL_REFRESH
@@ -144,7 +144,7 @@ def execute(
             run_id=run_id,
             tags=tags,
             raise_on_error=False,
-            asset_selection=None if train else _without(job, LEARNING),
+            asset_selection=None if train else _without(job, learning()),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         _reraise_interrupt(instance, run_id)

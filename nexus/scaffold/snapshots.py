@@ -25,6 +25,15 @@ def accept(piece: Piece, root: Path = PROJECT) -> list[Path]:
     changed = []
     if piece.kind == "source":
         return accept_relation(name, values["entity"], [values["entity"]], root)
+    if piece.kind == "model":
+        learnt = (f"{name}_model", f"{name}_scores", f"{name}_drift")
+
+        def learning(found: dict[str, Any]) -> None:
+            _into(found, "models", *learnt)
+            found["gates"][learnt[-1]] = ["features_have_not_drifted"]
+            found["gates"] = dict(sorted(found["gates"].items()))
+
+        changed += _change(root / GRAPH, learning)
     if piece.kind == "mart":
         mart = f"fct_{name}"
 

@@ -17,18 +17,15 @@ from dagster import (
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from nexus.settings import Settings
-from orchestration.defs import arrivals, lake
-
-#: What a run leaves out that shall not learn.
-LEARNING = ("churn_model", "churn_drift")
+from orchestration.defs import arrivals, lake, models
 
 
 @lru_cache(maxsize=1)
 def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
     """Every job by name."""
     everything = AssetSelection.all() - AssetSelection.assets(arrivals.PUBLISHED, lake.COMPACTED)
-    learning = AssetSelection.assets(*LEARNING)
-    model = AssetSelection.assets("churn_model")
+    learning = AssetSelection.assets(*models.learning())
+    model = AssetSelection.assets(*models.trained())
     made = (
         define_asset_job("build", everything, description="The whole path, from exports to predictions and drift."),
         define_asset_job("refresh", everything - learning, description="The whole path, with the models there are."),
@@ -39,7 +36,7 @@ def jobs() -> dict[str, UnresolvedAssetJobDefinition]:
         define_asset_job(
             "compact", AssetSelection.assets(lake.COMPACTED), description="Merges small files of the lake."
         ),
-        define_asset_job("drift", AssetSelection.assets("churn_drift"), description="Looks for drift alone."),
+        define_asset_job("drift", AssetSelection.assets(*models.drifting()), description="Looks for drift alone."),
     )
     return {job.name: job for job in made}
 

@@ -41,12 +41,9 @@ def spec(source: Source, table: Table, engine: str, deps: Sequence[str] = ()) ->
     )
 
 
-def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, str]) -> AssetsDefinition:
-    """One step for each source. `produced_by` names, by relation, the asset whose records a table holds."""
-    specs = [
-        spec(source, t, settings.warehouse, [produced_by[t.relation]] if t.relation in produced_by else [])
-        for t in source.tables
-    ]
+def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, Sequence[str]]) -> AssetsDefinition:
+    """One step for each source. `produced_by` names, by relation, the assets whose records a table holds."""
+    specs = [spec(source, t, settings.warehouse, produced_by.get(t.relation, [])) for t in source.tables]
 
     @multi_asset(
         name=f"land_{source.name}", specs=specs, can_subset=True, pool=POOL, required_resource_keys={candidate.KEY}

@@ -112,6 +112,23 @@ def test_two_rules_of_order(graph: Any, definitions: Any) -> None:
     assert _waits(job, "dbt_marts") >= {f"gate_{s}" for s in sources.discover() if s != "nexus"}
 
 
+def test_every_model_that_is_found_is_trained_scored_and_watched(
+    session_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second folder of models needs no entry anywhere."""
+    from orchestration.defs import models
+
+    real = models.spec
+    monkeypatch.setattr(models, "models", lambda: ("churn", "vip"))
+    monkeypatch.setattr(models, "spec", lambda model: real("churn"))
+    made = {key.path[-1] for each in models.assets(session_settings) for key in each.keys}
+    assert made == {"online_features"} | {
+        f"{m}_{what}" for m in ("churn", "vip") for what in ("model", "scores", "drift")
+    }
+    assert models.learning() == ("churn_model", "churn_drift", "vip_model", "vip_drift")
+    assert models.produced_by()["raw_nexus__churn_score"] == ["churn_scores", "vip_scores"]
+
+
 def _waits(graph: Any, step: str) -> set[str]:
     found: set[str] = set()
     for dependency in graph.dependencies.items():

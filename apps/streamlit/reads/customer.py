@@ -61,12 +61,13 @@ def one(view: View, customer: str) -> dict[str, object] | None:
 
 
 def prediction(view: View, customer: str) -> dict[str, object] | None:
-    """The newest score of a customer, with its reasons."""
+    """The newest score of a customer by the churn model, with its reasons."""
     if not view.has("marts.fct_prediction"):
         return None
     rows = view.read(
         """
-        select * from marts.fct_prediction where workspace_id = $workspace and customer_id = $customer
+        select * from marts.fct_prediction
+        where workspace_id = $workspace and customer_id = $customer and split_part(model_name, '.', 1) = 'churn'
         order by as_of_date desc, scored_at desc limit 1
         """,
         customer=customer,
@@ -113,7 +114,8 @@ def timeline(view: View, customer: str) -> pl.DataFrame:
         """
         union all
         select scored_at, 'Predictions', 'Churn score', printf('%.0f%%, tenth %d of 10', score * 100, decile), null
-        from marts.fct_prediction where workspace_id = $workspace and customer_id = $customer
+        from marts.fct_prediction
+        where workspace_id = $workspace and customer_id = $customer and split_part(model_name, '.', 1) = 'churn'
         """
         if view.has("marts.fct_prediction")
         else ""

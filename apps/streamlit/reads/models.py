@@ -19,14 +19,14 @@ HORIZON_DAYS = 60
 
 
 def runs(view: View) -> pl.DataFrame:
-    """One row for each scoring: model, version, as of, customers, mean score; newest first."""
+    """One row for each scoring by the churn model: model, version, as of, customers, mean score; newest first."""
     if not view.has("marts.fct_prediction"):
         return pl.DataFrame()
     return view.read(
         """
         select model_name, model_version, as_of_date, feature_service, any_value(warehouse_version) as warehouse_version,
                max(scored_at) as scored_at, count(*) as customers, cast(avg(score) as double) as mean_score
-        from marts.fct_prediction where workspace_id = $workspace
+        from marts.fct_prediction where workspace_id = $workspace and split_part(model_name, '.', 1) = 'churn'
         group by 1, 2, 3, 4 order by scored_at desc
         """
     )
