@@ -19,8 +19,11 @@ from api.guard import Guard
 from api.kernel.principal import authenticators
 from api.kernel.tracing import Traced
 from nexus.db import Database
+from nexus.limits import limiter
 from nexus.settings import Settings, get_settings
 from nexus.slices import modules
+from nexus.telemetry.otlp import Exporter
+from nexus.telemetry.spans import Writer
 
 #: Bytes of a request; larger ones are refused with 413 however they are sent.
 LARGEST_BODY = 1_000_000
@@ -47,7 +50,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for found in slices():
             if warm := getattr(found, "warm", None):
                 warm(app)
+        app.state.spans.start()
         yield
+        await app.state.spans.stop()
+        await app.state.limiter.store.close()
         await app.state.database.close()
 
     app = FastAPI(
@@ -64,6 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.tokens = credentials.Tokens(settings)
     app.state.database = Database(settings)
+    app.state.limiter = limiter(settings)
+    app.state.spans = Writer(app.state.database, Exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None)
     app.state.authenticators = authenticators(app)
     problems.install(app)
     docs.install(app)

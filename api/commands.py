@@ -15,8 +15,7 @@ def register(app: typer.Typer) -> None:
         port: Annotated[int | None, typer.Option(help="default: NEXUS_API_PORT")] = None,
     ) -> None:
         """Run the API alone, in the foreground (`nexus up` runs everything)."""
-        import uvicorn
-
+        from api.serving import run
         from nexus.db.migrate import migrate
         from nexus.errors import MachineError
         from nexus.ports import holder
@@ -26,7 +25,7 @@ def register(app: typer.Typer) -> None:
         if taken := holder(settings.host, port):
             raise MachineError(f"port {port} is taken by {taken}", remedy="nexus serve --port 3100")
         migrate(settings)
-        uvicorn.run("api.app:app", host=settings.host, port=port, log_level=settings.log_level.lower())
+        run(settings, port)
 
     @app.command()
     def token(

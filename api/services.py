@@ -12,10 +12,7 @@ def services(settings: Settings) -> list[Service]:
     return [
         Service(
             name="api",
-            command=(
-                sys.executable, "-m", "uvicorn", "api.app:app",
-                "--host", settings.host, "--port", str(settings.api_port),
-            ),
+            command=(sys.executable, "-m", "api"),
             purpose="predictions and, at /docs, every endpoint",
             port=settings.api_port,
             health="/healthz",

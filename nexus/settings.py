@@ -46,6 +46,16 @@ class Settings(BaseSettings):
         description="what seals secrets in the database, when several machines share one; "
         "without it secrets/sealing.key under `home`",
     )
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="collector of traces (OTLP over HTTP, such as http://127.0.0.1:4318); without it they are kept in PostgreSQL",
+    )
+    log_format: str = Field(default="json", pattern="^(json|text)$", description="of the API and the worker")
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis in which replicas count their limits together; without it each counts for itself",
+    )
     webhook_hosts: str = Field(
         default="",
         description="public names, separated by commas, under which POST /v1/sources/…/webhook alone is answered",

@@ -41,7 +41,8 @@ async def healthz() -> Alive:
     responses={503: {"model": Readiness, "description": "Something is missing; `parts` says what"}},
 )
 async def readyz(request: Request, response: Response) -> Readiness:
-    parts = [Part(**found) for found in await run_in_threadpool(service.parts, request.app)]
+    database = await service.database(request.app.state.database)
+    parts = [Part(**found) for found in [database, *await run_in_threadpool(service.parts, request.app)]]
     ready = all(p.ready for p in parts)
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, parts=parts)

@@ -7,7 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.health import repository
+from nexus.db import Database
+from nexus.db.migrate import heads
 from nexus.errors import NexusError
+from nexus.trouble import machine_error
 
 
 def parts(app: FastAPI) -> list[dict[str, Any]]:
@@ -29,3 +33,29 @@ def parts(app: FastAPI) -> list[dict[str, Any]]:
         except NexusError as error:
             found.append({"name": name, "ready": False, "detail": error.message, "remedy": error.remedy})
     return found
+
+
+async def database(at: Database) -> dict[str, Any]:
+    """Whether the operational database answers, and stands where this code expects it."""
+    try:
+        async with at.transaction(None) as session:
+            known = await repository.revisions(session)
+    except Exception as error:  # noqa: BLE001
+        found = machine_error(error)
+        detail = "the operational database does not answer" if found else "the operational database was never migrated"
+        return {
+            "name": "database",
+            "ready": False,
+            "detail": detail,
+            "remedy": "nexus migrate; `nexus doctor` says more",
+        }
+    expected = heads()
+    if known != expected:
+        missing = ", ".join(sorted(expected - known)) or "what is there is newer"
+        return {
+            "name": "database",
+            "ready": False,
+            "detail": f"migrations differ: {missing}",
+            "remedy": "nexus migrate",
+        }
+    return {"name": "database", "ready": True, "detail": f"at {', '.join(sorted(known))}"}

@@ -16,6 +16,7 @@ from fastapi.dependencies.models import Dependant
 
 from api.kernel.principal import ForbiddenError, Principal, Recognised, WorkspaceHeader, chosen
 from nexus import slices
+from nexus.telemetry import context
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 Scope = Literal["workspace", "organisation"]
@@ -76,6 +77,8 @@ class Requires:
                 remedy="ask who administers your organisation for a role that has it",
             )
         request.state.principal = principal
+        if now := context.current():
+            now.organisation, now.workspace = principal.organisation, principal.chosen
         return principal
 
 

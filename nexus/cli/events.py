@@ -168,6 +168,16 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
+@events.command()
+def accept() -> None:
+    """Note the present forms of events as released, in `api/<domain>/events.json`."""
+    from nexus.events.forms import accept as note
+    from nexus.settings import PROJECT
+
+    for file in note():
+        typer.echo(str(file.relative_to(PROJECT)))
+
+
 @letters.command("list")
 def list_letters(
     name: Annotated[str | None, typer.Argument(help="of this consumer alone")] = None,

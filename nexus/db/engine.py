@@ -68,6 +68,11 @@ class Database:
             yield session
             await session.commit()
 
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """Pool → connections in use and idle, of the pools that were needed."""
+        pools = {name: self.__dict__[name].pool for name in ("api", "everything") if name in self.__dict__}
+        return {name: (pool.checkedout(), pool.checkedin()) for name, pool in pools.items()}
+
     async def close(self) -> None:
         for name in ("api", "everything"):
             if name in self.__dict__:

@@ -18,6 +18,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from nexus.db.refusals import refusal
 from nexus.events.event import Event, Recording
 from nexus.events.log import append
+from nexus.telemetry import spans
 from nexus.tenancy import Tenant, assume
 
 
@@ -82,8 +83,9 @@ class Session(AsyncSession):
     async def commit(self) -> None:
         """Flushes, appends the recorded events, commits. Raises ConflictError if another transaction was first."""
         try:
-            await self.publish()
-            await super().commit()
+            with spans.span("commit", "internal", "database", {"events": len(self._recorded)}):
+                await self.publish()
+                await super().commit()
         except (DBAPIError, StaleDataError) as error:
             raise refusal(error) or error from error
         after, self._after = self._after, []

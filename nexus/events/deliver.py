@@ -16,7 +16,7 @@ from nexus.db.session import Session
 from nexus.events import inbox
 from nexus.events.consumer import Consumer, Delivery
 from nexus.events.log import Recorded
-from nexus.telemetry import context
+from nexus.telemetry import context, spans
 from nexus.tenancy import Tenant
 
 Also = Callable[[Session], Awaitable[None]]
@@ -54,11 +54,13 @@ async def _handle(session: Session, consumer: Consumer, event: Recorded, is_repl
         session.expunge_all()
         await session.act_for(tenant)
     begun = context.begin(event.traceparent, correlation=event.correlation_id, causation=event.id)
+    begun.organisation, begun.workspace = tenant.organisation, tenant.workspace
     token = context.set_current(begun)
     try:
-        async with asyncio.timeout(consumer.timeout.total_seconds()):
-            await consumer.handle(Delivery(event, session, is_replay))
-        # here, not at the commit: the next event may be of another tenant
-        await session.publish()
+        with spans.span(f"consume {consumer.name}", "consumer", "worker", {"event.type": event.type}):
+            async with asyncio.timeout(consumer.timeout.total_seconds()):
+                await consumer.handle(Delivery(event, session, is_replay))
+            # here, not at the commit: the next event may be of another tenant
+            await session.publish()
     finally:
         context.reset(token)

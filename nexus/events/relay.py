@@ -51,17 +51,14 @@ class Relay:
         self._wake()
 
     async def run(self) -> None:
-        """Until `stop`. A database that goes away is waited for."""
-        try:
-            while not self._stopping.is_set():
-                try:
-                    await self._connected()
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    _log.warning("the relay lost its database: %s; again in %s s", error, PAUSE)
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._stopping.wait(), PAUSE)
-        finally:
-            await self.database.close()
+        """Until `stop`. A database that goes away is waited for. Whoever made the relay closes `database`."""
+        while not self._stopping.is_set():
+            try:
+                await self._connected()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("the relay lost its database: %s; again in %s s", error, PAUSE)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), PAUSE)
 
     async def _connected(self) -> None:
         control = await connect(self._settings, roles.SYSTEM)

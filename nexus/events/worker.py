@@ -6,12 +6,14 @@ Belongs here: starting and stopping it. Does not belong here: what it runs.
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 
 from nexus.events.consumer import consumers
 from nexus.events.relay import Relay
 from nexus.settings import Settings, get_settings
+from nexus.telemetry import logs
+from nexus.telemetry.otlp import Exporter
+from nexus.telemetry.spans import Writer
 
 
 async def work(settings: Settings) -> None:
@@ -20,12 +22,18 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.stop)
-    await relay.run()
+    writer = Writer(relay.database, Exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None)
+    writer.start()
+    try:
+        await relay.run()
+    finally:
+        await writer.stop()
+        await relay.database.close()
 
 
 def main() -> None:
     settings = get_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     asyncio.run(work(settings))
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import secrets
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """One span of one trace. `correlation` is the request, job or event from which everything here followed; `causation`
+    """One span of one trace, and for whom. `correlation` is the request, job or event from which everything here followed; `causation`
     the event that led to it directly."""
 
     trace_id: str
@@ -23,6 +23,8 @@ class Context:
     sampled: bool = True
     correlation: str | None = None
     causation: str | None = None
+    organisation: str | None = None
+    workspace: str | None = None
 
     @property
     def traceparent(self) -> str:
@@ -38,11 +40,18 @@ def current() -> Context | None:
     return _current.get()
 
 
+#: The span id of a context that no span has begun yet.
+NO_SPAN = "0" * 16
+
+
 def begin(traceparent: str | None = None, *, correlation: str | None = None, causation: str | None = None) -> Context:
-    """A context below `traceparent`, or of a new trace if that is absent or malformed."""
+    """The context that `traceparent` tells of, or of a new trace if that is absent or malformed."""
     match = _TRACEPARENT.fullmatch(traceparent or "")
     if match is None or set(match["trace"]) == {"0"} or set(match["span"]) == {"0"}:
-        trace, sampled = secrets.token_hex(16), True
-    else:
-        trace, sampled = match["trace"], bool(int(match["flags"], 16) & 1)
-    return Context(trace, secrets.token_hex(8), sampled, correlation, causation)
+        return Context(secrets.token_hex(16), NO_SPAN, True, correlation, causation)
+    return Context(match["trace"], match["span"], bool(int(match["flags"], 16) & 1), correlation, causation)
+
+
+def below(above: Context) -> Context:
+    """A context for a span within `above`."""
+    return replace(above, span_id=secrets.token_hex(8))

@@ -13,6 +13,7 @@ import pytest
 
 from api import credentials
 from api.app import create_app
+from nexus.db.migrate import migrate
 from nexus.settings import Settings
 
 PREDICT = "/v1/models/churn:predict"
@@ -159,11 +160,14 @@ def test_what_breaks_says_nothing_of_how(served: Settings, caplog: pytest.LogCap
     assert "hunter2" in caplog.text
 
 
-def test_health_and_readiness(anyone: httpx.Client) -> None:
+def test_health_and_readiness(anyone: httpx.Client, served: Settings) -> None:
+    migrate(served)
     assert anyone.get("/healthz").json() == {"status": "ok"}
     ready = anyone.get("/readyz")
     assert ready.status_code == 200, ready.text
-    assert [(p["name"], p["ready"]) for p in ready.json()["parts"]] == [("features", True), ("model", True)]
+    assert [(p["name"], p["ready"]) for p in ready.json()["parts"]] == [
+        ("database", True), ("features", True), ("model", True),
+    ]  # fmt: skip
 
 
 def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
@@ -186,6 +190,7 @@ def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
     assert response.status_code == 503
     parts = {p["name"]: p for p in response.json()["parts"]}
     assert not parts["features"]["ready"]
+    assert "nexus migrate" in parts["database"]["remedy"]
     assert "nexus train churn" in parts["model"]["remedy"]
 
 

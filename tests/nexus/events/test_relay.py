@@ -234,6 +234,8 @@ def test_two_relays_deliver_each_event_once(log: Settings, kept: Kept, consumer:
             assert not tasks[1].done()
         relays[1].stop()
         await asyncio.gather(*tasks)
+        for relay in relays:
+            await relay.database.close()
 
     run(log, go)
     for bell in range(4):
@@ -278,6 +280,7 @@ def test_a_relay_goes_on_when_its_connections_are_cut(log: Settings, kept: Kept,
             assert not task.done()
         relay.stop()
         await task
+        await relay.database.close()
 
     run(log, go)
     assert [n for _, n in rows(log)] == list(range(20))

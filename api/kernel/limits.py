@@ -1,0 +1,82 @@
+"""Limits of routes: `429` with `Retry-After`, and `RateLimit` headers on every answer.
+
+Belongs here: what is counted for whom, the headers. Does not belong here: counting (nexus/limits).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from fastapi import Depends, Request, Response
+
+from api.kernel.principal import Principal, Recognised
+from nexus.errors import NexusError, Transient
+from nexus.limits import Decision, Limiter, Rule
+from nexus.telemetry import metrics
+
+#: Whom a rule counts: the organisation, the user or key, the address.
+Whom = Literal["tenant", "principal", "address"]
+
+
+class TooManyError(NexusError, Transient):
+    exit_code, status, code = 8, 429, "too_many_requests"
+
+    def __init__(self, message: str, *, remedy: str, headers: dict[str, str]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.headers = headers
+
+
+class Limit:
+    """The check of one rule; `limit` makes a dependency of it."""
+
+    def __init__(self, rule: Rule, per: Sequence[Whom], each_route: bool) -> None:
+        self.rule, self.per, self.each_route = rule, per, each_route
+
+    async def of_caller(self, request: Request, response: Response, principal: Recognised) -> None:
+        await self._take(request, response, principal)
+
+    async def of_address(self, request: Request, response: Response) -> None:
+        await self._take(request, response, None)
+
+    async def _take(self, request: Request, response: Response, principal: Principal | None) -> None:
+        limiter: Limiter = request.app.state.limiter
+        decision, known = await limiter.take(self.rule, self._key(request, principal))
+        verdict = "allowed" if decision.allowed else "refused"
+        metrics.LIMITED.labels(self.rule.name, verdict, str(known).lower()).inc()
+        headers = _headers(self.rule, decision) if known else {}
+        if not decision.allowed:
+            seconds = max(1, math.ceil(decision.retry_after))
+            why = "is used up" if known else "cannot be checked now"
+            raise TooManyError(
+                f"the limit {self.rule.name!r} {why}",
+                remedy=f"wait {seconds} s",
+                headers={**headers, "Retry-After": str(seconds)},
+            )
+        for name, value in headers.items():
+            response.headers.append(name, value)
+
+    def _key(self, request: Request, principal: Principal | None) -> str:
+        known = {
+            "address": request.client.host if request.client else "unknown",
+            "tenant": principal.organisation if principal else "",
+            "principal": principal.id if principal else "",
+        }
+        parts = [known[who] for who in self.per]
+        if self.each_route:
+            parts.append(f"{request.method} {request.scope['route'].path}")
+        return "/".join(parts)
+
+
+def limit(rule: Rule, *, per: Sequence[Whom] = ("principal",), each_route: bool = True) -> Any:
+    """`dependencies=[limit(TokenBucket("invoices", 100, 60))]` of a route or router; a public route counts addresses."""
+    made = Limit(rule, per, each_route)
+    return Depends(made.of_address if set(per) == {"address"} else made.of_caller)
+
+
+def _headers(rule: Rule, decision: Decision) -> dict[str, str]:
+    return {
+        "RateLimit-Policy": rule.policy,
+        "RateLimit": f'"{rule.name}";r={decision.remaining};t={math.ceil(decision.reset)}',
+    }

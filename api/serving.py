@@ -1,0 +1,20 @@
+"""Serving the application in a process of its own.
+
+Belongs here: the server's options. Does not belong here: the application (app.py), restarts (nexus/supervise.py).
+"""
+
+from __future__ import annotations
+
+from nexus.settings import Settings
+from nexus.telemetry import logs
+
+
+def run(settings: Settings, port: int | None = None) -> None:
+    """Until SIGTERM. No line for each request: it would hold addresses and queries; spans and metrics tell more."""
+    import uvicorn
+
+    logs.configure(settings.log_level, settings.log_format)
+    uvicorn.run(
+        "api.app:app", host=settings.host, port=port or settings.api_port, log_config=None, access_log=False,
+        server_header=False,
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""What a process counts, for Prometheus.
+
+Belongs here: the metrics of the kernel, and the text of `/metrics`. Does not belong here: what a slice counts (its own module).
+Labels are names of routes, rules and consumers, never of tenants or people: their number must be bounded.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+# a second series for each counter, which tells when the process began
+disable_created_metrics()
+REGISTRY = CollectorRegistry()
+_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REQUESTS = Counter(
+    "nexus_http_requests", "Requests by route and status.", ["method", "route", "status"], registry=REGISTRY
+)
+DURATION = Histogram(
+    "nexus_http_request_duration_seconds",
+    "Time from the first byte of a request to the last of its answer.",
+    ["method", "route"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+LIMITED = Counter(
+    "nexus_rate_limit_decisions", "Decisions of limits; known=false: the store could not be asked.",
+    ["rule", "decision", "known"], registry=REGISTRY,
+)  # fmt: skip
+SPANS_DROPPED = Counter("nexus_spans_dropped", "Spans that were not kept, because too many waited.", registry=REGISTRY)
+BEHIND = Gauge(
+    "nexus_consumer_behind_events", "Events that a consumer has not passed.", ["consumer"], registry=REGISTRY
+)
+LAG = Gauge("nexus_consumer_lag_seconds", "Age of the oldest event not passed.", ["consumer"], registry=REGISTRY)
+LETTERS = Gauge("nexus_consumer_letters", "Events being retried, or dead.", ["consumer", "state"], registry=REGISTRY)
+POOL = Gauge("nexus_database_connections", "Connections of the pools.", ["pool", "state"], registry=REGISTRY)
+
+
+def text() -> bytes:
+    """Every metric in Prometheus' text format."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,104 @@
+"""What a running API tells about itself: metrics that a scraper accepts, a trace that an error's id leads to."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.kernel.limits import limit
+from api.kernel.permissions import public
+from api.kernel.routing import Router
+from nexus.limits import SlidingWindow
+from nexus.telemetry.otlp import document
+from nexus.telemetry.spans import span
+from tests.api.kernel import Kernel
+
+
+def eventually(ask: Any) -> Any:
+    """What `ask` gives once it gives something: spans are written a moment later."""
+    for _ in range(200):
+        if found := ask():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nothing came")
+
+
+def test_the_trace_of_an_error_can_be_looked_up(kernel: Kernel) -> None:
+    here = kernel.caller()
+    sent = "00-" + "c" * 32 + "-" + "d" * 16 + "-01"
+    missing = "/v1/operations/op_" + "0" * 32
+    refused = here.get(missing, headers={"traceparent": sent})
+    assert refused.status_code == 404
+    trace = refused.json()["trace_id"]
+    assert trace == "c" * 32
+    found = eventually(lambda: (a := here.get(f"/v1/traces/{trace}")).status_code == 200 and a.json())
+    [request] = [s for s in found["spans"] if s["kind"] == "server"]
+    assert request["name"] == "GET /v1/operations/{operation_id}"
+    assert request["parent_id"] == "d" * 16
+    assert request["attributes"]["http.response.status_code"] == 404
+    assert kernel.caller().get(f"/v1/traces/{trace}").status_code == 404
+
+
+def test_a_malformed_traceparent_begins_a_new_trace(kernel: Kernel) -> None:
+    here = kernel.caller()
+    for sent in ("nonsense", "00-" + "0" * 32 + "-" + "d" * 16 + "-01", "ff-" + "c" * 32 + "-" + "d" * 16 + "-01"):
+        trace = here.get("/v1/nothing", headers={"traceparent": sent}).json()["trace_id"]
+        assert len(trace) == 32
+        assert trace not in {"0" * 32, "c" * 32}
+
+
+def test_metrics_can_be_scraped_and_name_no_one(kernel: Kernel) -> None:
+    here = kernel.caller()
+    here.get(f"/v1/{here.workspace}/made-up")
+    here.get("/v1/models")
+    answer = httpx.get(kernel.address + "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = {f.name: f for f in text_string_to_metric_families(answer.text)}
+    requests = {s.labels["route"] for s in families["nexus_http_requests"].samples}
+    assert {"/v1/models", "unmatched"} <= requests
+    assert here.workspace not in answer.text
+    assert all(family.documentation for family in families.values())
+    # as `promtool check metrics` asks: counters end in _total, names say their unit
+    assert "nexus_http_requests_total{" in answer.text
+    assert "nexus_http_request_duration_seconds_bucket{" in answer.text
+
+
+def test_limits_say_how_much_is_left_and_when_to_come_again(kernel: Kernel) -> None:
+    router = Router()
+
+    @router.get("/v1/limited", dependencies=[public("test"), limit(SlidingWindow("few", 2, 3600), per=("address",))])
+    async def limited() -> str:
+        return "yes"
+
+    kernel.app.include_router(router)
+    kernel.app.state.routes += router.routes
+    first, second, third = (httpx.get(kernel.address + "/v1/limited") for _ in range(3))
+    assert [a.status_code for a in (first, second, third)] == [200, 200, 429]
+    assert first.headers["ratelimit-policy"] == '"few";q=2;w=3600'
+    assert first.headers["ratelimit"].startswith('"few";r=1;t=')
+    assert third.headers["content-type"] == "application/problem+json"
+    assert third.json()["code"] == "too_many_requests"
+    assert int(third.headers["retry-after"]) >= 1
+
+
+def test_spans_as_a_collector_reads_them() -> None:
+    with (
+        span("outer", "server", "api", {"a": 1, "b": 1.5, "c": True, "d": "x"}) as outer,
+        span("inner", "internal", "db") as inner,
+    ):
+        pass
+    said = document([outer, inner])["resourceSpans"]
+    assert [r["resource"]["attributes"][0]["value"]["stringValue"] for r in said] == ["api", "db"]
+    above, below = (r["scopeSpans"][0]["spans"][0] for r in said)
+    assert below["parentSpanId"] == above["spanId"]
+    assert below["traceId"] == above["traceId"]
+    assert int(above["endTimeUnixNano"]) >= int(above["startTimeUnixNano"])
+    assert [list(a["value"]) for a in above["attributes"]] == [
+        ["intValue"],
+        ["doubleValue"],
+        ["boolValue"],
+        ["stringValue"],
+    ]
