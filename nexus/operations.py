@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, func, select
+from sqlalchemy import Index, Text, func, select
 from sqlalchemy.dialects.postgresql import JSONB, REAL
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,6 +26,7 @@ class Operation(Timestamps, Versioned, Base):
     """One piece of long work of a workspace, or (without one) of an organisation."""
 
     __tablename__ = "operation"
+    __table_args__ = (Index(None, "organisation_id", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organisation_id: Mapped[str]

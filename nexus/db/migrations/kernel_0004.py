@@ -30,7 +30,7 @@ create table app.operation (
   finished_at timestamptz,
   version bigint not null default 1
 );
-create index ix_operation_organisation_id_created_at on app.operation (organisation_id, created_at, id);
+create index ix_operation_organisation_id_created_at_id on app.operation (organisation_id, created_at, id);
 
 create table app.span (
   trace_id text not null,
