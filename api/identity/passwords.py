@@ -35,8 +35,8 @@ LONGEST = 256
 MOST_WAITING = 64
 #: Only so much is looked at when guesses are counted: the time for it grows with the square.
 _ESTIMATED = 72
-#: zxcvbn's 3 of 4: at least 10⁸ guesses.
-_SAFE = 3
+#: zxcvbn's highest score: at least 10¹⁰ guesses.
+_SAFE = 4
 _log = logging.getLogger("nexus.identity")
 
 

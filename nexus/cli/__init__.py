@@ -1,8 +1,8 @@
 """The command line `nexus`: discovers commands, translates errors into one message and an exit code.
 
 Belongs here: the application and its edges. Does not belong here: what a command does. Commands live in
-`nexus/cli/<name>.py`, `<layer>/commands.py` or `<layer>/<name>_command.py` and offer `register(app)`. Heavy imports stay
-inside their bodies.
+`nexus/cli/<name>.py`, `<layer>/commands.py`, `<layer>/<name>_command.py` or `api/<domain>/commands.py` and offer
+`register(app)`. Heavy imports stay inside their bodies.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 
 import typer
 
+from nexus import slices
 from nexus.errors import NexusError
 from nexus.trouble import machine_error
 
@@ -42,6 +43,9 @@ def _modules() -> list[str]:
         spec = importlib.util.find_spec(layer)
         names = [m.name for m in pkgutil.iter_modules(spec.submodule_search_locations if spec else [])]
         found += [f"{layer}.{name}" for name in names if name == "commands" or name.endswith("_command")]
+    found += [
+        f"{slices.LAYER}.{name}.commands" for name, at in slices.folders().items() if slices.offers(at, "commands")
+    ]
     return found
 
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from html import unescape
 from typing import Any, TypeVar
@@ -38,7 +39,9 @@ def within(settings: Settings, work: Callable[[Session], Awaitable[T]]) -> T:
         finally:
             await database.close()
 
-    return asyncio.run(done())
+    # in a thread: under a browser's test this one has a loop already
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(done())).result()
 
 
 def address() -> str:

@@ -1,0 +1,148 @@
+"""`nexus users list | add | reset-link | sign-out | deactivate | reactivate`: people, for whoever runs this machine.
+
+Belongs here: arguments and what is printed. Does not belong here: rules about people (directory.py, resets.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from api.identity.models import User
+    from nexus.db import Session
+
+T = TypeVar("T")
+Email = Annotated[str, typer.Argument(help="e-mail address of the user", show_default=False)]
+users = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(users, name="users", help="People who may sign in: list, add, let back in, keep out.")
+
+
+@users.command("list")
+def list_() -> None:
+    """Everybody, by address."""
+    from rich.table import Table
+
+    from api.identity.repository import users as rows
+    from nexus.progress import console
+
+    shown = Table("address", "name", "id", "password", "")
+    for user in _run(rows.everyone):
+        password = "must be changed" if user.must_change_password else "set" if user.password_hash else "none"
+        shown.add_row(user.email, user.name, user.id, password, "deactivated" if user.deactivated_at else "")
+    console().print(shown)
+
+
+@users.command()
+def add(email: Email, name: Annotated[str, typer.Option(help="as they are called", show_default=False)]) -> None:
+    """Add somebody, and print the link with which they set their password (once, within half an hour)."""
+    from api.identity import directory
+    from nexus.settings import get_settings
+
+    async def added(session: Session) -> str:
+        from api.identity import resets
+        from api.identity.repository import users as rows
+
+        person = await directory.create(session, email=email, name=name)
+        return await resets.make(session, get_settings(), await rows.get(session, person.id))
+
+    _print_link(_run(added))
+
+
+@users.command("reset-link")
+def reset_link(email: Email) -> None:
+    """Print a link that sets a new password for somebody, once, within half an hour: hand it to them and nobody else."""
+    from nexus.settings import get_settings
+
+    async def made(session: Session) -> str:
+        from api.identity import resets
+        from nexus.errors import ConflictError
+
+        user = await _known(session, email)
+        if user.deactivated_at:
+            raise ConflictError(f"{user.email} is deactivated", remedy=f"nexus users reactivate {user.email}")
+        return await resets.make(session, get_settings(), user)
+
+    _print_link(_run(made))
+
+
+@users.command("sign-out")
+def sign_out(email: Email) -> None:
+    """End every browser session of somebody."""
+
+    async def ended(session: Session) -> int:
+        from api.identity import sessions
+
+        return len(await sessions.revoke_all(session, (await _known(session, email)).id, "revoked"))
+
+    typer.echo(f"ended {_run(ended)} sessions")
+
+
+@users.command()
+def deactivate(email: Email) -> None:
+    """Keep somebody from signing in, and end every session of theirs."""
+
+    async def done(session: Session) -> None:
+        from api.identity import directory
+
+        await directory.deactivate(session, (await _known(session, email)).id)
+
+    _run(done)
+    typer.echo("deactivated")
+
+
+@users.command()
+def reactivate(email: Email) -> None:
+    """Let somebody sign in again."""
+
+    async def done(session: Session) -> None:
+        from api.identity import directory
+
+        await directory.reactivate(session, (await _known(session, email)).id)
+
+    _run(done)
+    typer.echo("reactivated")
+
+
+async def _known(session: Session, email: str) -> User:
+    from api.identity.directory import email_key
+    from api.identity.repository import users as rows
+    from nexus.errors import NotFoundError
+
+    found = await rows.by_key(session, email_key(email))
+    if found is None:
+        raise NotFoundError(f"nobody has the address {email}", remedy="nexus users list")
+    return found
+
+
+def _print_link(reset_id: str) -> None:
+    from api.identity import resets
+    from nexus.settings import get_settings
+
+    typer.echo(resets.link(get_settings(), reset_id))
+
+
+def _run(work: Callable[[Session], Awaitable[T]]) -> T:
+    """What `work` returns, done in one transaction."""
+    from nexus.db import Database
+    from nexus.db.migrate import migrate
+    from nexus.settings import get_settings
+
+    settings = get_settings()
+    migrate(settings)
+
+    async def done() -> T:
+        database = Database(settings, pool_size=4)
+        try:
+            async with database.system() as session:
+                return await work(session)
+        finally:
+            await database.close()
+
+    return asyncio.run(done())
