@@ -94,7 +94,7 @@ class Rules:
 
     async def checked(self, caller: Principal, wanted: Sequence[RoleGivenIn]) -> list[RoleGiven]:
         """Roles that the caller may give. Raises InputError, EscalationError."""
-        await self._scopes_known(caller.organisation, {g.scope for g in wanted})
+        await self.scopes_known(caller.organisation, {g.scope for g in wanted})
         for each in wanted:
             if each.condition is not None:
                 conditions.check(each.condition)
@@ -148,7 +148,8 @@ class Rules:
             RoleGiven(role=a.role, scope=a.scope, condition=a.condition) for a in await self.rows.assignments(holder)
         )
 
-    async def _scopes_known(self, organisation: str, scopes: set[str]) -> None:
+    async def scopes_known(self, organisation: str, scopes: set[str]) -> None:
+        """Raises InputError for a workspace that the organisation does not have."""
         if unknown := sorted(scopes - {EVERYWHERE} - await self.access.workspaces(organisation)):
             raise InputError(
                 f"the organisation has no workspace {unknown[0]!r}", remedy="GET /v1/workspaces lists them"
