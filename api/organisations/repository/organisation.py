@@ -45,11 +45,16 @@ class OrganisationRepository:
             )
         ).all()
 
-    async def workspace(self, slug: str) -> Workspace | None:
-        return await self._session.get(Workspace, slug, with_for_update=True)
+    async def workspace(self, slug: str) -> Workspace:
+        """To change it. Raises NotFoundError, also for one of another organisation."""
+        found = await self._session.get(Workspace, slug, with_for_update=True)
+        if found is None:
+            raise NotFoundError("there is no such workspace")
+        return found
 
-    async def workspace_count(self, organisation: str) -> int:
-        found = await self._session.scalar(
-            select(func.count()).select_from(Workspace).where(Workspace.organisation_id == organisation)
-        )
-        return int(found or 0)
+    async def save(self, organisation: Organisation, policy: Policy) -> None:
+        """Writes both, and counts a change of the policy as one of the organisation: it has one ETag."""
+        organisation.updated_at = func.clock_timestamp()
+        self._session.add(policy)
+        await self._session.flush()
+        await self._session.refresh(organisation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.kernel.ids import id_field
@@ -12,7 +13,29 @@ from api.kernel.text import printable
 
 #: How an organisation, a workspace, a role, a group or a key is called.
 Name = Annotated[str, Field(min_length=1, max_length=100, examples=["Research"]), AfterValidator(printable)]
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", examples=["demo"])]
+_SLUG = r"^[a-z][a-z0-9_-]{0,62}$"
+Slug = Annotated[str, Field(pattern=_SLUG, examples=["demo"])]
+WorkspaceId = Annotated[str, Path(pattern=_SLUG, examples=["demo"])]
+
+
+class OrganisationIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    is_sso_required: bool = Field(description="lets passwords open nothing here, but for break-glass members")
+
+
+class WorkspaceIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: Slug
+    name: Name
+
+
+class WorkspaceNameIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
 
 
 class OrganisationOut(BaseModel):
@@ -30,6 +53,7 @@ class WorkspaceOut(BaseModel):
 
     id: str = Field(examples=["demo"])
     name: str = Field(examples=["Demo"])
+    version: int
 
 
 class PermissionOut(BaseModel):
