@@ -6,6 +6,7 @@ Belongs here: putting together. Does not belong here: any endpoint; `api/<domain
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -71,7 +72,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tokens = credentials.Tokens(settings)
     app.state.database = Database(settings)
     app.state.limiter = limiter(settings)
-    app.state.spans = Writer(app.state.database, Exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None)
+    app.state.spans = Writer(
+        app.state.database, Exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None, deque()
+    )
     app.state.authenticators = authenticators(app)
     problems.install(app)
     docs.install(app)

@@ -30,7 +30,9 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        token = context.set_current(context.begin(Headers(scope=scope).get("traceparent")))
+        begun = context.begin(Headers(scope=scope).get("traceparent"))
+        begun.sink = scope["app"].state.spans.waiting
+        token = context.set_current(begun)
         began = time.perf_counter()
         status = 0
 

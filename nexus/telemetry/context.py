@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 
@@ -25,6 +27,8 @@ class Context:
     causation: str | None = None
     organisation: str | None = None
     workspace: str | None = None
+    #: where spans of this work wait to be kept; None: the queue of the process
+    sink: deque[Any] | None = None
 
     @property
     def traceparent(self) -> str:

@@ -28,7 +28,8 @@ from nexus.telemetry import context, metrics
 #: Spans that wait to be written, spans that the table keeps, seconds between writings.
 MOST_WAITING, MOST_KEPT, EVERY = 5_000, 100_000, 1.0
 _log = logging.getLogger("nexus.telemetry")
-_waiting: deque[Span] = deque()
+#: Spans of this process that no application has a queue of its own for.
+WAITING: deque[Span] = deque()
 
 
 @dataclass(slots=True)
@@ -68,14 +69,11 @@ def span(name: str, kind: str, service: str, attributes: Mapping[str, Any] | Non
         made.duration_ms = (time.perf_counter() - began) * 1000
         made.organisation_id = mine.organisation
         context.reset(token)
-        finish(made)
-
-
-def finish(made: Span) -> None:
-    if len(_waiting) >= MOST_WAITING:
-        metrics.SPANS_DROPPED.inc()
-        return
-    _waiting.append(made)
+        waiting = WAITING if mine.sink is None else mine.sink
+        if len(waiting) < MOST_WAITING:
+            waiting.append(made)
+        else:
+            metrics.SPANS_DROPPED.inc()
 
 
 _INSERT = text(
@@ -90,11 +88,6 @@ _INSERT = text(
     """
 )
 _PRUNE = text("delete from app.span where position <= (select max(position) from app.span) - :kept")
-
-
-def taken() -> list[Span]:
-    """What waits, which nobody else is given then."""
-    return [_waiting.popleft() for _ in range(len(_waiting))]
 
 
 async def write(session: AsyncSession, spans: Sequence[Span]) -> None:
@@ -113,9 +106,15 @@ class Writer:
     """A task that writes spans for as long as the process lives. `database` is a `nexus.db.Database`; `export` is given
     them instead, if there is one."""
 
-    def __init__(self, database: Any, export: Callable[[Sequence[Span]], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        database: Any,
+        export: Callable[[Sequence[Span]], Awaitable[None]] | None = None,
+        waiting: deque[Span] | None = None,
+    ) -> None:
         self._database = database
         self._export = export
+        self.waiting: deque[Span] = WAITING if waiting is None else waiting
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -134,14 +133,15 @@ class Writer:
             await self._write()
 
     async def _write(self) -> None:
-        if not _waiting:
+        batch = [self.waiting.popleft() for _ in range(len(self.waiting))]
+        if not batch:
             return
         try:
             if self._export is not None:
-                await self._export(taken())
+                await self._export(batch)
             else:
                 async with self._database.system() as session:
-                    await write(session, taken())
+                    await write(session, batch)
         except Exception as error:  # noqa: BLE001
             # what tells of trouble must not make any: a database that is away or not migrated costs the spans
             _log.warning("spans were not kept: %s", type(error).__name__)

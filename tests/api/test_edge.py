@@ -182,9 +182,12 @@ def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
     )
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(empty), client=("127.0.0.1", 1))
+        app = create_app(empty)
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as caller:
-            return await caller.get("/readyz")
+            answer = await caller.get("/readyz")
+        await app.state.database.close()
+        return answer
 
     response = asyncio.run(ask())
     assert response.status_code == 503

@@ -1,0 +1,91 @@
+"""A worker killed at every point of a delivery: no event is lost, none has its effect twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psycopg
+import pytest
+
+from nexus import postgres
+from nexus.db import Database, Tenant
+from nexus.db.migrate import migrate
+from nexus.events import Event
+from nexus.settings import PROJECT, Settings
+
+#: A worker with one consumer that kills its process when it comes to a number, at the point that it is told.
+WORKER = """
+import asyncio, os, signal, sys
+from pydantic import SecretStr
+from sqlalchemy import text
+from nexus.events import Event, consumer
+from nexus.events.worker import work
+from nexus.settings import Settings
+
+class Rang(Event, type="door.bell.rang"):
+    bell_id: str
+    number: int
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+home, url, point, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+
+@consumer.consumer("door.keep", "door.*")
+async def keep(delivery):
+    here = delivery.event.number == number
+    if here and point == "before":
+        die()
+    await delivery.session.execute(text("insert into app.kept values (:n)"), {"n": delivery.event.number})
+    if here and point == "effect":
+        die()
+    async def committed():
+        if here and point == "committed":
+            die()
+    delivery.outside(committed)
+
+asyncio.run(work(Settings(home=home, database_url=SecretStr(url))))
+"""
+
+
+class Rang(Event, type="door.bell.rang"):
+    bell_id: str
+    number: int = 0
+
+
+async def ring(settings: Settings, numbers: range) -> None:
+    database = Database(settings)
+    for number in numbers:
+        async with database.transaction(Tenant("org_1", "one")) as session:
+            session.record(Rang(bell_id=f"bell_{number % 3}", number=number))
+    await database.close()
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_worker_that_is_killed_goes_on_where_it_was(settings: Settings) -> None:
+    migrate(settings)
+    url = postgres.dsn(settings)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table app.kept (number int)")
+        connection.execute("grant insert on app.kept to nexus_api")
+        asyncio.run(ring(settings, range(30)))
+        for point, number in (("before", 5), ("effect", 11), ("committed", 17), ("", -1)):
+            command = [sys.executable, "-c", WORKER, str(settings.home), url, point, str(number)]
+            with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}) as worker:
+                if point:
+                    assert worker.wait(60) == -signal.SIGKILL
+                    continue
+                asyncio.run(ring(settings, range(30, 35)))
+                while connection.execute("select count(*) from app.kept").fetchone() != (35,):
+                    assert worker.poll() is None
+                    time.sleep(0.05)
+                worker.terminate()
+                assert worker.wait(30) == 0
+        kept = [number for (number,) in connection.execute("select number from app.kept order by 1")]
+    assert kept == list(range(35))
