@@ -27,7 +27,8 @@ from warehouse.land.json_scan import TOO_DEEP, too_deep
 from warehouse.land.merge import merge, verdicts
 from warehouse.land.remedies import remedy
 from warehouse.land.report import UNKNOWN, Counts
-from warehouse.land.stage import Stage, staging
+from warehouse.land.sql import pattern, staging
+from warehouse.land.stage import Stage
 from warehouse.land.text import known, reread
 from warehouse.land.write import remove, settle
 
@@ -56,7 +57,7 @@ def read(
         marks = connection.execute("select quarantine_id, marked_at from quarantine_mark").fetchall()
     if not parts:
         return pl.DataFrame(schema=_SCHEMA)
-    files = sorted({str(part.path) for part in parts})  # parts may share a file
+    files = sorted({pattern(part.path) for part in parts})  # parts may share a file
     with duckdb.connect() as engine:
         frame = engine.execute(
             "select * from read_parquet($1, union_by_name = true, hive_partitioning = false)", [files]
@@ -104,7 +105,7 @@ def reasons(settings: Settings, batches: Sequence[str], limit: int = 100) -> lis
                group by source_file, table_name, regexp_replace(reason, $2, '…', 'g')
                order by n desc, source_file, 2 limit {limit}""",
             [
-                sorted({str(settings.lake / row["path"]) for row in rows}),
+                sorted({pattern(settings.lake / row["path"]) for row in rows}),
                 '"[^"]*"|0x[0-9a-f]{2}|[0-9]+',
                 list(batches),
             ],

@@ -1,10 +1,13 @@
 """Arrow arrays over memory that is there already.
 
-Belongs here: arrays without a copy. Does not belong here: what they mean.
+Belongs here: arrays without a copy, and relations whose rows change. Does not belong here: what they mean.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -18,3 +21,19 @@ def as_json(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """The same texts, for the engine to take as JSON without looking."""
     kind = pa.json_(pa.string())
     return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in texts.chunks], kind)
+
+
+class Relation:
+    """A relation of the engine that is given other rows for each piece, so that statements over it are planned once."""
+
+    def __init__(self, engine: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> None:
+        self._nothing = schema.empty_table()
+        self.rows = self._nothing
+        engine.register(name, self)
+
+    def clear(self) -> None:
+        self.rows = self._nothing
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The rows, as the engine asks for them with every statement."""
+        return self.rows.__arrow_c_stream__(requested_schema)

@@ -19,6 +19,7 @@ from nexus.ids import new_id
 from nexus.settings import Settings
 from warehouse import ledger
 from warehouse.land import commit
+from warehouse.land.changed_types import check_types
 from warehouse.land.collect import Outcome, collect
 from warehouse.land.files import InputFile, mark, sha256
 from warehouse.land.merge import merge
@@ -156,7 +157,7 @@ class Batches:
     def _commit(
         self, stage: Stage, batch_id: str, files: dict[int, tuple[InputFile, str]], also: Also | None
     ) -> Outcome:
-        stage.check_types({i: file.name for i, (file, _) in files.items()})
+        check_types(stage, self.source, {i: file.name for i, (file, _) in files.items()})
         self.checkpoint("staged")
         for table in self.source.tables:
             parts = ledger.parts(self.connection, self.settings, self.source.name, table.name, self.workspace)

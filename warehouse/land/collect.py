@@ -12,14 +12,15 @@ from datetime import datetime
 from nexus.contracts import Source, Table
 from nexus.errors import NexusError
 from nexus.settings import Settings
-from warehouse.land import sql
 from warehouse.land.conflicts import texts_of_conflicts
 from warehouse.land.files import InputFile
 from warehouse.land.merge import verdicts
+from warehouse.land.paths import named_fields
 from warehouse.land.places import file_of
 from warehouse.land.report import UNKNOWN, Counts
 from warehouse.land.sink import Sink
-from warehouse.land.stage import Stage, staging
+from warehouse.land.sql import literal, pattern, quoted, staging
+from warehouse.land.stage import Stage
 from warehouse.land.write import Written, lake_path, sealed, write
 
 
@@ -74,7 +75,7 @@ def collect(
         outcome.counts.setdefault((file, UNKNOWN), Counts()).add(Counts(read=count, quarantined=count))
     quarantined = outcome.total.quarantined
     if quarantined:
-        outcome.outside = stage.outside()
+        outcome.outside = stage.faults.outside()
         path = lake_path("quarantine", source.name, "", workspace, batch_id)
         query = _quarantine_rows(source, workspace, batch_id, landed_at)
         written = write(stage, settings.lake, "quarantine", UNKNOWN, path, query)
@@ -124,17 +125,17 @@ def _count_sink(stage: Stage, sink: Sink, outcome: Outcome) -> None:
 
 
 def _landing_rows(table: Table, workspace: str, batch_id: str, landed_at: datetime) -> str:
-    names = ", ".join(sql.quoted(c.name) for c in table.columns)
+    names = ", ".join(quoted(c.name) for c in table.columns)
     key = (
-        f"cast({sql.quoted(table.id)} as varchar)"
+        f"cast({quoted(table.id)} as varchar)"
         if table.id
-        else f"{sql.literal(batch_id + '/')} || cast(s.rowid + 1 as varchar)"
+        else f"{literal(batch_id + '/')} || cast(s.rowid + 1 as varchar)"
     )
     # the newest of an entity without version is the one that stands last
     order = " order by _doc, s.rowid" if table.nature == "entity" and not table.version else ""
     return f"""
-        select {sql.literal(workspace)} as workspace_id, {names}, {key} as _record_key, _record_hash,
-               {sql.literal(batch_id)} as _batch_id, o._origin_name as _source_file, s._line as _source_line,
+        select {literal(workspace)} as workspace_id, {names}, {key} as _record_key, _record_hash,
+               {literal(batch_id)} as _batch_id, o._origin_name as _source_file, s._line as _source_line,
                timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as _landed_at, _extra
         from {staging(table)} s join origins o on o._origin = s._file
         where _reason is null and s.rowid not in (select r from {verdicts(table)}){order}"""
@@ -143,14 +144,14 @@ def _landing_rows(table: Table, workspace: str, batch_id: str, landed_at: dateti
 def _quarantine_rows(source: Source, workspace: str, batch_id: str, landed_at: datetime) -> str:
     pieces = ["select _file, _line, _table, _reason, _raw from faults"]
     for table in source.tables:
-        name = sql.literal(table.name)
+        name = literal(table.name)
         pieces.append(f"select _file, _line, {name}, _reason, _raw from {staging(table)} where _reason is not null")
     pieces.append("select _file, _line, _table, _reason, _raw from conflicts")
     return f"""
         select 'qua_{batch_id.removeprefix("bat_")}_' || lpad(cast(row_number() over () as varchar), 8, '0') as quarantine_id,
-               {sql.literal(workspace)} as workspace_id, {sql.literal(source.name)} as source,
+               {literal(workspace)} as workspace_id, {literal(source.name)} as source,
                q._table as table_name, o._origin_name as source_file, q._line as source_line, q._reason as reason, q._raw as raw_text,
-               {sql.literal(batch_id)} as batch_id, timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as quarantined_at
+               {literal(batch_id)} as batch_id, timestamp '{landed_at:%Y-%m-%d %H:%M:%S.%f}' as quarantined_at
         from (select * from ({" union all ".join(pieces)}) order by _file, _line) q join origins o on o._origin = q._file"""
 
 
@@ -158,11 +159,11 @@ def unnamed_fields(stage: Stage, table: Table) -> list[str]:
     """Top-level fields met in good records that the contract neither names nor reaches into."""
     good = staging(table)
     if sink := stage.sink(table):
-        good = f"(select _extra, null as _reason from read_parquet({sql.literal(str(sink.path))}))"
+        good = f"(select _extra, null as _reason from read_parquet({literal(pattern(sink.path))}))"
     rows = stage.run(
         f"""select distinct unnest(k) as field
             from (select distinct json_keys(_extra) as k from {good} where _extra is not null and _reason is null)
             order by 1"""
     )
-    named = sql.named_fields(table)
+    named = named_fields(table)
     return [row[0] for row in rows if row[0] not in named]

@@ -7,12 +7,14 @@ Does not belong here: deciding what is a conflict (merge.py).
 from __future__ import annotations
 
 from nexus.contracts import Source, Table
-from warehouse.land import sql
+from warehouse.land.documents import tagged
 from warehouse.land.files import InputFile
 from warehouse.land.merge import verdicts
 from warehouse.land.places import DOCUMENT_BITS, LINE_BITS, file_sql, line_sql
 from warehouse.land.read import read
-from warehouse.land.stage import Stage, tagged
+from warehouse.land.rows import record_hash
+from warehouse.land.sql import literal
+from warehouse.land.stage import Stage
 
 
 def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]) -> None:
@@ -38,18 +40,18 @@ def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None
     for index, file in files.items():
         for chunk in read(file, lambda _: None):
             if len(chunk.table):
-                stage.documents(tagged(chunk, index), chunk.form, chunk.has_arrays)
+                stage.documents.parse(tagged(chunk, index), chunk.form, chunk.has_arrays)
                 stage.run(
                     f"""insert into told
-                        select distinct _line >> {DOCUMENT_BITS}, {sql.record_hash()} as h, cast(doc as varchar)
+                        select distinct _line >> {DOCUMENT_BITS}, {record_hash()} as h, cast(doc as varchar)
                         from ({table.select})
                         where _line >> {DOCUMENT_BITS} in (select (_file << {LINE_BITS}) + _line from sought)
                           and h in (select h from sought)"""
                 )
     stage.run(
         f"""insert into conflicts
-            select s._file, s._line, {sql.literal(table.name)},
-                   {sql.literal(f"{table.id}: ")} || '"' || s.id || '" has landed already with another body', t.raw
+            select s._file, s._line, {literal(table.name)},
+                   {literal(f"{table.id}: ")} || '"' || s.id || '" has landed already with another body', t.raw
             from sought s left join (select place, h, any_value(raw) as raw from told group by place, h) t
               on t.place = (s._file << {LINE_BITS}) + s._line and t.h = s.h"""
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from warehouse.land.sql import pattern
+
 #: Hashes that are sorted at once: 16 MB of them.
 PIECE = 2_000_000
 
@@ -58,7 +60,7 @@ def _part_of(keys: np.ndarray, parts: int) -> np.ndarray:
 
 def _of_lake(engine: duckdb.DuckDBPyConnection, lake: Sequence[Path]) -> Iterator[np.ndarray]:
     if lake:
-        files = [str(path) for path in lake]
+        files = [pattern(path) for path in lake]
         found = engine.execute(
             "select hash(_record_key) as k from read_parquet($1, union_by_name = true, hive_partitioning = false)",
             [files],

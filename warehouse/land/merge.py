@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from nexus.contracts import Table
 from warehouse.land.keys import met_again
-from warehouse.land.sql import quoted
+from warehouse.land.sql import pattern, quoted
 from warehouse.land.stage import Stage
 from warehouse.ledger import Part
 
@@ -71,7 +71,7 @@ def _seen(stage: Stage, lake: Sequence[Part], good: str) -> None:
                  from read_parquet($1, file_row_number = true, union_by_name = true, hive_partitioning = false) l
                  join lake_batches b on b.batch_id = l._batch_id
                  where l._record_key in (select id from wanted))""",
-        [str(path) for path in dict.fromkeys(p.path for p in lake)],  # parts may share a file
+        [pattern(path) for path in dict.fromkeys(p.path for p in lake)],  # parts may share a file
     )
 
 

@@ -5,7 +5,6 @@ Belongs here: turning typed rows into documents. Does not belong here: trusting 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +13,9 @@ import pyarrow as pa
 
 from warehouse.land.chunk import Bad, Chunk, OnRead, documents, sliced
 from warehouse.land.refuse import Unreadable, opened
-from warehouse.land.sql import quoted
+from warehouse.land.sql import pattern, quoted
 
 _ROWS = 40_000
-_GLOB = re.compile(r"([*?\[])")
 
 
 def parquet_rows(path: Path, name: str, on_read: OnRead) -> Iterator[Chunk]:
@@ -37,16 +35,14 @@ def parquet_rows(path: Path, name: str, on_read: OnRead) -> Iterator[Chunk]:
         raise Unreadable(f"{name} {whole}", remedy="copy or export it again")
     with duckdb.connect() as engine:
         engine.execute("set timezone = 'UTC'")
-        # the name is a pattern to the engine
-        pattern = _GLOB.sub(r"[\1]", str(path))
         last = 0
         try:
-            columns = engine.execute("select * from read_parquet($1) limit 0", [pattern]).description or []
+            columns = engine.execute("select * from read_parquet($1) limit 0", [pattern(path)]).description or []
             fields = ", ".join(f"{quoted(c[0])} := {quoted(c[0])}" for c in columns)
             rows = engine.execute(
                 f"select file_row_number + 1 as _line, cast(to_json(struct_pack({fields})) as varchar) as _text "
                 "from read_parquet($1, file_row_number = true)",
-                [pattern],
+                [pattern(path)],
             ).to_arrow_reader(_ROWS)
             for batch in rows:
                 last += len(batch)

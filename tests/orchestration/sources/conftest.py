@@ -14,7 +14,8 @@ from nexus.contracts import Source
 from nexus.settings import Settings
 from warehouse.land.files import discover
 from warehouse.land.read import read
-from warehouse.land.stage import Stage, staging
+from warehouse.land.sql import staging
+from warehouse.land.stage import Stage
 
 SOURCES = Path(__file__).resolve().parents[3] / "orchestration" / "sources"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from nexus.settings import Settings
 from orchestration.sources.cloudtrail.contract import SOURCE
 from warehouse.land import land
-from warehouse.land.stage import staging
+from warehouse.land.sql import staging
 
 
 def test_records_of_every_form(fixtures) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.sources.http_access.contract import SOURCE
 from warehouse.land.files import reader_of
-from warehouse.land.stage import staging
+from warehouse.land.sql import staging
 
 
 def test_a_combined_line(fixtures) -> None:

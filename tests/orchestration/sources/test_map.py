@@ -24,7 +24,8 @@ from orchestration.sources.tabular.guess.columns import nulls_of, number_style, 
 from orchestration.sources.tabular.guess.dialect import sniff
 from orchestration.sources.tabular.guess.match import plain
 from orchestration.sources.tabular.mapping import Mapping, load
-from warehouse.land.stage import Stage, staging
+from warehouse.land.sql import staging
+from warehouse.land.stage import Stage
 
 FIXTURES = Path(__file__).resolve().parents[3] / "orchestration" / "sources" / "tabular" / "fixtures"
 Run = Callable[..., Result]

@@ -19,7 +19,8 @@ from orchestration.sources.tabular.guess.dialect import Found
 from orchestration.sources.tabular.mapping import Mapping
 from warehouse.land.files import InputFile, discover
 from warehouse.land.read import Chunk, read
-from warehouse.land.stage import Stage, staging
+from warehouse.land.sql import staging
+from warehouse.land.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

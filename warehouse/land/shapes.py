@@ -1,0 +1,65 @@
+"""Which shapes the documents of a table have, learnt from the first of a piece and kept while most are of them.
+
+Belongs here: learning and forgetting them. Does not belong here: what a shape is good for (unnamed.py).
+"""
+
+from __future__ import annotations
+
+from nexus.contracts import Table
+from warehouse.land.paths import structure
+from warehouse.land.rows import usual_rows
+from warehouse.land.statements import Statements
+from warehouse.land.unnamed import Shape, extra_of, keys, whole
+
+#: Documents that are looked at, the most shapes kept, and the share of documents that must be of them.
+_SAMPLE, _MOST, _ENOUGH = 2048, 4, 0.75
+#: Pieces until it is tried again, at first and at most.
+_FIRST_REST, _LONGEST_REST = 4, 64
+
+
+class Shapes:
+    """The statement for the rows of `table`, by what the last pieces were like."""
+
+    def __init__(self, table: Table, statements: Statements) -> None:
+        self._table = table
+        self._statements = statements
+        self._known: tuple[Shape, ...] = ()
+        self._thorough = False
+        self._wait, self._rest = 0, _FIRST_REST
+
+    def statement(self, size: int) -> str | None:
+        """Rows of a piece of `size` documents that are written as usual; None where too few of the last ones were."""
+        if self._wait:
+            self._wait -= 1
+        elif size > 2 * _SAMPLE and not self._known and not whole(self._table):
+            self._thorough = False
+            self._known = self._learnt()
+            if not self._known:
+                self._pause()
+        return None if self._thorough else usual_rows(self._table, self._known)
+
+    def seen(self, rows: int, odd: int) -> None:
+        """Of the rows of a piece so many were odd."""
+        if odd <= rows * (1 - _ENOUGH):
+            return
+        if self._known:
+            self._known = ()
+        else:
+            self._thorough = True
+        self._pause()
+
+    def _pause(self) -> None:
+        self._wait, self._rest = self._rest, min(2 * self._rest, _LONGEST_REST)
+
+    def _learnt(self) -> tuple[Shape, ...]:
+        found = self._statements.run(
+            f"""select k, count(*) as n, sum(count(*)) over () from
+                (with picked as ({self._table.select}) select {keys(self._table)} as k from picked limit {_SAMPLE})
+                group by k order by n desc, k limit {_MOST}""",
+            f"table {self._table.name}",
+        ).fetchall()
+        tree, _ = structure(self._table)
+        known = [(Shape(tuple(names and tuple(names) for names in k)), n) for k, n, _ in found]
+        kept = [(shape, n) for shape, n in known if extra_of(self._table, shape, tree) is not None]
+        enough = bool(found) and sum(n for _, n in kept) >= _ENOUGH * found[0][2]
+        return tuple(shape for shape, _ in kept) if enough else ()

@@ -1,0 +1,93 @@
+"""Documents become typed rows of their tables, bad ones apart.
+
+Belongs here: running the statements of each table over a piece. Does not belong here: their text (rows.py), where the
+rows go (stage.py).
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nexus.contracts import Source, Table
+from warehouse.land.arrow import numbers
+from warehouse.land.places import file_sql, line_sql
+from warehouse.land.rows import MARK, rows_of
+from warehouse.land.shapes import Shapes
+from warehouse.land.sql import literal, staging, staging_columns
+from warehouse.land.statements import Statements
+
+
+class Typist:
+    """Types the relation `documents` by the contract of `source`; bad rows go to the staging tables."""
+
+    def __init__(self, engine: duckdb.DuckDBPyConnection, source: Source, statements: Statements) -> None:
+        self._engine = engine
+        self._several = len(source.tables) > 1
+        self._statements = statements
+        self._shapes = {table.name: Shapes(table, statements) for table in source.tables}
+        for table in source.tables:
+            engine.execute(f"create table {staging(table)} ({staging_columns(table)})")
+
+    def good(self, table: Table, piece: int, size: int) -> pa.Table | None:
+        """Rows of `table` in the order of their documents, bad ones marked `_bad` and staged as well.
+
+        `size` is the number of documents of the piece.
+        """
+        if self._empty(table):
+            return None
+        rows = self._typed(table, size)
+        if pc.any(rows["_bad"]).as_py():
+            self._run(table, _insert(table, piece, rows_of(table, explain=True)))
+        return rows
+
+    def stage(self, table: Table, piece: int, select: str | None = None) -> None:
+        """Puts all rows of `table` into its staging table; `select` may stand for that of the contract."""
+        if select is None and self._empty(table):
+            return
+        self._run(table, _insert(table, piece, rows_of(table, explain=False), select))
+        marked = f"_chunk = {piece} and _reason = {literal(MARK)}"
+        if self._engine.execute(f"select 1 from {staging(table)} where {marked} limit 1").fetchone():
+            self._engine.execute(f"delete from {staging(table)} where {marked}")
+            self._run(table, _insert(table, piece, rows_of(table, explain=True), select))
+
+    def _empty(self, table: Table) -> bool:
+        """Whether nothing of the piece is of `table`, where that is likely."""
+        return self._several and self._run(table, f"select 1 from ({table.select}) limit 1", True).fetchone() is None
+
+    def _typed(self, table: Table, size: int) -> pa.Table:
+        """What is written as usual at once, the rest at a closer look."""
+        shapes = self._shapes[table.name]
+        usual, closer = shapes.statement(size), rows_of(table, explain=False, sink=True)
+        if usual is None:
+            return self._run(table, _picked(table.select, closer), True).to_arrow_table()
+        rows = self._run(table, _picked(table.select, usual), True).to_arrow_table()
+        odd = rows["_odd"].to_numpy()
+        rows = rows.drop_columns(["_odd"])
+        shapes.seen(len(rows), int(odd.sum()))
+        if not odd.any():
+            return rows
+        # a document may have made several rows: all of them are made again
+        places = rows["_doc"].to_numpy()
+        again = np.unique(places[odd])
+        self._engine.register("odd", pa.table({"_doc": numbers(again)}))
+        select = f"select * from ({table.select}) where _line in (select _doc from odd)"
+        found = self._run(table, _picked(select, closer)).to_arrow_table()
+        self._engine.unregister("odd")
+        whole = pa.concat_tables([rows.filter(pa.array(~np.isin(places, again))), found])
+        return whole.take(numbers(np.argsort(whole["_doc"].to_numpy(), kind="stable")))
+
+    def _run(self, table: Table, query: str, often: bool = False) -> duckdb.DuckDBPyConnection:
+        return self._statements.run(query, f"table {table.name}", often)
+
+
+def _picked(select: str, rows: str) -> str:
+    return f"with picked as ({select}) {rows}"
+
+
+def _insert(table: Table, piece: int, rows: str, select: str | None = None) -> str:
+    of_doc = f"{file_sql('_doc')}, {line_sql('_doc')}"
+    picked = _picked(select or table.select, rows)
+    return f"insert into {staging(table)} select *, {of_doc}, {piece} from ({picked})"
