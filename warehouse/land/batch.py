@@ -19,6 +19,7 @@ from nexus.ids import new_id
 from nexus.settings import Settings
 from warehouse import ledger
 from warehouse.land import commit
+from warehouse.land.ahead import ahead
 from warehouse.land.changed_types import check_types
 from warehouse.land.collect import Outcome, collect
 from warehouse.land.files import InputFile, mark, sha256
@@ -147,7 +148,7 @@ class Batches:
 
     def _stage(self, stage: Stage, index: int, file: InputFile, before: tuple[int, int, int]) -> None:
         """Stages what `file` holds. Raises Unreadable when it cannot be read to its end, or has changed meanwhile."""
-        for chunk in read(file, self.tell.reading(file)):
+        for chunk in ahead(read(file, self.tell.reading(file))):
             stage.add(chunk, index)
         if mark(file.path) != before:
             raise Unreadable(

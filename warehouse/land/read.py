@@ -28,6 +28,7 @@ from warehouse.land.text import LINE_BYTES, Rest, as_utf8, excerpt, pieces
 __all__ = ["CHUNK_BYTES", "SLICE", "Bad", "Chunk", "documents", "lines", "read", "sliced"]
 
 _HEAD = 8192
+_STRETCH = 256 * 1024
 
 
 def read(file: InputFile, on_read: OnRead) -> Iterator[Chunk]:
@@ -79,7 +80,7 @@ def lines(source: Iterator[bytes], form: str) -> Iterator[Chunk]:
 def _split(data: bytes, number: int, form: str) -> tuple[Chunk, int]:
     """Lines of `data` as a chunk, blank ones left out; and how many lines they were."""
     bytes_ = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero(bytes_ == 10) + 1
+    ends = _newlines(bytes_) + 1
     if not len(ends) or ends[-1] != len(data):
         ends = np.append(ends, len(data))
     starts = np.concatenate([[0], ends[:-1]])
@@ -98,6 +99,12 @@ def _split(data: bytes, number: int, form: str) -> tuple[Chunk, int]:
             table, bad = _only_good(data, starts, ends, number, strange)
     has_arrays = form == "json" and bool((bytes_[starts] == ord("[")).any())
     return Chunk(form, sliced(table), bad, has_arrays), len(ends)
+
+
+def _newlines(text: np.ndarray) -> np.ndarray:
+    """Places of the line ends, a stretch at a time: for the whole at once, memory would have to be fetched and cleared."""
+    found = [np.flatnonzero(text[at : at + _STRETCH] == 10) + at for at in range(0, len(text), _STRETCH)]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 def _strange(data: bytes, starts: np.ndarray, ends: np.ndarray, form: str) -> dict[int, str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nexus.contracts import Table
@@ -29,8 +30,10 @@ from warehouse.land.write import lake_path, temporary
 #: Rows of one row group, unless they are large.
 GROUP_ROWS = 122_880
 _GROUP_BYTES = 16 * 1024 * 1024
-#: Unique values: a dictionary of them would be thrown away, and least and greatest mean nothing.
+#: Unique values: least and greatest mean nothing.
 _UNIQUE = ("_record_key", "_record_hash", "_extra")
+#: As many values tell whether a dictionary of them would be thrown away.
+_LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class Sink:
 
     def _write(self, group: pa.Table) -> None:
         if self._writer is None:
-            self._writer = writer(self.path, group.schema, unique=(self.table.id,))
+            self._writer = writer(self.path, group, self.table.id)
         self._writer.write_table(group, row_group_size=GROUP_ROWS)
 
     def _settle(self) -> None:
@@ -167,7 +170,7 @@ class Sink:
         anew, begin = temporary(self.path, "anew"), 0
         made: pq.ParquetWriter | None = None
         for group in self.groups():
-            made = made or writer(anew, group.schema, unique=(self.table.id,))
+            made = made or writer(anew, group, self.table.id)
             made.write_table(
                 group.filter(pa.array(keep[begin : begin + len(group)].tolist())), row_group_size=GROUP_ROWS
             )
@@ -183,18 +186,25 @@ class Sink:
         keep[without] = False
         whole = pq.read_table(self.path)
         ordered = whole.take(numbers(np.argsort(self.docs()[keep], kind="stable")))
-        with writer(self.path, ordered.schema, unique=(self.table.id,)) as made:
+        with writer(self.path, ordered, self.table.id) as made:
             made.write_table(ordered, row_group_size=GROUP_ROWS)
 
 
-def writer(path: Path, schema: pa.Schema, unique: tuple[str | None, ...] = ()) -> pq.ParquetWriter:
-    """Parquet as every batch of the lake is written."""
-    known = {*_UNIQUE, *unique}
-    plain = [name for name in schema.names if name not in known]
+def writer(path: Path, like: pa.Table, unique: str | None) -> pq.ParquetWriter:
+    """Parquet as every batch of the lake is written, for rows like these; `unique` names their id."""
+    plain = [name for name in like.schema.names if name not in (*_UNIQUE, unique)]
     return pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=1, use_dictionary=plain, write_statistics=plain,
-        store_schema=False,
+        path, like.schema, compression="zstd", compression_level=1, use_dictionary=[n for n in plain if _repeats(like[n])],
+        write_statistics=plain, store_schema=False,
     )  # fmt: skip
+
+
+def _repeats(column: pa.ChunkedArray) -> bool:
+    """Whether a dictionary of the values is worth making."""
+    if pa.types.is_dictionary(column.type):
+        return True
+    first = column.slice(0, _LOOKED_AT)
+    return bool(pc.count_distinct(first).as_py() * 4 <= len(first))
 
 
 def _same(value: Any, count: int, kind: pa.DataType | None = None) -> pa.Array:

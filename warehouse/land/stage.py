@@ -33,6 +33,8 @@ from warehouse.land.typist import Typist
 
 #: Pieces that a source of several tables looks at together.
 _PIECES = 3
+#: A piece that lacks less than this does not wait for more.
+_NEARLY = 1024 * 1024
 #: Rows of all sinks together that wait to be written.
 _WAITING_BYTES = 24 * 1024 * 1024
 
@@ -107,6 +109,8 @@ class Stage:
         self._bytes += chunk.table.nbytes
         self._rows += len(chunk.table)
         self._waiting.append(tagged(chunk, file))
+        if self._bytes >= self._piece_bytes - _NEARLY:
+            self.flush()
 
     def holds(self, file: int) -> bool:
         """Whether anything of a file has been added."""

@@ -17,7 +17,7 @@ import zstandard
 
 from warehouse.land.refuse import Unreadable, opened
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 512 * 1024
 #: Unpacked bytes in hand at once. A zstd block of four bytes may stand for 128 KiB, hence the small helpings.
 _PIECE, _HELPING = 1024 * 1024, 2048
 #: Real exports shrink to a fiftieth at best. What unpacks to more than this many times its size is no export.

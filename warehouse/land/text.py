@@ -96,7 +96,7 @@ def pieces(source: Iterator[bytes]) -> Iterator[bytes | Rest]:
     """
     held: list[bytes] = []
     size = skipped = 0
-    head, fault = b"", None
+    head, fault, whole = b"", None, False
     while True:
         try:
             block = next(source, None)
@@ -111,17 +111,24 @@ def pieces(source: Iterator[bytes]) -> Iterator[bytes | Rest]:
                 continue
             yield Rest(_too_long(skipped + cut), head)
             skipped, block = 0, block[cut:]
-        held.append(block)
         size += len(block)
         if size < PIECE_BYTES:
+            held.append(block)
+            whole = whole or b"\n" in block
             continue
-        data = b"".join(held)
-        cut = data.rfind(b"\n") + 1
+        cut = block.rfind(b"\n") + 1
+        if whole and not cut:
+            # the last whole line ends in an earlier block
+            block, held = b"".join([*held, block]), []
+            cut = block.rfind(b"\n") + 1
         if cut:
-            yield data[:cut]
-        held, size = [data[cut:]], len(data) - cut
+            # put together once, because copying costs as much as finding the lines
+            yield b"".join([*held, memoryview(block)[:cut]])
+            held, block, whole = [], block[cut:], False
+        held.append(block)
+        size = sum(map(len, held))
         if size > LINE_BYTES:
-            head, skipped, held, size = data[cut : cut + EXCERPT_BYTES], size, [], 0
+            head, skipped, held, size = b"".join(held)[:EXCERPT_BYTES], size, [], 0
     if skipped:
         yield Rest(fault or _too_long(skipped), head)
         return
