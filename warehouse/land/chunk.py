@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 #: Rows of one record batch: the engine spreads batches over its threads.
 SLICE = 2048
 #: Rows of a chunk: a document's number within its chunk has 20 bits.

@@ -29,7 +29,7 @@ from warehouse.land.write import lake_path, temporary
 
 #: Rows of one row group, unless they are large.
 GROUP_ROWS = 122_880
-_GROUP_BYTES = 16 * 1024 * 1024
+_GROUP_BYTES = 8 * 1024 * 1024
 #: Unique values: least and greatest mean nothing.
 _UNIQUE = ("_record_key", "_record_hash", "_extra")
 #: As many values tell whether a dictionary of them would be thrown away.

@@ -34,9 +34,9 @@ from warehouse.land.typist import Typist
 #: Pieces that a source of several tables looks at together.
 _PIECES = 3
 #: A piece that lacks less than this does not wait for more.
-_NEARLY = 1024 * 1024
+_NEARLY = 512 * 1024
 #: Rows of all sinks together that wait to be written.
-_WAITING_BYTES = 24 * 1024 * 1024
+_WAITING_BYTES = 12 * 1024 * 1024
 
 
 def scratch_dir(settings: Settings) -> Path:
