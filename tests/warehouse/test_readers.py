@@ -9,6 +9,7 @@ import lzma
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 import zstandard
 
@@ -64,6 +65,23 @@ def test_a_bomb_is_stopped_and_what_came_before_it_is_read(file: Path, pack, mon
     ((line, reason, raw),) = bad
     assert (line, reason[:58]) == (2, "the packed file unpacks to more than 250 times its size; r")
     assert len(raw) < 2 * EXCERPT_BYTES
+
+
+@pytest.mark.parametrize(
+    "query", ["select null as a, 7 as b from range(3_000_000)", "select repeat('x', 300) as a from range(30_000)"]
+)
+def test_a_bomb_of_parquet_is_stopped_and_the_rows_before_are_read(
+    file: Path, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.land.read_parquet.HARMLESS", 1 << 20)
+    with duckdb.connect() as engine:
+        engine.execute(f"copy ({query}) to '{file}' (format parquet, compression zstd)")
+    chunks = list(read(InputFile(file, file.name, "parquet", 0), lambda _: None))
+    ((line, reason, raw),) = [(bad.line, bad.reason, bad.raw) for chunk in chunks for bad in chunk.bad]
+    good = sum(len(chunk.table) for chunk in chunks)
+    assert 0 < good < 2_000_000
+    assert (line, raw) == (good + 1, "")
+    assert reason == f"the Parquet file unpacks to more than 250 times its size; nothing behind row {good:,} was read"
 
 
 @pytest.mark.parametrize("reader", ["jsonl", "json", "csv"])
