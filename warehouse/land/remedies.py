@@ -1,6 +1,6 @@
 """What to do about a record that was turned away: one sentence for each kind of reason.
 
-Belongs here: remedies. Does not belong here: the reasons themselves (the readers, sql.py, merge.py).
+Belongs here: remedies. Does not belong here: the reasons themselves (the readers, checks.py, merge.py).
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "copy or export the file again and ingest it: what has landed is known",
     ),
     (r"^the packed file unpacks", "if that is meant, unpack it and ingest the plain file"),
+    (r"^the Parquet file unpacks", "if that is meant, export it in parts, or as .jsonl"),
     (
         r"^not JSON: malformed",
         f"{_APART}; a document that runs over several lines needs a file whose name ends in .json",
     ),
     (r"cut off", "export the file again and ingest it: what has landed is recognised"),
-    (r"^the (line|document) is longer", "write one record a line, or split the file"),
+    (r"^the (line|document) is longer|in one line$", "write one record a line, or split the file"),
     (r"never closed", "close the quote in that line, and ingest the mended lines in a file of their own"),
     (r"fields? where the header", "mend these lines and ingest them, below the header, in a file of their own"),
     (r"^not readable as CSV", "mend these lines and ingest them, below the header, in a file of their own"),
