@@ -12,7 +12,7 @@ from warehouse.land.statements import Statements
 from warehouse.land.unnamed import Shape, extra_of, keys, whole
 
 #: Documents that are looked at, the most shapes kept, and the share of documents that must be of them.
-_SAMPLE, _MOST, _ENOUGH = 2048, 4, 0.75
+_SAMPLE, _MOST, _ENOUGH = 512, 4, 0.75
 #: Pieces until it is tried again, at first and at most.
 _FIRST_REST, _LONGEST_REST = 4, 64
 
@@ -31,11 +31,13 @@ class Shapes:
         """Rows of a piece of `size` documents that are written as usual; None where too few of the last ones were."""
         if self._wait:
             self._wait -= 1
-        elif size > 2 * _SAMPLE and not self._known and not whole(self._table):
+        else:
             self._thorough = False
-            self._known = self._learnt()
-            if not self._known:
-                self._pause()
+            # where nothing is unnamed shapes are of no use
+            if size > 2 * _SAMPLE and not self._known and not whole(self._table):
+                self._known = self._learnt()
+                if not self._known:
+                    self._pause()
         return None if self._thorough else usual_rows(self._table, self._known)
 
     def seen(self, rows: int, odd: int) -> None:

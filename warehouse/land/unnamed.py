@@ -17,6 +17,9 @@ from nexus.contracts import Table
 from warehouse.land.paths import free, inner_paths, json_path, named_tree
 from warehouse.land.sql import literal, quoted
 
+#: Fields of a document beyond which a statement that names each is no gain.
+_WIDE = 200
+
 
 def whole(table: Table) -> bool:
     """Whether a column is the whole document, so that nothing is left unnamed."""
@@ -85,8 +88,10 @@ def extra_of(table: Table, shape: Shape, tree: dict[str, Any]) -> str | None:
     """`extra` of the documents of one shape, from fields that are added to `tree`, the structure of `_s`.
 
     None where a shape does not tell enough: a field that stands twice, an object that is empty or no object, names
-    that cannot be told apart. `tree` may then have been added to, which does no harm.
+    that cannot be told apart; or where it is very wide. `tree` may then have been added to, which does no harm.
     """
+    if sum(len(names or ()) for names in shape.keys) > _WIDE:
+        return None
     by_path = dict(zip(["$", *inner_paths(table)], shape.keys, strict=True))
 
     def left(node: dict[str, object], path: str, found: dict[str, Any], place: str) -> list[str] | None:
