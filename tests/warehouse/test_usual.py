@@ -143,6 +143,21 @@ def test_a_line_of_more_documents_than_can_be_numbered_waits_in_quarantine(
     assert entries["raw_text"].to_list() == [crowd, page]
 
 
+def test_pieces_that_are_not_json_throughout_among_others(
+    settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source of one table reads those by another way, and goes back to the first one."""
+    monkeypatch.setattr("warehouse.land.stage.CHUNK_BYTES", 600)
+    monkeypatch.setattr("warehouse.land.text.PIECE_BYTES", 600)
+    monkeypatch.setattr("warehouse.land.stream.BLOCK", 200)
+    lines = [json.dumps({"id": f"x{n}", "n": n, "place": {"city": "Ulm"}}) for n in range(100)]
+    lines[20], lines[60] = "nonsense", '{"id": "cut'
+    assert counts(land(SOURCE, [write("a.jsonl", *lines)], "demo", settings)) == (100, 98, 0, 2)
+    rows = lake(settings, "thing")
+    assert rows["n"].to_list() == [n for n in range(100) if n not in (20, 60)]
+    assert quarantine.read(settings)["source_line"].sort().to_list() == [21, 61]
+
+
 def test_folders_whose_names_are_patterns_to_the_engine(settings: Settings, shop: Source, write: Write) -> None:
     odd = settings.model_copy(update={"home": settings.home.parent / "a[1]*b?"})
     land(shop, [write("a.jsonl", payment(1), payment(2), "nonsense")], "demo", odd)

@@ -48,7 +48,6 @@ class Documents:
         self._bare = Relation(engine, "bare", _BARE)
         self._trusted = Relation(engine, "trusted", _TRUSTED)
         self._described: Relation | None = None
-        self._view = ""
         self.places = np.empty(0, np.int64)
 
     def trust(self, piece: pa.Table) -> None:
@@ -126,9 +125,9 @@ class Documents:
         self._look_at("select * from described")
 
     def _look_at(self, query: str) -> None:
-        if self._view != query:
+        if self._statements.meaning != query:
             self._engine.execute(f"create or replace temp view documents as {query}")
-            self._view = query
+            self._statements.meaning = query
 
 
 def _ranked(rows: pa.Table) -> tuple[pa.Table, np.ndarray]:

@@ -33,8 +33,8 @@ from warehouse.land.typist import Typist
 
 #: Pieces that a source of several tables looks at together.
 _PIECES = 3
-#: A piece that lacks less than this does not wait for more.
-_NEARLY = 512 * 1024
+#: A piece that is as full as this does not wait for more.
+_NEARLY = 0.875
 #: Rows of all sinks together that wait to be written.
 _WAITING_BYTES = 12 * 1024 * 1024
 
@@ -109,7 +109,7 @@ class Stage:
         self._bytes += chunk.table.nbytes
         self._rows += len(chunk.table)
         self._waiting.append(tagged(chunk, file))
-        if self._bytes >= self._piece_bytes - _NEARLY:
+        if self._bytes >= self._piece_bytes * _NEARLY:
             self.flush()
 
     def holds(self, file: int) -> bool:

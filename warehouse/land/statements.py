@@ -21,7 +21,9 @@ class Statements:
     def __init__(self, engine: duckdb.DuckDBPyConnection, source: str) -> None:
         self._engine = engine
         self._source = source
-        self._names: dict[str, str] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        #: What `documents` means at present. A statement that was planned goes on reading what it meant then.
+        self.meaning = ""
 
     def run(self, query: str, where: str, often: bool = False) -> duckdb.DuckDBPyConnection:
         """The result of `query`, which has no parameters; what runs `often`, for piece after piece, is planned once.
@@ -31,11 +33,12 @@ class Statements:
         try:
             if not often:
                 return self._engine.execute(query)
-            if query not in self._names:
+            key = (self.meaning, query)
+            if key not in self._names:
                 name = f"nexus_{len(self._names)}"
                 self._engine.execute(f"prepare {name} as {query}")
-                self._names[query] = name
-            return self._engine.execute(f"execute {self._names[query]}")
+                self._names[key] = name
+            return self._engine.execute(f"execute {self._names[key]}")
         except duckdb.Error as error:
             raise self._failed(where, error) from error
 
