@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from warehouse.land.keys import met_again
+from warehouse.land.keys import Hashes, met_again
 
 
 @pytest.mark.parametrize("piece", [7, 100, 10_000])
@@ -21,6 +21,8 @@ def test_every_repeated_key_and_every_key_of_the_lake_is_found(tmp_path: Path, p
         table = engine.execute("select hash('k' || i) as h from range(500) t(i)").to_arrow_table()
         keys = np.concatenate([table["h"].to_numpy(), table["h"].to_numpy()[[3, 499]]])
         found = met_again(keys, engine, [file], piece).tolist()
+        keys.tofile(tmp_path / "keys")
+        assert met_again(Hashes(tmp_path / "keys"), engine, [file], piece).tolist() == found
         alone = met_again(keys, engine, [], piece).tolist()
         nothing = met_again(np.empty(0, np.uint64), engine, [file], piece).tolist()
     in_lake = {i for i in range(500) if i % 37 == 0}

@@ -14,12 +14,27 @@ import numpy as np
 
 from warehouse.land.sql import pattern
 
-#: Hashes that are sorted at once: 16 MB of them.
-PIECE = 2_000_000
+#: Hashes that are looked at and sorted at once: 8 MB of them.
+PIECE = 1_000_000
+
+
+class Hashes:
+    """Hashes in a file, read a stretch at a time: mapped into memory as a whole they would all stay there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = path.stat().st_size // np.dtype(np.uint64).itemsize
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, stretch: slice) -> np.ndarray:
+        begin, end, _ = stretch.indices(self._count)
+        return np.fromfile(self._path, np.uint64, max(end - begin, 0), offset=begin * np.dtype(np.uint64).itemsize)
 
 
 def met_again(
-    keys: np.ndarray, engine: duckdb.DuckDBPyConnection, lake: Sequence[Path], piece: int = PIECE
+    keys: np.ndarray | Hashes, engine: duckdb.DuckDBPyConnection, lake: Sequence[Path], piece: int = PIECE
 ) -> np.ndarray:
     """Numbers of the rows whose hash stands more than once in `keys`, or in `_record_key` of a file of the lake."""
     parts = 1 << max(0, (len(keys) - 1) // piece).bit_length()
@@ -28,7 +43,7 @@ def met_again(
 
 
 def _rows(
-    keys: np.ndarray, part: int, parts: int, engine: duckdb.DuckDBPyConnection, lake: Sequence[Path]
+    keys: np.ndarray | Hashes, part: int, parts: int, engine: duckdb.DuckDBPyConnection, lake: Sequence[Path]
 ) -> np.ndarray:
     mine = np.sort(np.concatenate([k for _, k in _slices(keys, part, parts)] or [np.empty(0, np.uint64)]))
     if not len(mine):
@@ -46,10 +61,10 @@ def _rows(
     return np.concatenate(found)
 
 
-def _slices(keys: np.ndarray, part: int, parts: int) -> Iterator[tuple[int, np.ndarray]]:
+def _slices(keys: np.ndarray | Hashes, part: int, parts: int) -> Iterator[tuple[int, np.ndarray]]:
     """Hashes of a part of the range, from a slice of `keys` at a time; with where the slice begins."""
     for begin in range(0, len(keys), PIECE):
-        slice_ = np.asarray(keys[begin : begin + PIECE])
+        slice_ = keys[begin : begin + PIECE]
         yield begin, slice_ if parts == 1 else slice_[_part_of(slice_, parts) == part]
 
 

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from nexus.contracts import Table
 from warehouse.land.arrow import numbers
+from warehouse.land.keys import Hashes
 from warehouse.land.places import file_of, line_of
 from warehouse.land.write import lake_path, temporary
 
@@ -147,9 +148,9 @@ class Sink:
         """Place of each row, in the order of the file. After `close`."""
         return _mapped(self._spools["docs"].name, np.int64)
 
-    def keys(self) -> np.ndarray:
+    def keys(self) -> Hashes:
         """Hash of the id of each row, in the order of the file. After `close`."""
-        return _mapped(self._spools["keys"].name, np.uint64)
+        return Hashes(Path(self._spools["keys"].name))
 
     def valid(self, column: str, file: int | None) -> int:
         """Rows of a file (or of all) in which `column` has a value. After `close`."""
