@@ -58,7 +58,8 @@ Handle = Callable[[Delivery], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """`types` may end in `*`. `ordered`: after a failure, later events of its stream wait. `replayable`: having an event
-    twice does no harm, because what it writes is the same again."""
+    twice does no harm, because what it writes is the same again. `every_tenant`: it runs as `nexus_system`, for what one
+    tenant's event means to others; what it records, it says whose it is."""
 
     name: str
     handle: Handle
@@ -69,6 +70,7 @@ class Consumer:
     pauses: tuple[timedelta, ...] = PAUSES
     timeout: timedelta = timedelta(seconds=20)
     batch: int = 200
+    every_tenant: bool = False
 
     def wants(self, recorded: Recorded) -> bool:
         return any(fnmatchcase(recorded.type, pattern) for pattern in self.types)
@@ -85,6 +87,7 @@ def consumer(
     replayable: bool = False,
     pauses: tuple[timedelta, ...] = PAUSES,
     timeout: timedelta = timedelta(seconds=20),
+    every_tenant: bool = False,
 ) -> Callable[[Handle], Handle]:
     """Declares a consumer; `name` is `<domain>.<what>`, and its progress is kept under it.
 
@@ -93,7 +96,9 @@ def consumer(
     """
 
     def declare(handle: Handle) -> Handle:
-        made = Consumer(name, handle, types or ("*",), start, ordered, replayable, pauses, timeout)
+        made = Consumer(
+            name, handle, types or ("*",), start, ordered, replayable, pauses, timeout, every_tenant=every_tenant
+        )
         known = _register.get(name)
         if known is not None and known.handle.__module__ != handle.__module__:
             raise ValueError(f"a consumer {name!r} is declared in {known.handle.__module__} already")

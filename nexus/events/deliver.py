@@ -32,13 +32,14 @@ async def deliver(
 ) -> int:
     """Everything or nothing; how many were new to the consumer.
 
-    Its function runs as `nexus_api` for the tenant of each event; `also` (progress) runs as `nexus_system` before the
-    commit. A replay asks no inbox. Raises whatever the function raises.
+    Its function runs as `nexus_api` for the tenant of each event, unless it says `every_tenant`; `also` (progress) runs as
+    `nexus_system` before the commit. A replay asks no inbox. Raises whatever the function raises.
     """
     async with database.system() as session:
         ids = [event.id for event in events]
         fresh = set(ids) if is_replay else await inbox.accept(session, consumer.name, ids)
-        await session.execute(text(f"set local role {roles.API}"))
+        if not consumer.every_tenant:
+            await session.execute(text(f"set local role {roles.API}"))
         for event in events:
             if event.id in fresh:
                 await _handle(session, consumer, event, is_replay)

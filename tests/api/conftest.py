@@ -26,9 +26,9 @@ def served(session_settings: Settings) -> Settings:
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[str]:
+def running(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """Address of the application while it is served."""
-    port = free_port()
+    port = port or free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

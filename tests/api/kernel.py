@@ -18,6 +18,7 @@ from api.kernel.principal import EVERYTHING, Principal
 from nexus import postgres
 from nexus.db.migrate import migrate
 from nexus.ids import new_id
+from nexus.ports import free_port
 from nexus.settings import Settings
 from tests.api.conftest import running
 
@@ -103,10 +104,12 @@ class Kernel:
 def serve(settings: Settings) -> Iterator[Kernel]:
     """The whole API over a migrated database."""
     migrate(settings)
+    # the application says its own address, in tokens and links
+    settings = settings.model_copy(update={"api_port": free_port()})
     subjects = Subjects()
     app = create_app(settings)
     app.state.authenticators.insert(0, subjects)
-    with running(app) as address:
+    with running(app, settings.api_port) as address:
         kernel = Kernel(address, app, settings, subjects)
         yield kernel
         kernel.close()

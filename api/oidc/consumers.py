@@ -1,0 +1,64 @@
+"""What follows when a browser session or a user ends: their grants are revoked, and applications are told.
+
+Belongs here: the two consumers. Does not belong here: that tokens die at once, which does not wait for them (lives.py).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+
+from api.identity.events import SessionRevoked, UserDeactivated
+from api.oidc.events import GrantRevoked
+from api.oidc.flow.server import revoke
+from api.oidc.keys import ring_of
+from api.oidc.models import Grant
+from api.oidc.repository import grants as rows
+from api.oidc.tokens import Issuer
+from nexus.errors import ProviderError
+from nexus.events.consumer import Delivery, consumer
+from nexus.sealing import Sealer
+from nexus.settings import get_settings
+
+PATIENCE = 5.0
+
+
+@consumer(
+    "oidc.end_grants", "identity.session.revoked", "identity.user.deactivated", replayable=True, every_tenant=True
+)
+async def end_grants(delivery: Delivery) -> None:
+    happened = delivery.event
+    if isinstance(happened, UserDeactivated):
+        await revoke(delivery.session, "user_deactivated", Grant.user_id == happened.user_id)
+    if isinstance(happened, SessionRevoked):
+        await revoke(delivery.session, "signed_out", Grant.session_id == happened.session_id, ~Grant.is_offline)
+
+
+@consumer("oidc.tell_clients", "oidc.grant.revoked", every_tenant=True, timeout=timedelta(seconds=15))
+async def tell_clients(delivery: Delivery) -> None:
+    """Back-Channel Logout 1.0: before the commit, since being told twice does no harm, and never does."""
+    happened = delivery.event
+    assert isinstance(happened, GrantRevoked)
+    client = await rows.client(delivery.session, happened.client_id)
+    ends_session = happened.because in {"signed_out", "user_deactivated"}
+    if not ends_session or client is None or client.backchannel_logout_uri is None or delivery.is_replay:
+        return
+    if happened.user_id is None or happened.session_id is None:
+        return
+    settings = get_settings()
+    issuer = Issuer(settings.address, await ring_of(delivery.session, Sealer(settings, "oidc-signing-key")))
+    token = issuer.logout_token(client, happened.user_id, happened.session_id)
+    try:
+        async with httpx.AsyncClient(timeout=PATIENCE, follow_redirects=False) as http:
+            answer = await http.post(client.backchannel_logout_uri, data={"logout_token": token})
+    except httpx.HTTPError as error:
+        raise ProviderError(
+            f"{client.id} cannot be told of a sign-out: {type(error).__name__}",
+            remedy="is its backchannel_logout_uri right, and does it answer?",
+        ) from None
+    # 400 says that the client could not make use of it: again would not help
+    if answer.status_code >= 500:
+        raise ProviderError(
+            f"{client.id} answers a sign-out with {answer.status_code}", remedy="it is tried again by itself"
+        )

@@ -1,0 +1,96 @@
+"""The rules of applications: what a registration needs, what it may not give away, which event tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends
+
+from api.kernel.preconditions import Precondition
+from api.kernel.principal import EVERYTHING, EVERYWHERE, ForbiddenError, Principal
+from api.kernel.transactions import Transaction
+from api.oidc import tokens
+from api.oidc.events import ClientChanged, ClientRegistered, ClientRemoved, SecretRotated
+from api.oidc.flow.parties import PUBLIC
+from api.oidc.models import Client
+from api.oidc.repository.clients import ClientRepository
+from api.oidc.schemas import ClientIn
+from nexus.db import Session
+from nexus.errors import InputError
+from nexus.ids import new_id
+
+
+class ClientService:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.repository = ClientRepository(session)
+
+    async def register(self, caller: Principal, said: ClientIn) -> tuple[Client, str | None]:
+        """The application and its secret. Raises ForbiddenError if it would be allowed more than the caller."""
+        _within(caller, said.permissions)
+        secret = None if said.token_endpoint_auth_method == PUBLIC else tokens.new_secret("nxk")
+        made = Client(
+            id=new_id("client"),
+            organisation_id=caller.organisation,
+            secret_hash=tokens.hashed(secret) if secret else None,
+            **said.model_dump(),
+        )
+        self.repository.add(made)
+        self._session.record(ClientRegistered(client_id=made.id, name=made.name), expected_version=0)
+        await self._session.flush()
+        return made, secret
+
+    async def change(self, caller: Principal, id: str, said: ClientIn, seen: Precondition) -> Client:
+        """Raises NotFoundError, StaleError, ForbiddenError; InputError if it would begin or cease to have a secret."""
+        found = await self.repository.get(id, to_change=True)
+        seen.check(found.version)
+        _within(caller, said.permissions)
+        if (said.token_endpoint_auth_method == PUBLIC) != (found.secret_hash is None):
+            raise InputError(
+                "an application with a secret stays one, as one without", remedy="register another, and remove this one"
+            )
+        for name, value in said.model_dump().items():
+            setattr(found, name, value)
+        self._session.record(ClientChanged(client_id=found.id, name=found.name))
+        await self._session.flush()
+        return found
+
+    async def rotate(self, id: str) -> tuple[Client, str]:
+        """Another secret; the one before ends at once. Raises NotFoundError; InputError for one that has none."""
+        found = await self.repository.get(id, to_change=True)
+        if found.secret_hash is None:
+            raise InputError("this application keeps no secret", remedy="there is nothing to rotate")
+        secret = tokens.new_secret("nxk")
+        found.secret_hash = tokens.hashed(secret)
+        self._session.record(SecretRotated(client_id=found.id))
+        await self._session.flush()
+        return found, secret
+
+    async def remove(self, id: str, seen: Precondition) -> None:
+        """With everything that it was granted: its tokens die. Raises NotFoundError, StaleError."""
+        found = await self.repository.get(id, to_change=True)
+        seen.check(found.version)
+        await self.repository.remove(found)
+        self._session.record(ClientRemoved(client_id=id))
+
+
+def _within(caller: Principal, wanted: Mapping[str, list[str]]) -> None:
+    """Nobody gives an application more than they have themselves."""
+    everywhere = caller.grants.get(EVERYWHERE, frozenset())
+    for place, names in wanted.items():
+        held = everywhere | caller.grants.get(place, frozenset())
+        if place not in caller.workspaces | {EVERYWHERE}:
+            raise ForbiddenError("you may do nothing in that workspace", remedy="name one of yours, or *")
+        if EVERYTHING not in held and not set(names) <= held:
+            raise ForbiddenError(
+                "an application may be allowed no more than whoever registers it",
+                remedy="leave out what you may not do",
+            )
+
+
+async def _service(session: Transaction) -> ClientService:
+    return ClientService(session)
+
+
+Clients = Annotated[ClientService, Depends(_service)]
