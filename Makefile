@@ -46,7 +46,7 @@ lint: setup  ## style of Python
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 
-sql: setup  ## style of SQL
+sql: setup  ## style of SQL (a minute or two: every model is compiled)
 	@cd transforms/dbt && ../../$(BIN)/sqlfluff lint --disable-progress-bar models
 
 types: setup  ## static types

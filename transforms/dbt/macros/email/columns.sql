@@ -7,3 +7,21 @@
         'user_agent', 'ip_address', 'is_flagged_machine', '_load_seq'
     ]) }}
 {%- endmacro %}
+
+{# One row per row of `events` in those columns. `id` is the column of the provider's id; `own` says what a column is where
+   it is not of that name there. An event belongs to a message of one recipient, or to none. #}
+{% macro as_email_event(events, id, own) -%}
+select
+    workspace_id,
+    {{ key(['provider', id]) }} as email_event_id,
+    provider,
+    case
+        when provider_message_id is not null and recipient_email is not null
+            then {{ key(['provider', 'provider_message_id', 'recipient_email']) }}
+    end as message_id,
+    {{ email_event_name('provider', 'provider_event', own.get('provider_subtype', 'provider_subtype')) }} as event,
+    {%- for column in email_event_columns() if column not in ['workspace_id', 'email_event_id', 'provider', 'message_id', 'event'] %}
+    {% if column in own %}{{ own[column] }} as {% endif %}{{ column }}{% if not loop.last %},{% endif %}
+    {%- endfor %}
+from {{ events }}
+{%- endmacro %}

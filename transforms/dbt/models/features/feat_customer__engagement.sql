@@ -29,9 +29,11 @@ facts as (
 
     select
         workspace_id, customer_id, day_date,
+        -- noqa: disable=LT02
         {% for what in ['file_events', 'uploads', 'downloads', 'shares'] -%}
         {{ sum_minor(what) }} as {{ what }},
         {% endfor -%}
+        -- noqa: enable=LT02
         false as is_snapshot
     from user_days
     group by workspace_id, customer_id, day_date

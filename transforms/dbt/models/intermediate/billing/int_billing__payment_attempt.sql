@@ -100,4 +100,4 @@ attempts as (
 
 )
 
-select * from attempts
+select * from attempts  -- noqa: AM04

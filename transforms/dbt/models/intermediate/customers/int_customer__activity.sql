@@ -36,7 +36,8 @@ files as (
         facts.workspace_id,
         facts.customer_id,
         count(case when facts.is_recent and facts.event in ('upload', 'download', 'share') then 1 end) as files_30d,
-        {{ sum_minor("case when facts.is_recent and facts.event = 'download' then facts.bytes_sent end") }} as egress_bytes_30d,
+        {{ sum_minor("case when facts.is_recent and facts.event = 'download' then facts.bytes_sent end") }}
+            as egress_bytes_30d,
         max(facts.event_at) as last_file_at
     from recent_files as facts
     group by facts.workspace_id, facts.customer_id

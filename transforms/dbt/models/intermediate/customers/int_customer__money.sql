@@ -20,7 +20,8 @@ payments as (
     select
         customers.workspace_id,
         customers.customer_id,
-        {{ sum_minor("case when facts.is_paid and facts.currency = customers.currency then facts.amount_minor end") }} as paid_minor,
+        {{ sum_minor("case when facts.is_paid and facts.currency = customers.currency then facts.amount_minor end") }}
+            as paid_minor,
         count(
             case when facts.status = 'failed' and facts.payment_date > customers.as_of_date - 30 then 1 end
         ) as failed_payments_30d,
@@ -34,7 +35,10 @@ payments as (
 
 refunds as (
 
-    select customers.workspace_id, customers.customer_id, {{ sum_minor('facts.amount_minor') }} as refunded_minor
+    select
+        customers.workspace_id,
+        customers.customer_id,
+        {{ sum_minor('facts.amount_minor') }} as refunded_minor
     from customers
     inner join {{ ref('fct_refund') }} as facts
         on

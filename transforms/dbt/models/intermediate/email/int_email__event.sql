@@ -5,12 +5,14 @@
 
 with incoming as (
 
+    -- noqa: disable=LT02
     {% for provider in ['ses', 'sendgrid', 'mailgun', 'postmark', 'tabular'] -%}
     select *
     from {{ ref('int_email__' ~ provider ~ '_event') }}
     where event is not null and {{ is_incoming(provider) }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+    -- noqa: enable=LT02
 ),
 
 -- the flags of an event depend on the others of its message: take those along

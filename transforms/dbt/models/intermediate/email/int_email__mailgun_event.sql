@@ -14,28 +14,8 @@ with events as (
 
 )
 
-select
-    workspace_id,
-    {{ key(['provider', 'mailgun_event_id']) }} as email_event_id,
-    provider,
-    case
-        when provider_message_id is not null and recipient_email is not null
-            then {{ key(['provider', 'provider_message_id', 'recipient_email']) }}
-    end as message_id,
-    provider_message_id,
-    recipient_email,
-    claimed_customer_id,
-    campaign_id,
-    arm_code,
-    template_code as template_code,
-    subject,
-    {{ email_event_name('provider', 'provider_event', 'provider_subtype') }} as event,
-    event_at,
-    cast(null as timestamp) as message_sent_at,
-    url,
-    case when provider_event in ('failed', 'rejected') then coalesce(diagnostic, description, reason_code) end as reason,
-    user_agent,
-    ip_address as ip_address,
-    case when provider_event in ('opened', 'clicked') and nullif(bot_name, '') is not null then true end as is_flagged_machine,
-    _load_seq
-from events
+{{ as_email_event('events', 'mailgun_event_id', own={
+    'message_sent_at': "cast(null as timestamp)",
+    'reason': "case when provider_event in ('failed', 'rejected') then coalesce(diagnostic, description, reason_code) end",
+    'is_flagged_machine': "case when provider_event in ('opened', 'clicked') and nullif(bot_name, '') is not null then true end",
+}) }}

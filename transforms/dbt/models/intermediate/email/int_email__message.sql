@@ -2,17 +2,16 @@
     'is_delivered', 'is_bounced_hard', 'is_bounced_soft', 'is_complained', 'is_opened_human', 'is_opened_machine',
     'is_clicked_human', 'is_clicked_scanner', 'is_unsubscribed'
 ] %}
+{% set told = ['provider_message_id', 'recipient_email', 'claimed_customer_id', 'campaign_id', 'arm_code', 'subject'] %}
 
+-- noqa: disable=LT02
 with from_events as (
 
     select
         workspace_id,
         message_id,
         provider,
-        {% for attribute in [
-            'provider_message_id', 'recipient_email', 'claimed_customer_id', 'campaign_id', 'arm_code',
-            'template_code', 'subject'
-        ] -%}
+        {% for attribute in told + ['template_code'] -%}
         min({{ bytewise(attribute) }}) as {{ attribute }},
         {% endfor -%}
         coalesce(min(message_sent_at), min(case when event = 'accepted' then event_at end), min(event_at)) as sent_at,
@@ -44,9 +43,7 @@ select
     coalesce(from_tables.workspace_id, from_events.workspace_id) as workspace_id,
     coalesce(from_tables.message_id, from_events.message_id) as message_id,
     coalesce(from_tables.provider, from_events.provider) as provider,
-    {% for attribute in [
-        'provider_message_id', 'recipient_email', 'claimed_customer_id', 'campaign_id', 'arm_code', 'subject', 'sent_at'
-    ] + flags -%}
+    {% for attribute in told + ['sent_at'] + flags -%}
     coalesce(from_tables.{{ attribute }}, from_events.{{ attribute }}) as {{ attribute }},
     {% endfor -%}
     from_events.template_code,

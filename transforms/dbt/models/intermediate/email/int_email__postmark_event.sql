@@ -8,28 +8,10 @@ with events as (
 
 )
 
-select
-    workspace_id,
-    {{ key(['provider', 'postmark_event_id']) }} as email_event_id,
-    provider,
-    case
-        when provider_message_id is not null and recipient_email is not null
-            then {{ key(['provider', 'provider_message_id', 'recipient_email']) }}
-    end as message_id,
-    provider_message_id,
-    recipient_email,
-    claimed_customer_id,
-    campaign_id,
-    arm_code,
-    cast(null as text) as template_code,
-    subject,
-    {{ email_event_name('provider', 'provider_event', 'provider_subtype') }} as event,
-    event_at,
-    cast(null as timestamp) as message_sent_at,
-    url,
-    case when provider_event in ('Bounce', 'SpamComplaint') then coalesce(details, description, bounce_type) end as reason,
-    user_agent,
-    cast(null as text) as ip_address,
-    cast(null as boolean) as is_flagged_machine,
-    _load_seq
-from events
+{{ as_email_event('events', 'postmark_event_id', own={
+    'template_code': "cast(null as text)",
+    'message_sent_at': "cast(null as timestamp)",
+    'reason': "case when provider_event in ('Bounce', 'SpamComplaint') then coalesce(details, description, bounce_type) end",
+    'ip_address': "cast(null as text)",
+    'is_flagged_machine': "cast(null as boolean)",
+}) }}

@@ -15,30 +15,9 @@ with events as (
 
 )
 
-select
-    workspace_id,
-    {{ key(['provider', 'ses_event_id']) }} as email_event_id,
-    provider,
-    -- SES does not say who of several recipients opened: such an event belongs to no message of one recipient
-    case
-        when recipient_email is not null then {{ key(['provider', 'provider_message_id', 'recipient_email']) }}
-    end as message_id,
-    provider_message_id,
-    recipient_email,
-    claimed_customer_id,
-    campaign_id,
-    arm_code,
-    template_code,
-    subject,
-    {{ email_event_name('provider', 'provider_event', 'provider_subtype') }} as event,
-    event_at,
-    mail_sent_at as message_sent_at,
-    url,
-    coalesce(
-        diagnostic_code, reject_reason, failure_message, delay_type, complaint_feedback_type, bounce_sub_type
-    ) as reason,
-    user_agent,
-    ip_address,
-    cast(null as boolean) as is_flagged_machine,
-    _load_seq
-from events
+-- SES does not say who of several recipients opened: such an event belongs to no message of one recipient
+{{ as_email_event('events', 'ses_event_id', own={
+    'message_sent_at': "mail_sent_at",
+    'reason': "coalesce(diagnostic_code, reject_reason, failure_message, delay_type, complaint_feedback_type, bounce_sub_type)",
+    'is_flagged_machine': "cast(null as boolean)",
+}) }}

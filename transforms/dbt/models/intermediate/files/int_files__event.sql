@@ -16,7 +16,8 @@ with s3 as (
         operation,
         requested_at as event_at,
         -- tenants/<customer>/<user>/<file>, written by somebody whose session carries the user's name
-        case when object_key like 'tenants/%/%' then nullif(split_part(object_key, '/', 2), '') end as named_customer_id,
+        case when object_key like 'tenants/%/%' then nullif(split_part(object_key, '/', 2), '') end
+            as named_customer_id,
         case when requester like '%:assumed-role/%/%' then nullif(split_part(requester, '/', 3), '') end as user_id,
         cast(null as text) as user_email,
         size_bytes,

@@ -28,6 +28,7 @@ by_customer as (
         movements.customer_id,
         sum(case when movements.month_date < months.month_date then movements.amount_minor else 0 end) as opening_minor,
         sum(movements.amount_minor) as closing_minor,
+        -- noqa: disable=LT02
         {%- for kind in ['new', 'expansion', 'contraction', 'churn', 'reactivation'] %}
             sum(
                 case
@@ -37,6 +38,7 @@ by_customer as (
             ) as {{ kind }}_minor
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
+    -- noqa: enable=LT02
     from months
     inner join movements
         on
