@@ -46,12 +46,17 @@ def _say(answer: dict[str, Any]) -> None:
 
 
 def _warm() -> None:
-    """Imports, and nothing that starts a thread or opens a database: those do not survive a fork."""
+    """Imports, and nothing that starts a thread or opens a database: those do not survive a fork.
+
+    Reading the dbt project starts threads of dbt's parser, which then never parses again in a child: it is read here only
+    for commands that take what was read, the small ones, and not where `nexus build` reads it itself.
+    """
     more = sys.argv[1:]
     common = ("dbt.cli.main", "dbt.adapters.duckdb", "polars", "warehouse.land", "warehouse.marts", "warehouse.publish")
     for name in (*common, *more):
         importlib.import_module(name)
-    small.warm()
+    if not more:
+        small.warm()
 
 
 def _child(order: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def rows_of(table: Table, explain: bool, sink: bool = False) -> str:
     else:
         verdict = f"case when _bad then {literal(MARK)} end as _reason, null as _broken, null as _raw"
     return f"""
-        select {_names(table)}, {record_hash()} as _record_hash, {extra(table)} as _extra, _line as _doc, {verdict}
+        select {_names(table)}, {record_hash()} as _record_hash, cast({extra(table)} as varchar) as _extra, _line as _doc, {verdict}
         from (select *, ({bad}) as _bad
               from (select _line, doc, {", ".join([*parts, values])} from ({_with(parts)})))
         {"where _bad" if explain else ""}"""
@@ -84,7 +84,7 @@ def usual_rows(table: Table, shapes: Sequence[Shape] = ()) -> str:
     values = ", ".join(f"{usual(c, raw[c.name]) or typed(c, raw[c.name])} as {quoted(c.name)}" for c in table.columns)
     odd = " or ".join([others, *checks.odd(table, raw)])
     return f"""
-        select {_names(table)}, {record_hash()} as _record_hash, {left} as _extra, _line as _doc,
+        select {_names(table)}, {record_hash()} as _record_hash, cast({left} as varchar) as _extra, _line as _doc,
                _odd, not _odd and ({checks.usual_bad(table, raw)}) as _bad, {_key(table)} as _key
         from (select *, ({odd}) as _odd
               from (select _line, doc, {", ".join([*parts, values])} from ({_with(parts)})))"""
