@@ -16,7 +16,7 @@ from fastapi import Request, Response
 SESSION, DEVICE, FORM, RESET = "nexus_session", "nexus_device", "nexus_form", "nexus_reset"
 
 
-def _name(request: Request, base: str) -> str:
+def name(request: Request, base: str) -> str:
     return f"__Host-{base}" if _is_https(request) else base
 
 
@@ -26,13 +26,13 @@ def _is_https(request: Request) -> bool:
 
 
 def read(request: Request, base: str) -> str | None:
-    return request.cookies.get(_name(request, base))
+    return request.cookies.get(name(request, base))
 
 
 def put(request: Request, response: Response, base: str, value: str, lasts: timedelta | None = None) -> None:
     """Sets it, until the browser closes or for as long as it `lasts`."""
     response.set_cookie(
-        _name(request, base),
+        name(request, base),
         value,
         max_age=int(lasts.total_seconds()) if lasts else None,
         path="/",
@@ -44,4 +44,4 @@ def put(request: Request, response: Response, base: str, value: str, lasts: time
 
 
 def drop(request: Request, response: Response, base: str) -> None:
-    response.delete_cookie(_name(request, base), path="/", secure=_is_https(request), httponly=True, samesite="lax")
+    response.delete_cookie(name(request, base), path="/", secure=_is_https(request), httponly=True, samesite="lax")

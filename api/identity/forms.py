@@ -40,7 +40,7 @@ async def _checked(request: Request, form_token: Annotated[str, Form(max_length=
     """Raises ForeignFormError."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     if origin is not None:
-        if origin not in _origins(request):
+        if origin not in origins(request):
             raise ForeignFormError("the form was sent from a page of elsewhere")
     elif site is not None and site not in {"same-origin", "none"}:
         raise ForeignFormError("the form was sent from a page of elsewhere")
@@ -59,7 +59,7 @@ def set_cookies(request: Request, response: Response, values: dict[str, str]) ->
         cookies.put(request, response, base, value)
 
 
-def _origins(request: Request) -> set[str]:
+def origins(request: Request) -> set[str]:
     """How this application is called: as the request says (the guard has checked its Host), and as it is published."""
     published = urlsplit(request.app.state.settings.address)
     return {f"{request.url.scheme}://{request.url.netloc}", f"{published.scheme}://{published.netloc}"}

@@ -103,6 +103,7 @@ async def set_password(session: Session, user: User, password_hash: str, because
     user.password_changed_at = await session_rows.now(session)
     user.must_change_password = False
     await rows.use_up(session, user.id)
+    await session_rows.distrust(session, user.id)
     tell(session, events.PasswordChanged(user_id=user.id, because=because))
 
 

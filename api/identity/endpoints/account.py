@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Path, Request, Response
 
 from api.identity import account as rules
-from api.identity import cookies, sessions
+from api.identity import cookies, factors, sessions
 from api.identity.endpoints.common import Field, LifetimesOfApp, PasswordsOfApp, WayOn, go, minutes, router
 from api.identity.forms import from_our_page
 from api.identity.pages import page, way_on
@@ -29,7 +29,14 @@ _NOTICES = {
 @router.get("/account")
 async def account_page(request: Request, here: SignedIn, lifetimes: LifetimesOfApp, said: str = "") -> Response:
     account = await rules.shown(database(request), lifetimes, here)
-    return page(request, "identity/account.html", narrow=False, account=account, notice=_NOTICES.get(said))
+    return page(
+        request,
+        "identity/account.html",
+        narrow=False,
+        account=account,
+        notice=_NOTICES.get(said),
+        links=factors.links("ACCOUNT"),
+    )
 
 
 @router.post("/account/sessions/{session_id}/end", dependencies=_FORM)

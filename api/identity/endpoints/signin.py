@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from fastapi import Request, Response
 
-from api.identity import cookies, sessions
+from api.identity import cookies, factors, sessions
 from api.identity import signin as rules
 from api.identity.endpoints.common import Field, LifetimesOfApp, PasswordsOfApp, WayOn, go, minutes, router, signed_in
 from api.identity.forms import from_our_page
@@ -86,6 +86,7 @@ def _page(
     return page(
         request, "identity/signin.html", status=status, leads_out=True, headers=headers,
         next=way_on(next, ""), again="1" if again else "", email=email, notice=notice, errors=errors or {},
+        ways=factors.links("FIRST"),
     )  # fmt: skip
 
 

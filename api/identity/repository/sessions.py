@@ -75,3 +75,8 @@ async def touch_device(session: Session, device_id: str) -> None:
 async def forget_devices(session: Session, user_id: str, unused: timedelta) -> None:
     """Removes devices of the user that were not used for so long."""
     await session.execute(delete(Device).where(Device.user_id == user_id, Device.last_used_at < func.now() - unused))
+
+
+async def distrust(session: Session, user_id: str) -> None:
+    """No device of the user stands for a second factor any more."""
+    await session.execute(update(Device).where(Device.user_id == user_id).values(trusted_until=None))
