@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.kernel.principal import EVERYTHING
 from api.oidc import keys, levels, redirects, scopes
 
+#: How fast a machine is says nothing about the rule.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HTTPS = "https://app.example/cb?x=1"
 LOOPBACK = "http://127.0.0.1/callback"
 
@@ -61,6 +63,7 @@ def test_of_a_loopback_address_the_port_alone_is_free(asked: str) -> None:
     assert not redirects.matches(asked, LOOPBACK)
 
 
+@unhurried
 @given(port=st.integers(1, 65535))
 def test_every_port_of_a_loopback_address(port: int) -> None:
     assert redirects.matches(f"http://127.0.0.1:{port}/callback", LOOPBACK)
@@ -68,6 +71,7 @@ def test_every_port_of_a_loopback_address(port: int) -> None:
     assert not redirects.matches(f"https://app.example:{port}/cb?x=1", HTTPS)
 
 
+@unhurried
 @given(asked=st.text(max_size=60) | st.from_regex(r"https?://(app\.example|127\.0\.0\.1)[:/@.\\%#?a-z0-9]{0,20}"))
 def test_a_browser_only_goes_where_the_client_lives(asked: str) -> None:
     """Whatever is asked for: if it matches, it is the registered text, or the same loopback place on another port."""
@@ -79,6 +83,7 @@ def test_a_browser_only_goes_where_the_client_lives(asked: str) -> None:
         assert "#" not in asked
 
 
+@unhurried
 @given(uri=st.text(alphabet=st.characters(max_codepoint=300), max_size=40).map(lambda t: f"https://app.example/{t}"))
 def test_what_can_be_registered_is_read_alike_by_everybody(uri: str) -> None:
     if redirects.objection(uri) is None:
@@ -102,6 +107,7 @@ def test_scopes_narrow_and_never_widen() -> None:
     assert scopes.meanings(["openid", "nothing"]) == ["Know that it is you"]
 
 
+@unhurried
 @given(methods=st.sets(st.sampled_from(["pwd", "otp", "hwk", "user", "sso", "mfa"])))
 def test_levels(methods: set[str]) -> None:
     assert not levels.unmet([], methods)

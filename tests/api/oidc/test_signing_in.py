@@ -213,6 +213,26 @@ def test_a_device(house: House, native: App) -> None:
     assert stranger.get(house.at("device"), params={"user_code": begun["user_code"]}).status_code == 404
 
 
+def test_what_has_run_out_is_removed(house: House, web: App) -> None:
+    """Grants that a refresh token still belongs to stay, and with them the codes whose replay would be noticed."""
+    from api.oidc.repository.grants import forget_expired
+
+    _, kept = web.signed_in()
+    _, gone = web.signed_in()
+    ids = [house.claims(token["access_token"])["grant"] for token in (kept, gone)]
+    house.kernel.sql(
+        "update app.oidc_refresh_token set expires_at = now() - interval '2 days' where grant_id = %s", ids[1]
+    )
+    for table, column in (("grant", "created_at"), ("code", "expires_at")):
+        key = "id" if table == "grant" else "grant_id"
+        house.kernel.sql(
+            f"update app.oidc_{table} set {column} = now() - interval '2 days' where {key} = any (%s)", ids
+        )
+    people.within(house.kernel.settings, forget_expired)
+    assert house.kernel.sql("select id from app.oidc_grant where id = any (%s)", ids) == [(ids[0],)]
+    assert web.post("token", grant_type="refresh_token", refresh_token=kept["refresh_token"]).status_code == 200
+
+
 def test_revocation_and_introspection(house: House, web: App, native: App) -> None:
     _, token = native.signed_in(scope="openid nexus")
     seen = web.post("introspect", token=token["access_token"]).json()
@@ -306,6 +326,7 @@ def test_a_user_of_several_organisations_says_in_which(house: House) -> None:
 
 def test_keys_rotate_and_old_ones_stay_for_a_while(house: House, web: App) -> None:
     _, before = web.signed_in(scope="openid nexus")
+    known = len(httpx.get(house.at("jwks")).json()["keys"])
     import asyncio
 
     from api.oidc.keys import Keys
@@ -322,4 +343,4 @@ def test_keys_rotate_and_old_ones_stay_for_a_while(house: House, web: App) -> No
     _, after = web.signed_in(scope="openid nexus")
     assert house.claims(before["access_token"])["sub"] == house.claims(after["access_token"])["sub"]
     assert house.api(before["access_token"]).status_code == house.api(after["access_token"]).status_code == 200
-    assert len(httpx.get(house.at("jwks")).json()["keys"]) == 4
+    assert len(httpx.get(house.at("jwks")).json()["keys"]) == known + 2
