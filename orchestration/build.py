@@ -17,7 +17,7 @@ from warehouse.quality import discover_rules
 #: What dbt builds in which step. A mart's gates stand between the first and the second.
 MARTS = "config.schema:staging config.schema:intermediate config.schema:marts config.schema:metrics"
 FEATURES = "config.schema:features"
-PREDICTIONS = "source:nexus+"
+PREDICTIONS = "source:nexus.raw_nexus__churn_score+"
 
 
 def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | None = None) -> Definitions:

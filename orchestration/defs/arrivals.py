@@ -1,7 +1,7 @@
-"""What is dropped into the inbox reaches the published marts within a minute: a sensor and the short way through the graph.
+"""What is dropped into the inbox, and what happens in Nexus's own services, reaches the published marts within a minute.
 
-Belongs here: the sensor `inbox`, the job `arrivals`, which assets a dropped file concerns.
-Does not belong here: the inbox itself (orchestration/inbox), publishing.
+Belongs here: the sensor `inbox`, the job `arrivals` (the short way through the graph), which assets a source concerns.
+Does not belong here: the inbox itself (orchestration/inbox), the event log (orchestration/live/own.py), publishing.
 
 The short way lands, loads, builds and judges what is made of the sources concerned, and publishes: the current version
 with its marts replaced. Features, scores and drift follow with the hourly refresh; until then a version carries the
@@ -71,7 +71,8 @@ def sensor(
         jobs=[jobs[JOB], jobs[WHOLE_JOB]],
         minimum_interval_seconds=LOOK_EVERY,
         default_status=DefaultSensorStatus.RUNNING,
-        description="A file dropped into inbox/<workspace>/<source>/ goes into the published marts at once.",
+        description="A file dropped into inbox/<workspace>/<source>/, and new events of the services, go into the published "
+        "marts at once.",
     )
     def inbox(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         return look(settings, made_of, gates, context.instance, context.cursor)
@@ -92,20 +93,22 @@ def look(
     The cursor holds what was asked for last, when, and how often: a file that runs leave lying is tried ever less.
     """
     from orchestration.inbox import refuse_strays, settled
+    from orchestration.live import own
 
     strays = refuse_strays(settings)
     arrived = settled(settings)
-    if not arrived:
+    events = own.waiting(settings)
+    if not arrived and not events:
         told = f"put away, see {', '.join(p.name for p in strays)}" if strays else "the inbox is empty"
         return SkipReason(told)
     if any(instance.get_runs(RunsFilter(job_name=name, statuses=_UNFINISHED), limit=1) for name in (JOB, WHOLE_JOB)):
         return SkipReason("a run is under way; what it leaves will be asked for again")
-    lying = sorted(str(drop.path.relative_to(settings.home)) for drop in arrived)
+    lying = sorted([*(str(drop.path.relative_to(settings.home)) for drop in arrived), *events])
     last = json.loads(cursor) if cursor else {}
     times = last["times"] + 1 if last.get("lying") == lying else 0
     if times and clock() < last["at"] + min(_FIRST_PAUSE * 2 ** (times - 1), _LONGEST_PAUSE):
         return SkipReason(f"the last run left {', '.join(lying)}; trying again later")
-    sources = sorted({drop.source for drop in arrived})
+    sources = sorted({*(drop.source for drop in arrived), *([own.SOURCE] if events else [])})
     return SensorResult(
         run_requests=[_request(settings, sources, made_of, gates)],
         cursor=json.dumps({"lying": lying, "times": times, "at": clock()}),

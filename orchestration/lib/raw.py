@@ -49,15 +49,16 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, Seq
         name=f"land_{source.name}", specs=specs, can_subset=True, pool=POOL, required_resource_keys={candidate.KEY}
     )
     def land_and_load(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
+        # a table that belongs to another part of the run must not change under what was built of it already
+        chosen = [t for t in source.tables if naming.parse(t.relation).key in context.selected_asset_keys]
         with translated(context.retry_number):
             landed = land(source, settings, remembered=ARRIVALS not in context.run.tags)
             context.resources.candidate.check()
-            invalidate(settings, [t.relation for t in source.tables])
-            counts = load(source, settings)
-        for table in source.tables:
-            if naming.parse(table.relation).key in context.selected_asset_keys:
-                metadata = {**counts[table.relation], **landed.get(table.name, {})}
-                yield MaterializeResult(asset_key=table.relation, metadata=metadata)
+            invalidate(settings, [t.relation for t in chosen])
+            counts = load(chosen, settings)
+        for table in chosen:
+            metadata = {**counts[table.relation], **landed.get(table.name, {})}
+            yield MaterializeResult(asset_key=table.relation, metadata=metadata)
 
     return land_and_load
 
@@ -65,9 +66,10 @@ def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, Seq
 def land(source: Source, settings: Settings, *, remembered: bool = True) -> dict[str, dict[str, int]]:
     """Lands what was dropped for `source` and, if asked, every remembered export; counts by table.
 
-    What has landed before is recognised.
+    What has landed before is recognised. Of Nexus itself, what has happened in its services lands too.
     """
     from orchestration.inbox import take
+    from orchestration.live import own
     from orchestration.sources import choose
     from warehouse.land import Progress
     from warehouse.land import land as land_files
@@ -81,6 +83,8 @@ def land(source: Source, settings: Settings, *, remembered: bool = True) -> dict
         paths = [Path(export.path)]
         reports.append(land_files(chosen, paths, export.workspace, settings, mapping=mapping, progress=show))
     reports += take(settings, source.name, show)
+    if source.name == own.SOURCE:
+        own.drain(settings)
     counts: dict[str, dict[str, int]] = {}
     for report in reports:
         for table, found in report.tables.items():
@@ -90,16 +94,14 @@ def land(source: Source, settings: Settings, *, remembered: bool = True) -> dict
     return counts
 
 
-def load(source: Source, settings: Settings) -> dict[str, dict[str, int]]:
-    """Loads pending batches of `source` into the build; rows in all and new ones, by relation."""
+def load(tables: Sequence[Table], settings: Settings) -> dict[str, dict[str, int]]:
+    """Loads pending batches of `tables` into the build; rows in all and new ones, by relation."""
     from warehouse.load import load_pending
     from warehouse.quality.reads import reading, row_counts
 
-    report = load_pending(
-        settings.warehouse, settings, source.tables, on_table=lambda name, done, of: tell(name, done, of)
-    )
+    report = load_pending(settings.warehouse, settings, tables, on_table=lambda name, done, of: tell(name, done, of))
     with reading(settings) as reads:
-        totals = row_counts(reads, {t.relation: "raw" for t in source.tables})
+        totals = row_counts(reads, {t.relation: "raw" for t in tables})
     return {
         name: {"dagster/row_count": total, "new rows": report.rows.get(name, 0), "batches": report.batches.get(name, 0)}
         for name, total in totals.items()

@@ -1,0 +1,106 @@
+"""Nexus as a source of its own warehouse: a connection for each workspace, which nobody has to configure.
+
+Belongs here: which workspaces have events, whether any of them wait, draining them. Does not belong here: reading the
+log (orchestration/sources/nexus/live.py), pulling (pull.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from nexus import postgres
+from nexus.connections import Connection, folder
+from nexus.db import roles
+from nexus.errors import MachineError
+from nexus.events.log import Position
+from nexus.settings import Settings
+from nexus.tenancy import LOCAL_ORGANISATION
+from warehouse import ledger, pulls
+
+SOURCE = NAME = "nexus"
+STREAM = "events"
+
+#: The first workspace of an organisation takes the events that name none.
+_WORKSPACES = """
+    with homes as (
+        select distinct on (organisation_id) organisation_id, id as workspace_id
+        from app.workspace order by organisation_id, created_at, id
+    )
+    select workspace_id, array_remove(array_agg(distinct organisation_id), null) as homes
+    from (
+        select workspace_id, organisation_id from homes
+        union all
+        select id, null from app.workspace
+        union all
+        select %(default)s, %(local)s where not exists (select from homes where organisation_id = %(local)s)
+    ) as every
+    group by workspace_id order by workspace_id
+"""
+
+
+def connections(settings: Settings) -> list[Connection]:
+    """A connection for each workspace; none before the operational database has been made."""
+    with _asking(settings) as ask:
+        if ask is None:
+            return []
+        found = ask.execute(_WORKSPACES, {"default": settings.workspace, "local": LOCAL_ORGANISATION}).fetchall()
+    dsn = postgres.dsn(settings)
+    return [
+        Connection(
+            row["workspace_id"], NAME, SOURCE,
+            {"dsn": dsn, "workspace": row["workspace_id"], "homes": row["homes"]}, folder(settings),
+        )
+        for row in found
+    ]  # fmt: skip
+
+
+def waiting(settings: Settings) -> list[str]:
+    """Workspaces with settled events that the lake has not, each with the place after which they stand: a run that
+    drained nothing leaves the same text."""
+    from orchestration.sources.nexus.live import MINE, place
+
+    mine = connections(settings)
+    with ledger.connect(settings) as book, _asking(settings) as ask:
+        if ask is None:
+            return []
+        found = []
+        for connection in mine:
+            cursor = pulls.cursor(book, connection.workspace, NAME, STREAM)
+            at = Position(**cursor) if cursor else Position()
+            values = {**place(at), "workspace": connection.workspace, "homes": connection.options["homes"]}
+            if ask.execute(f"select 1 {MINE} limit 1".encode(), values).fetchone():
+                found.append(f"events of {connection.workspace} after {at}")
+    return found
+
+
+def drain(settings: Settings) -> int:
+    """Lands what has happened since the last time, of every workspace; how many events landed."""
+    from orchestration.live.pull import pull
+
+    landed = 0
+    for connection in connections(settings):
+        report = pull(connection, settings)
+        report.raise_failed()
+        landed += report.total.landed
+    return landed
+
+
+@contextmanager
+def _asking(settings: Settings) -> Iterator[psycopg.Connection[dict[str, Any]] | None]:
+    """A connection that sees every tenant, or None where there is nothing to see yet."""
+    try:
+        with psycopg.connect(postgres.dsn(settings), autocommit=True, row_factory=dict_row) as connection:
+            if not connection.execute("select to_regclass('app.events') as log").fetchone()["log"]:  # type: ignore[index]
+                yield None
+                return
+            connection.execute(f"set role {roles.SYSTEM}".encode())
+            yield connection
+    except psycopg.OperationalError as error:
+        raise MachineError(
+            f"the operational database cannot be asked: {' '.join(str(error).split())}", remedy="nexus doctor"
+        ) from None
