@@ -31,8 +31,11 @@ def build_defs(settings: Settings | None = None, resources: Mapping[str, Any] | 
         "features": (FEATURES, PREDICTIONS),
         "predictions": (PREDICTIONS, ""),
     }
-    assets: list[AssetsDefinition] = [raw.raw_assets(s, settings, models.produced_by()) for s in found.values()]
-    checks: list[AssetsDefinition] = [gates.contract_checks(s, settings) for s in found.values()]
+    produced_by = models.produced_by()
+    assets: list[AssetsDefinition] = [a for s in found.values() for a in raw.raw_assets(s, settings, produced_by)]
+    checks: list[AssetsDefinition] = [
+        c for s in found.values() for c in gates.contract_checks(s, settings, produced_by)
+    ]
     stored: dict[str, dict[str, str]] = {}
     own = {name: dbt_assets.names(manifest, *selection) for name, selection in steps.items()}
     raw_names = frozenset(t.relation for s in found.values() for t in s.tables)

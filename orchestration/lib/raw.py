@@ -41,24 +41,35 @@ def spec(source: Source, table: Table, engine: str, deps: Sequence[str] = ()) ->
     )
 
 
-def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, Sequence[str]]) -> AssetsDefinition:
-    """One step for each source. `produced_by` names, by relation, the assets whose records a table holds."""
-    specs = [spec(source, t, settings.warehouse, produced_by.get(t.relation, [])) for t in source.tables]
+def raw_assets(source: Source, settings: Settings, produced_by: Mapping[str, Sequence[str]]) -> list[AssetsDefinition]:
+    """One step for each source, and one for its tables whose records other assets of the graph make.
 
-    @multi_asset(
-        name=f"land_{source.name}", specs=specs, can_subset=True, pool=POOL, required_resource_keys={candidate.KEY}
-    )
+    `produced_by` names, by relation, the assets whose records a table holds. In one step with the rest, which comes before
+    everything, these tables would make the graph go round.
+    """
+    made = [t for t in source.tables if t.relation in produced_by]
+    rest = [t for t in source.tables if t.relation not in produced_by]
+    steps = {f"land_{source.name}": rest, f"land_{source.name}_made_here": made}
+    return [_step(name, source, tables, settings, produced_by) for name, tables in steps.items() if tables]
+
+
+def _step(
+    name: str, source: Source, tables: Sequence[Table], settings: Settings, produced_by: Mapping[str, Sequence[str]]
+) -> AssetsDefinition:
+    specs = [spec(source, t, settings.warehouse, produced_by.get(t.relation, [])) for t in tables]
+
+    @multi_asset(name=name, specs=specs, can_subset=True, pool=POOL, required_resource_keys={candidate.KEY})
     def land_and_load(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
-        # a table that belongs to another part of the run must not change under what was built of it already
-        chosen = [t for t in source.tables if naming.parse(t.relation).key in context.selected_asset_keys]
         with translated(context.retry_number):
             landed = land(source, settings, remembered=ARRIVALS not in context.run.tags)
             context.resources.candidate.check()
-            invalidate(settings, [t.relation for t in chosen])
-            counts = load(chosen, settings)
-        for table in chosen:
-            metadata = {**counts[table.relation], **landed.get(table.name, {})}
-            yield MaterializeResult(asset_key=table.relation, metadata=metadata)
+            invalidate(settings, [t.relation for t in tables])
+            # a table of the other step must not change under what was built of it already
+            counts = load(tables, settings)
+        for table in tables:
+            if naming.parse(table.relation).key in context.selected_asset_keys:
+                metadata = {**counts[table.relation], **landed.get(table.name, {})}
+                yield MaterializeResult(asset_key=table.relation, metadata=metadata)
 
     return land_and_load
 

@@ -50,7 +50,7 @@ def test_a_dropped_file_is_published_by_the_short_way(
     text = _without_last_log(company)
     land_export(settings, company, ("stripe", "paypal", "s3", "email_events", "okta"))
     outcome = execute(settings, lambda _: None, train=False)
-    assert outcome.success, [s.error for s in outcome.steps]
+    assert outcome.success, [(s.key, s.error) for s in outcome.steps if s.error]
     reader = Reader(settings)
     before, events = read_current(settings), reader.query(EVENTS).item()
     assert before is not None

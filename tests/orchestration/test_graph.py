@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetCheckKey, AssetKey
+from dagster import AssetCheckKey, AssetKey, Definitions
 
 from nexus.settings import Settings
 from orchestration import sources
@@ -173,3 +173,10 @@ def test_relations_are_told_after_what_they_are_made_of(session_settings: Settin
     place = {name: number for number, name in enumerate(told)}
     assert place["int_files__event"] < place["fct_file_event"] < place["int_customer__activity"] < place["customer_360"]
     assert place["fct_storage_snapshot"] < place["int_customer__activity"]
+
+
+def test_no_step_is_run_in_parts(definitions: Definitions) -> None:
+    """Dagster cuts a step in two where the graph would go round: half of it would then run before its raw tables."""
+    for name in ("refresh", "arrivals"):
+        steps = {node.name for node in definitions.resolve_job_def(name).graph.nodes}
+        assert not [step for step in steps if step.rpartition("_")[2].isdigit()], name
