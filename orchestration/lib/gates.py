@@ -4,7 +4,7 @@ Belongs here: factories from contracts, rules and relations to checks. Does not 
 (warehouse/quality) or dbt's own tests (dbt_assets.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -31,7 +31,7 @@ from warehouse.quality import volume as volume_gate
 ACCEPT_SHRINK = "nexus/accept_shrink"
 
 
-def contract_checks(source: Source, settings: Settings, produced_by: Mapping[str, str]) -> list[AssetChecksDefinition]:
+def contract_checks(source: Source, settings: Settings, produced_by: Collection[str]) -> list[AssetChecksDefinition]:
     """The gate `contract` on every raw table of `source`; apart for those whose records the graph makes itself, as their
     steps are apart (orchestration/lib/raw.py tells why)."""
     made = [t for t in source.tables if t.relation in produced_by]

@@ -32,6 +32,7 @@ EXAMPLES = (
     ("undated", "tabular", "telco_customers.csv"),
     ("identities", "auth0", "."),
     ("identities", "okta", "."),
+    ("identities", "nexus", "events.jsonl"),
 )
 
 

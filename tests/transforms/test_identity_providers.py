@@ -18,7 +18,7 @@ def test_sign_ins_meet(built: Built, engine: str) -> None:
         built,
         engine,
         "select provider, user_id, user_email, outcome, is_mfa, country_code, customer_id from marts.fct_login "
-        "where {here} and provider in ('okta', 'auth0') order by login_at",
+        "where {here} and provider in ('okta', 'auth0', 'nexus') order by login_at",
     )
     assert found == [
         ("auth0", "auth0|u1", "ada@shop.example", "success", True, "DE", "cus_a0"),
