@@ -1,4 +1,4 @@
-"""Okta and Auth0 side by side: one list of users, of sign-ins and of changes, whoever the provider is."""
+"""Okta, Auth0 and Nexus itself side by side: one list of users, of sign-ins and of changes, whoever the provider is."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def test_sign_ins_meet(built: Built, engine: str) -> None:
         "where {here} and provider in ('okta', 'auth0', 'nexus') order by login_at",
     )
     assert found == [
+        ("nexus", "usr_01959f00000070008000000000000001", None, "success", True, None, None),
+        ("nexus", None, None, "failure", False, None, None),
         ("auth0", "auth0|u1", "ada@shop.example", "success", True, "DE", "cus_a0"),
         ("auth0", "auth0|u2", "bo@shop.example", "failure", False, None, "cus_a0"),
         ("auth0", None, "nobody@shop.example", "failure", False, None, None),
