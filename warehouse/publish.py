@@ -1,28 +1,25 @@
 """Write → audit → publish: a build becomes a version that readers see, or does not.
 
 Belongs here: the build lock, candidates, the switch, retention, clearing up after a crash.
-Does not belong here: what the audit checks (quality.py), copying of an engine (engines/<engine>/export.py).
+Does not belong here: what the audit checks (quality.py), how a file is filled (copying.py).
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-import duckdb
 import psycopg
 from psycopg.types.json import Jsonb
 
-from nexus.errors import GateError, MachineError, NexusError, NotFoundError
+from nexus.errors import GateError, MachineError, NexusError
 from nexus.settings import Settings
-from warehouse import ledger
+from warehouse import copying, ledger
 from warehouse.current import read_current, switch
 from warehouse.engines import open_engine
-from warehouse.land.sql import literal, quoted
+from warehouse.journal import Contents
 from warehouse.land.write import sync_folder
 from warehouse.versions import Version, file_name, list_versions, versions_dir
 
@@ -102,10 +99,8 @@ def prepare(
         temporary = folder / f".{target.name}.tmp"
         try:
             with open_engine(engine, settings) as session:
-                written = session.export(temporary, SCHEMAS, only)
-            if only is not None and written:
-                _complete(settings, temporary)
-            if not written:
+                contents = copying.write(session, temporary, SCHEMAS, _base(settings, engine), only)
+            if contents is None:
                 raise NexusError(
                     "the build holds nothing to publish", remedy="run dbt first: nexus build does it in the right order"
                 )
@@ -124,7 +119,8 @@ def prepare(
             )
             raise
         connection.execute(
-            "update publish_version set byte_count = %s where version = %s", [target.stat().st_size, version]
+            "update publish_version set byte_count = %s, contents = %s where version = %s",
+            [target.stat().st_size, Jsonb(contents.as_json()), version],
         )
     checkpoint("candidate")
     return next(v for v in list_versions(settings) if v.version == version)
@@ -181,25 +177,13 @@ def publish(
     return release(settings, candidate, audit(candidate) if audit else (), checkpoint)
 
 
-def _complete(settings: Settings, part: Path) -> None:
-    """Puts the relations in `part` into a copy of the current version, which takes the place of `part`."""
-    current = read_current(settings)
+def _base(settings: Settings, engine: str) -> copying.Base | None:
+    """The current version, if its file can be completed."""
+    current = next((v for v in list_versions(settings, readable=True) if v.is_current), None)
     if current is None:
-        raise NotFoundError("nothing is published yet that could be completed", remedy="run: nexus build")
-    whole = part.with_name(f"{part.name}.whole")
-    shutil.copyfile(current.path, whole)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {literal(str(whole))} as whole")
-        connection.execute(f"attach {literal(str(part))} as part (read_only)")
-        relations = connection.execute(
-            "select table_schema, table_name from information_schema.tables where table_catalog = 'part'"
-        ).fetchall()
-        for schema, name in relations:
-            relation = f"{quoted(schema)}.{quoted(name)}"
-            connection.execute(f"create schema if not exists whole.{quoted(schema)}")
-            connection.execute(f"create or replace table whole.{relation} as from part.{relation}")
-        connection.execute("checkpoint whole")
-    whole.replace(part)
+        return None
+    # rows of another engine's version are of another journal: nothing of them is known to be the same
+    return copying.Base(current.path, current.contents if current.engine == engine else Contents())
 
 
 def _highest_file(settings: Settings) -> int:

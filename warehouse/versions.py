@@ -6,7 +6,7 @@ Does not belong here: making one (publish.py), reading one (marts.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nexus.errors import NotFoundError
 from nexus.settings import Settings
 from warehouse import ledger
 from warehouse.current import read_current
+from warehouse.journal import Contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Version:
     gates: list[dict[str, Any]]
     reason: str | None
     is_current: bool = False
+    contents: Contents = field(default_factory=Contents)
 
 
 def versions_dir(settings: Settings) -> Path:
@@ -62,6 +64,7 @@ def list_versions(settings: Settings, *, readable: bool = False) -> list[Version
             gates=row["gates"],
             reason=row["reason"],
             is_current=bool(current and current.version == row["version"]),
+            contents=Contents(**row["contents"]),
         )
         for row in rows
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import orjson
 import polars as pl
 import pytest
@@ -18,6 +19,8 @@ from orchestration.sources import discover
 from tests.transforms.shared import ENGINES, WORKSPACE, Built, build, land_export, load, query
 from warehouse import dbt
 from warehouse.land import land
+from warehouse.publish import build_lock, publish
+from warehouse.versions import list_versions
 
 MARTS = {
     "fct_email_event": "email_event_id",
@@ -47,6 +50,7 @@ def late(built: Built, request: pytest.FixtureRequest) -> Iterator[tuple[Setting
         _event("Click", "10:00:05", {"userAgent": PERSON, "link": "https://x.example/1"}),
     )
     _build(settings, engine)
+    _publish(settings, engine)
     first = {mart: query(settings, engine, f"select * from marts.{mart}") for mart in MARTS}
     land_export(settings, built.company, ("stripe",), "customers*")
     land_export(settings, built.company, ("okta", "email_events", "s3"))
@@ -54,6 +58,7 @@ def late(built: Built, request: pytest.FixtureRequest) -> Iterator[tuple[Setting
     mail = PROJECT / "orchestration" / "sources" / "email_events" / "fixtures"
     land(discover()["email_events"], [mail / "mailgun.json", mail / "postmark.jsonl"], WORKSPACE, settings)
     _build(settings, engine)
+    _publish(settings, engine)
     yield settings, engine, first
     shutil.rmtree(home, ignore_errors=True)
 
@@ -72,6 +77,25 @@ def _ses(settings: Settings, path: Path, record: dict[str, Any]) -> None:
 def _build(settings: Settings, engine: str) -> None:
     load(settings, engine)
     build(settings, engine, select=tuple(f"+{mart}" for mart in MARTS))
+
+
+def _publish(settings: Settings, engine: str) -> None:
+    with build_lock(settings):
+        publish(settings, engine=engine)
+
+
+def test_the_version_completed_by_what_was_written_holds_the_rows_of_the_build(
+    late: tuple[Settings, str, dict[str, pl.DataFrame]],
+) -> None:
+    settings, engine, first = late
+    after, before = list_versions(settings)
+    for mart, key in MARTS.items():
+        rows = query(settings, engine, f"select * from marts.{mart} order by 1, {key}")
+        with duckdb.connect(str(after.path), read_only=True) as version:
+            held = version.execute(f"select * from marts.{mart} order by 1, {key}").pl()
+        assert held.rows() == rows.rows(), mart
+        assert len(held) > len(first[mart])
+        assert before.contents.relations[f"marts.{mart}"] < after.contents.relations[f"marts.{mart}"]
 
 
 def test_facts_came_before_their_customers(late: tuple[Settings, str, dict[str, pl.DataFrame]]) -> None:

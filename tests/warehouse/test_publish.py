@@ -243,3 +243,53 @@ def test_current_is_a_small_file(settings: Settings) -> None:
     current = read_current(settings)
     assert current is not None
     assert current.path == versions_dir(settings) / "v000001.duckdb"
+
+
+@pytest.mark.parametrize("engine", NAMES)
+def test_a_version_is_completed_by_what_the_journal_names(settings: Settings, engine: str) -> None:
+    """Rows 2 (changed), 3 (gone) and 4 (new) are noted; the change of row 1 is not, and stays behind."""
+    _noted(settings, engine, "create table marts.fct_noted as", [(1, "a"), (2, "a"), (3, "a")], number=1)
+    with build_lock(settings):
+        first = publish(settings, engine=engine)
+    _noted(settings, engine, "insert into marts.fct_noted", [(1, "unseen"), (2, "b"), (4, "b"), (5, "b")], number=2)
+    with build_lock(settings):
+        second = publish(settings, engine=engine)
+    rows = "select key, t from marts.fct_noted order by 1"
+    # 5 is not noted either: the numbers differ, so the version was written anew and nothing is behind
+    assert Reader(settings).query(rows).rows() == [("1", "unseen"), ("2", "b"), ("4", "b"), ("5", "b")]
+    _noted(settings, engine, "insert into marts.fct_noted", [(1, "behind"), (2, "c"), (4, "c"), (6, "c")], number=3)
+    with build_lock(settings):
+        third = publish(settings, engine=engine)
+    assert Reader(settings).query(rows).rows() == [("1", "unseen"), ("2", "c"), ("4", "c"), ("6", "c")]
+    assert [v.contents.relations["marts.fct_noted"] for v in (first, second, third)] == [1, 2, 3]
+    assert Reader(settings).query("select n from marts.dim_gone").item() == 1
+    with open_engine(engine, settings) as session:
+        session.connection.execute("drop table marts.dim_gone")  # type: ignore[attr-defined]
+    with build_lock(settings):
+        publish(settings, engine=engine)
+    with pytest.raises(InputError, match="does not exist"):
+        Reader(settings).query("select * from marts.dim_gone")
+
+
+def _noted(settings: Settings, engine: str, into: str, rows: list[tuple[int, str]], number: int) -> None:
+    """What an incremental model leaves: its rows, and a note of those that build `number` has written."""
+    values = ", ".join(f"('w', '{key}', '{text}')" for key, text in rows)
+    with open_engine(engine, settings) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        if number == 1:
+            run("create schema if not exists raw")
+            run("create schema if not exists marts")
+            run("create table marts.dim_gone as select 1 as n")
+            run("create table raw._build_number as select 'me' as build_id, cast(0 as bigint) as number")
+            run(
+                "create table raw._written (relation text, number bigint, key_column text, workspace_id text, key text)"
+            )
+            run("insert into raw._written values ('marts.fct_noted', 1, null, null, null)")
+        else:
+            run("delete from marts.fct_noted")
+            run(
+                f"insert into raw._written select 'marts.fct_noted', {number}, 'key', 'w', unnest(array['2', '3', '4', '5', '6'])"
+                + (" limit 3" if number == 2 else "")
+            )
+        run(f"update raw._build_number set number = {number}")
+        run(f"{into} select * from (values {values}) v(workspace_id, key, t)")

@@ -6,15 +6,18 @@ Belongs here: everything that differs between engines. Does not belong here: pol
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from nexus.contracts import Table
 from nexus.errors import NotFoundError
 from nexus.settings import Settings
 from warehouse.ledger import Part
+
+if TYPE_CHECKING:
+    from warehouse.journal import Delta
 
 NAMES = ("duckdb", "postgres")
 
@@ -38,8 +41,18 @@ class Session(Protocol):
         """Loads `parts` into the raw table and remembers them, in one transaction; rows written."""
         ...
 
-    def export(self, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None) -> list[str]:
-        """Writes the tables of `schemas` (those named in `only`) into a new DuckDB file; names of what was written."""
+    def relations(self, schemas: Sequence[str]) -> list[str]:
+        """Tables of `schemas`, and views of those that people read, as `schema.name`."""
+        ...
+
+    def counts(self, relations: Collection[str]) -> dict[str, int]:
+        """Rows of each relation (`schema.name`)."""
+        ...
+
+    def export(self, target: Path, relations: Sequence[str], deltas: Mapping[str, Delta] | None = None) -> None:
+        """Writes `relations` as tables into a new DuckDB file; of those in `deltas` only what these name, and the keys
+        of it into the table `_written` (relation, workspace_id, key).
+        """
         ...
 
     def close(self) -> None: ...

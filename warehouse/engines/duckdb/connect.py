@@ -6,7 +6,7 @@ While it is open no other process can open it, so it is open for as short as pos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from nexus.contracts import Table
 from nexus.errors import ConflictError
 from nexus.settings import Settings
 from warehouse.engines.duckdb import export, load, schema
+from warehouse.journal import Delta
 from warehouse.ledger import Part
 
 
@@ -59,8 +60,14 @@ class DuckDBSession:
     def load(self, table: Table, parts: Sequence[Part], sequence: int) -> int:
         return load.load(self.connection, table, parts, sequence)
 
-    def export(self, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None) -> list[str]:
-        return export.export(self.connection, target, schemas, only)
+    def relations(self, schemas: Sequence[str]) -> list[str]:
+        return export.relations(self.connection, schemas)
+
+    def counts(self, relations: Collection[str]) -> dict[str, int]:
+        return export.counts(self.connection, relations)
+
+    def export(self, target: Path, relations: Sequence[str], deltas: Mapping[str, Delta] | None = None) -> None:
+        export.export(self.connection, target, relations, deltas or {})
 
     def close(self) -> None:
         self.connection.close()

@@ -6,7 +6,7 @@ With the embedded server the warehouse has a database of its own; with NEXUS_DAT
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from nexus.contracts import Table
 from nexus.postgres import dsn
 from nexus.settings import Settings
 from warehouse.engines.postgres import export, load, schema
+from warehouse.journal import Delta
 from warehouse.ledger import Part
 
 DATABASE = "warehouse"
@@ -43,8 +44,14 @@ class PostgresSession:
             reader.execute("set timezone = 'UTC'; set enable_progress_bar = false")
             return load.load(self.connection, reader, table, parts, sequence)
 
-    def export(self, target: Path, schemas: Sequence[str], only: Sequence[str] | None = None) -> list[str]:
-        return export.export(self.connection, target, schemas, only)
+    def relations(self, schemas: Sequence[str]) -> list[str]:
+        return export.relations(self.connection, schemas)
+
+    def counts(self, relations: Collection[str]) -> dict[str, int]:
+        return export.counts(self.connection, relations)
+
+    def export(self, target: Path, relations: Sequence[str], deltas: Mapping[str, Delta] | None = None) -> None:
+        export.export(self.connection, target, relations, deltas or {})
 
     def close(self) -> None:
         self.connection.close()

@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental', incremental_strategy='delete+insert',
+    materialized='incremental', incremental_strategy='noted',
     unique_key=['workspace_id', 'card_transaction_id'], on_schema_change='append_new_columns'
 ) }}
 

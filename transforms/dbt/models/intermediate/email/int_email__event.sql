@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental', incremental_strategy='delete+insert', unique_key=['workspace_id', 'email_event_id'],
+    materialized='incremental', incremental_strategy='noted', unique_key=['workspace_id', 'email_event_id'],
     on_schema_change='append_new_columns'
 ) }}
 

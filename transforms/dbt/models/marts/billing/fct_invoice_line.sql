@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     unique_key=['workspace_id', 'invoice_line_id'],
-    incremental_strategy='delete+insert',
+    incremental_strategy='noted',
     on_schema_change='fail'
 ) }}
 
