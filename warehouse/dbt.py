@@ -31,6 +31,8 @@ _GOOD = {"success", "pass"}
 _BAD = {"error", "fail", "runtime error"}
 #: Events that dbt fires when a node has ended; only these know how many there are.
 _RESULTS = {"LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult", "LogNodeResult"}
+#: Commands that are run for what they do to nodes.
+_NODES = {"build", "run", "test"}
 _mutex = threading.Lock()
 _manifests: dict[tuple[Path, str, str], Manifest] = {}
 
@@ -90,7 +92,8 @@ def run(
     them. One run at a time in a process.
     """
     chosen = engine or settings.warehouse
-    words = [command, *arguments]
+    # what a run did is in its nodes; writing it as files takes as long as a hundred of them
+    words = [*(["--no-write-json"] if command in _NODES else []), command, *arguments]
     if select:
         words += ["--select", *select]
     if exclude:

@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='synced', unique_key=['workspace_id', 'burst_id'],
+    on_schema_change='append_new_columns'
+) }}
+
 {% set window = "interval '10 minutes'" %}
 
 with failures as (

@@ -1,4 +1,7 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='synced', unique_key=['workspace_id', 'login_id'],
+    on_schema_change='append_new_columns'
+) }}
 
 with factors as (
 

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 {% set flags = [
     'is_delivered', 'is_bounced_hard', 'is_bounced_soft', 'is_complained', 'is_opened_human', 'is_opened_machine',
     'is_clicked_human', 'is_clicked_scanner', 'is_unsubscribed'

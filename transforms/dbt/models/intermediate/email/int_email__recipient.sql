@@ -1,4 +1,7 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='synced', unique_key=['workspace_id', 'recipient_email'],
+    on_schema_change='append_new_columns'
+) }}
 
 with written as (
 

@@ -7,6 +7,11 @@ with logins as (
 
     select *
     from {{ ref('int_access__login') }}
+    where
+        {{ is_pending(
+            by={'login_id': [ref('int_access__login'), ref('int_access__second_factor')]},
+            whole=[ref('int_identity__user'), ref('int_access__burst')]
+        ) }}
 
 ),
 

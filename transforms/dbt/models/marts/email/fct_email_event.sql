@@ -7,6 +7,11 @@ with events as (
 
     select *
     from {{ ref('int_email__event') }}
+    where
+        {{ is_pending(
+            by={'email_event_id': [ref('int_email__event')], 'recipient_email': [ref('int_email__recipient')]},
+            whole=[ref('int_identity__user')]
+        ) }}
 
 ),
 

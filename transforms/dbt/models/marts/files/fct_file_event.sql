@@ -7,6 +7,7 @@ with events as (
 
     select *
     from {{ ref('int_files__event') }}
+    where {{ is_pending(by={'file_event_id': [ref('int_files__event')]}, whole=[ref('int_identity__user')]) }}
 
 ),
 
