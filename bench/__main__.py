@@ -6,6 +6,7 @@ Belongs here: arguments and the exit code. Does not belong here: measuring (run.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import Annotated
 
@@ -46,6 +47,8 @@ def bench(
 
 
 def main() -> None:
+    # ended from outside it tidies up as well: servers and folders would stay behind
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         typer.run(bench)
     except NexusError as error:

@@ -29,6 +29,8 @@ from nexus.ids import new_id
 from nexus.settings import PROJECT, Settings
 
 _SAMPLE_S = 0.02
+#: How long a side may take to end what it has started.
+_GRACE_S = 40
 
 
 @dataclass(slots=True)
@@ -125,8 +127,12 @@ def _process(arguments: list[str], home: Path, url: str) -> tuple[dict[str, Any]
                 peak = max(peak, _held(process.pid))
                 time.sleep(_SAMPLE_S)
         except BaseException:
-            process.kill()
-            process.wait()
+            process.terminate()
+            try:
+                process.wait(_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             raise
         output.seek(0)
         lines = output.read().splitlines()

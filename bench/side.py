@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
+    # what a side has started, it ends
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     row_name, step, folder, count, seed = sys.argv[1:]
     told = run(row_name, step, Place(Path(folder), int(count), int(seed)))
     print(json.dumps(told), flush=True)
