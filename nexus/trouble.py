@@ -27,6 +27,10 @@ _GONE_TEXTS = (
     "the connection is lost",
     "connection already closed",
     "connection not open",
+    "connection is closed",  # asyncpg
+    "connection was closed",
+    "cannot switch to state",  # asyncpg, of a connection that was cut in the middle of something
+    "queuepool limit",  # every connection is in use, and stays so
     "connection is bad",
     "connection failed",
     "connection to server",

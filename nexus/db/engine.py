@@ -13,11 +13,13 @@ from functools import cached_property
 from typing import Any
 
 import asyncpg
+from sqlalchemy import ExceptionContext, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nexus import postgres
 from nexus.db import roles
 from nexus.db.session import Session
+from nexus.errors import MachineError
 from nexus.settings import Settings
 from nexus.tenancy import Tenant
 
@@ -79,7 +81,7 @@ class Database:
                 await self.__dict__.pop(name).dispose()
 
     def _engine(self, role: str, size: int) -> AsyncEngine:
-        return create_async_engine(
+        made = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: connect(self._settings, role),
             pool_size=size,
@@ -87,17 +89,28 @@ class Database:
             pool_timeout=10,
             pool_use_lifo=True,
         )
+        event.listen(made.sync_engine, "handle_error", _disconnect)
+        return made
+
+
+def _disconnect(error: ExceptionContext) -> None:
+    """A connection that was cut in the middle of something answers like this ever after: it must not go back to its pool."""
+    if isinstance(getattr(error.original_exception, "__cause__", None), asyncpg.InternalClientError):
+        error.is_disconnect = True
 
 
 async def connect(settings: Settings, role: str, **options: Any) -> asyncpg.Connection:
-    """A connection as `role`. An embedded server that has died is started again."""
+    """A connection as `role`. An embedded server that has died is started again. Raises MachineError if there is none."""
     try:
-        return await _connect(settings, role, **options)
-    except (OSError, asyncpg.CannotConnectNowError):
-        if settings.database_url is not None:
-            raise
-        await asyncio.to_thread(postgres.ensure_running, settings)
-        return await _connect(settings, role, **options)
+        try:
+            return await _connect(settings, role, **options)
+        except (OSError, asyncpg.CannotConnectNowError):
+            if settings.database_url is not None:
+                raise
+            await asyncio.to_thread(postgres.ensure_running, settings)
+            return await _connect(settings, role, **options)
+    except (OSError, asyncpg.CannotConnectNowError) as error:
+        raise MachineError(f"PostgreSQL cannot be reached: {error}", remedy="`nexus doctor` says why") from error
 
 
 async def _connect(settings: Settings, role: str, **options: Any) -> asyncpg.Connection:

@@ -95,7 +95,8 @@ class Session(AsyncSession):
     async def publish(self) -> None:
         """Writes what is pending, and the recorded events after it. The commit does so by itself; earlier is for whoever
         acts for several tenants in one transaction."""
-        await self.flush()
+        if self.new or self.dirty or self.deleted:
+            await self.flush()
         recorded, self._recorded = self._recorded, []
         if recorded:
             await append(self, recorded)

@@ -22,6 +22,7 @@ from sqlalchemy import text
 from nexus.db import roles
 from nexus.db.engine import Database, connect
 from nexus.db.session import Session
+from nexus.errors import MachineError
 from nexus.events import letters, offsets
 from nexus.events.consumer import Consumer
 from nexus.events.deliver import Also, deliver
@@ -33,6 +34,7 @@ from nexus.trouble import machine_error
 _log = logging.getLogger("nexus.relay")
 #: Seconds: between looks without a notification, for events that others' open transactions hold back, after trouble.
 POLL, SOON, PAUSE = 1.0, 0.01, 2.0
+_AWAY = (OSError, MachineError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Relay:
@@ -55,7 +57,7 @@ class Relay:
         while not self._stopping.is_set():
             try:
                 await self._connected()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _AWAY as error:
                 _log.warning("the relay lost its database: %s; again in %s s", error, PAUSE)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), PAUSE)
@@ -69,7 +71,7 @@ class Relay:
             async with asyncio.TaskGroup() as group:
                 for consumer in self._consumers:
                     group.create_task(self._follow(consumer, control, turn))
-        except* (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as several:
+        except* _AWAY as several:
             raise several.exceptions[0] from None
         finally:
             control.terminate()

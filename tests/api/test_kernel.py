@@ -198,6 +198,35 @@ def test_fifty_clients_with_one_key(here: Caller) -> None:
     assert here.events() == ["probe.count.counted"]
 
 
+def test_connections_that_are_cut_under_load(here: Caller) -> None:
+    """As when PostgreSQL is started anew: what is asked meanwhile is refused as a problem of the machine, then all is well."""
+    answers: list[httpx.Response] = []
+    cut = threading.Event()
+
+    def ask(client: int) -> None:
+        for number in range(12):
+            answers.append(here.post("/v1/probe", json={"name": f"{client}-{number}"}))
+            if number == 4:
+                cut.set()
+
+    threads = [threading.Thread(target=ask, args=(client,)) for client in range(6)]
+    for thread in threads:
+        thread.start()
+    assert cut.wait(30)
+    here.kernel.sql(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where usename = 'nexus_api' and datname = current_database()"
+    )
+    for thread in threads:
+        thread.join()
+    assert {a.status_code for a in answers} <= {201, 503}
+    assert all(a.json()["code"] == "machine" for a in answers if a.status_code == 503)
+    made = {a.json()["name"] for a in answers if a.status_code == 201}
+    assert made <= set(here.get("/v1/probe").json())
+    assert len(here.get("/v1/probe").json()) == len(here.events())
+    assert here.post("/v1/probe", json={"name": "after"}).status_code == 201
+
+
 def test_a_database_with_one_url_has_the_role_taken_on(settings: Any) -> None:
     """On a server of one's own with one URL, policies hold as well."""
     with serve(settings) as kernel:
