@@ -7,8 +7,16 @@ from typing import Annotated
 from api.kernel.permissions import permission, requires
 from api.kernel.principal import Principal
 
-READ = permission("@@name.read", "See @@{words}s", least="viewer")
-WRITE = permission("@@name.write", "Change @@{words}s", least="analyst")
+READ = permission(
+    "@@name.read",
+    "See @@{words}s",
+    least="viewer",
+)
+WRITE = permission(
+    "@@name.write",
+    "Change @@{words}s",
+    least="analyst",
+)
 
 @@{Entity}Reader = Annotated[Principal, requires(READ)]
 @@{Entity}Writer = Annotated[Principal, requires(WRITE)]
