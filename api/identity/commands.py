@@ -33,7 +33,7 @@ def list_() -> None:
     from nexus.progress import console
 
     shown = Table("address", "name", "id", "password", "")
-    for user in _run(rows.everyone):
+    for user in run(rows.everyone):
         password = "must be changed" if user.must_change_password else "set" if user.password_hash else "none"
         shown.add_row(user.email, user.name, user.id, password, "deactivated" if user.deactivated_at else "")
     console().print(shown)
@@ -52,7 +52,7 @@ def add(email: Email, name: Annotated[str, typer.Option(help="as they are called
         person = await directory.create(session, email=email, name=name)
         return await resets.make(session, get_settings(), await rows.get(session, person.id))
 
-    _print_link(_run(added))
+    _print_link(run(added))
 
 
 @users.command("reset-link")
@@ -64,12 +64,12 @@ def reset_link(email: Email) -> None:
         from api.identity import resets
         from nexus.errors import ConflictError
 
-        user = await _known(session, email)
+        user = await known(session, email)
         if user.deactivated_at:
             raise ConflictError(f"{user.email} is deactivated", remedy=f"nexus users reactivate {user.email}")
         return await resets.make(session, get_settings(), user)
 
-    _print_link(_run(made))
+    _print_link(run(made))
 
 
 @users.command("sign-out")
@@ -79,9 +79,9 @@ def sign_out(email: Email) -> None:
     async def ended(session: Session) -> int:
         from api.identity import sessions
 
-        return len(await sessions.revoke_all(session, (await _known(session, email)).id, "revoked"))
+        return len(await sessions.revoke_all(session, (await known(session, email)).id, "revoked"))
 
-    typer.echo(f"ended {_run(ended)} sessions")
+    typer.echo(f"ended {run(ended)} sessions")
 
 
 @users.command()
@@ -91,9 +91,9 @@ def deactivate(email: Email) -> None:
     async def done(session: Session) -> None:
         from api.identity import directory
 
-        await directory.deactivate(session, (await _known(session, email)).id)
+        await directory.deactivate(session, (await known(session, email)).id)
 
-    _run(done)
+    run(done)
     typer.echo("deactivated")
 
 
@@ -104,13 +104,14 @@ def reactivate(email: Email) -> None:
     async def done(session: Session) -> None:
         from api.identity import directory
 
-        await directory.reactivate(session, (await _known(session, email)).id)
+        await directory.reactivate(session, (await known(session, email)).id)
 
-    _run(done)
+    run(done)
     typer.echo("reactivated")
 
 
-async def _known(session: Session, email: str) -> User:
+async def known(session: Session, email: str) -> User:
+    """Raises NotFoundError."""
     from api.identity.directory import email_key
     from api.identity.repository import users as rows
     from nexus.errors import NotFoundError
@@ -128,7 +129,7 @@ def _print_link(reset_id: str) -> None:
     typer.echo(resets.link(get_settings(), reset_id))
 
 
-def _run(work: Callable[[Session], Awaitable[T]]) -> T:
+def run(work: Callable[[Session], Awaitable[T]]) -> T:
     """What `work` returns, done in one transaction."""
     from nexus.db import Database
     from nexus.db.migrate import migrate

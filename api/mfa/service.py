@@ -105,6 +105,18 @@ async def remove_totp(session: Session, user_id: str) -> None:
         await session_rows.distrust(session, user_id)
 
 
+async def remove_all(session: Session, user_id: str) -> int:
+    """The user has no second factor, no passkey and no recovery code any more; how many factors there were."""
+    keys = await repository.passkeys(session, user_id)
+    app = await repository.totp(session, user_id)
+    for key in keys:
+        await repository.remove(session, key)
+        tell(session, events.FactorRemoved(factor_id=key.id, user_id=user_id, kind="passkey"))
+    await remove_totp(session, user_id)
+    await repository.replace_codes(session, user_id, [])
+    return len(keys) + (app is not None and app.confirmed_at is not None)
+
+
 async def make_codes(session: Session, settings: Settings, user_id: str) -> list[str]:
     """New recovery codes, in place of all that there were."""
     codes = ["".join(secrets.choice(_LETTERS) for _ in range(12)) for _ in range(CODES)]

@@ -16,6 +16,7 @@ from api.identity.directory import Person
 from api.mfa import service
 from api.mfa.models import Totp
 from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf, errors, told
+from tests.api.identity.test_account import link, nexus
 
 
 def enrolled(people: PeopleOf, browser: Browser) -> tuple[Person, pyotp.TOTP, list[str]]:
@@ -137,9 +138,17 @@ def test_an_app_is_removed_after_a_fresh_proof(people: PeopleOf, browser: Browse
     assert told(people.kernel, ada).count("mfa.factor.removed") == 1
 
 
-def test_a_link_that_sets_a_password_does_not_pass_by_the_factor(people: PeopleOf, browser: Browser) -> None:
-    from tests.api.identity.test_account import link
+def test_who_has_lost_everything_is_let_back_in_by_command(people: PeopleOf, browser: Browser) -> None:
+    ada, _, _ = enrolled(people, browser)
+    assert nexus(people, "factors", "remove", ada.email) == "removed 1 factors\n"
+    assert not browser.signed_in()
+    assert browser.sign_in(ada.email).headers["location"] == "/account"
+    assert "0 left" in browser.get("/account/factors").text
+    assert told(people.kernel, ada).count("mfa.factor.removed") == 1
+    assert nexus(people, "factors", "remove", ada.email) == "removed 0 factors\n"
 
+
+def test_a_link_that_sets_a_password_does_not_pass_by_the_factor(people: PeopleOf, browser: Browser) -> None:
     ada, _, _ = enrolled(people, browser)
     with people.browser() as elsewhere:
         elsewhere.get(link(people, ada.id))
