@@ -252,6 +252,7 @@ def nexus(people: PeopleOf, *words: str) -> str:
     """What a command prints. Raises as it does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEXUS_HOME", str(people.kernel.settings.home))
+        patch.setenv("NEXUS_API_PORT", str(people.kernel.settings.api_port))
         patch.setenv("COLUMNS", "200")
         get_settings.cache_clear()
         try:
