@@ -1,0 +1,81 @@
+"""Requests made from the OpenAPI document: a body from its examples, a path from the ids that there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ID = re.compile(r"\^\(?(?P<prefix>[a-z]+)_\[0-9a-f\]\{32\}\$")
+
+
+class Bodies:
+    """Makes values of schemas. `ids`: prefix → id to put wherever an id of that kind goes; `workspace` stands for `demo`."""
+
+    def __init__(
+        self, document: Mapping[str, Any], ids: Mapping[str, str], workspace: str, word: str, *, least: bool = False
+    ) -> None:
+        """With `least`, only what a body needs is in it."""
+        self._document, self._ids, self._workspace, self._word, self._least = document, ids, workspace, word, least
+
+    def request(self, operation: Mapping[str, Any]) -> dict[str, Any]:
+        """`json` or `data` for the client; nothing for an operation without a body."""
+        content = operation.get("requestBody", {}).get("content", {})
+        for kind, name in (("application/json", "json"), ("application/x-www-form-urlencoded", "data")):
+            if kind in content:
+                return {name: self.value(content[kind].get("schema", {}))}
+        return {"content": b"{}"} if content else {}
+
+    def path(self, path: str, operation: Mapping[str, Any]) -> str:
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "path":
+                made = self.value({**parameter["schema"], **{k: parameter[k] for k in ("examples",) if k in parameter}})
+                path = path.replace("{{{}}}".format(parameter["name"]), str(made))
+        return path
+
+    def value(self, schema: Mapping[str, Any]) -> Any:
+        if "$ref" in schema:
+            found: Any = self._document
+            for part in schema["$ref"].removeprefix("#/").split("/"):
+                found = found[part]
+            return self.value(found)
+        if match := ID.search(schema.get("pattern", "")):
+            return self._ids.get(match["prefix"], f"{match['prefix']}_{'0' * 32}")
+        if schema.get("examples"):
+            return self._local(schema["examples"][0])
+        for several in ("anyOf", "oneOf", "allOf"):
+            if several in schema:
+                return self.value(next(s for s in schema[several] if s.get("type") != "null"))
+        for said in ("const", "default"):
+            if said in schema:
+                return schema[said]
+        if "enum" in schema:
+            return schema["enum"][0]
+        return self._typed(schema)
+
+    def _typed(self, schema: Mapping[str, Any]) -> Any:
+        match schema.get("type"):
+            case "object":
+                needed = set(schema.get("required", ()))
+                fields = schema.get("properties", {})
+                # ids are said even where they need not be: they are what a stranger would try
+                return {
+                    n: self.value(s)
+                    for n, s in fields.items()
+                    if n in needed or (not self._least and ID.search(str(s)))
+                }
+            case "array":
+                least = schema.get("minItems", 1 if ID.search(str(schema.get("items"))) else 0)
+                return [self.value(schema["items"]) for _ in range(least)]
+            case "integer" | "number":
+                return schema.get("minimum", 1)
+            case "boolean":
+                return False
+        return self._word
+
+    def _local(self, example: Any) -> Any:
+        if isinstance(example, dict):
+            return {self._local(k): self._local(v) for k, v in example.items()}
+        if isinstance(example, list):
+            return [self._local(v) for v in example]
+        return self._workspace if example == "demo" else example

@@ -1,0 +1,160 @@
+"""Every endpoint, called by every kind of subject, with another tenant's ids: refused, nothing leaked, nothing changed.
+
+The endpoints, their bodies and what they ask for come from the application: a new one is covered by itself. What it needs
+for that: examples in the fields of its body (docs/adding-a-domain.md), so that one of each thing can be made here.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from api.app import create_app
+from api.kernel.permissions import Permission, declared
+from api.kernel.principal import EVERYTHING, EVERYWHERE
+from api.organisations import roles
+from tests.api.bodies import ID, Bodies
+from tests.api.kernel import Caller, Kernel
+from tests.api.organisations.company import Company
+
+_APP = create_app()
+DOCUMENT = _APP.openapi()
+OPERATIONS = [
+    (method.upper(), path, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
+]
+DECLARED = {
+    (method, route.path_format): list(declared(route.dependant))
+    for route in _APP.state.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods or ()
+}
+REFUSED = {401, 403, 404}
+#: Kinds of ids in paths of which no request makes one: `op` is the long work of slices to come.
+NOT_MADE = {"op"}
+
+
+@dataclass
+class Victim:
+    """A company of which one of everything exists, and what of it nobody else may see."""
+
+    company: Company
+    owner: Caller
+    ids: dict[str, str]
+    word: str
+
+    def secrets(self) -> set[str]:
+        return {self.word, self.company.one, self.company.two, self.company.id, *self.ids.values()}
+
+    def events(self) -> int:
+        query = "select count(*) from app.events where organisation_id = %s"
+        return int(self.company.kernel.sql(query, self.company.id)[0][0])
+
+
+@pytest.fixture(scope="module")
+def victim(kernel: Kernel) -> Victim:
+    company = Company(kernel)
+    word = f"hidden{secrets.token_hex(6)}"
+    boss, member = company.member(("owner", "*"), is_break_glass=True), company.member(("viewer", company.one))
+    owner = company.caller(boss)
+    ids = {"mem": member.id, "usr": member.user_id, "org": company.id}
+    owner.headers["X-Nexus-Workspace"] = company.one
+    for method, path, operation in OPERATIONS:
+        if method == "POST" and "{" not in path and ":" not in path and path.startswith("/v1/"):
+            body = Bodies(DOCUMENT, ids, company.one, word, least=True).request(operation)
+            answer = owner.post(path, **body)
+            found = answer.json() if answer.status_code == 201 else {}
+            if match := re.fullmatch(r"([a-z]+)_[0-9a-f]{32}", str(found.get("id"))):
+                ids[match[1]] = found["id"]
+    return Victim(company, owner, ids, word)
+
+
+@pytest.fixture(scope="module")
+def strangers(kernel: Kernel) -> Iterator[dict[str, Caller]]:
+    """Callers of another company: one for each built-in role, one without any, and one whose role counts in a workspace."""
+    company = Company(kernel)
+    made = {role: company.caller(company.member((role, EVERYWHERE))) for role in roles.BUILT_IN}
+    made["member"] = company.caller(company.member())
+    made["analyst of a workspace"] = company.caller(company.member(("analyst", company.one)))
+    for caller in made.values():
+        caller.headers["X-Nexus-Workspace"] = company.one
+    return made
+
+
+def asked(method: str, path: str) -> Permission | None:
+    """The permission that a route needs; None if anybody may ask."""
+    return next((d for d in DECLARED[method, path] if isinstance(d, Permission)), None)
+
+
+def kinds(operation: dict[str, Any]) -> set[str]:
+    """Prefixes of the ids in an operation's path."""
+    found = (ID.search(p["schema"].get("pattern", "")) for p in operation.get("parameters", ()) if p["in"] == "path")
+    return {match["prefix"] for match in found if match}
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=[f"{m} {p}" for m, p, _ in OPERATIONS])
+def test_strangers(
+    kernel: Kernel, victim: Victim, strangers: dict[str, Caller], method: str, path: str, operation: dict[str, Any]
+) -> None:
+    needed, told = asked(method, path), victim.events()
+    target = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").path(path, operation)
+
+    def no_leak(answer: httpx.Response) -> None:
+        sent = f"{answer.request.url} {answer.request.content.decode(errors='replace')}"
+        leaked = {s for s in victim.secrets() if s in answer.text and s not in sent}
+        assert not leaked, f"{leaked} in {answer.text}"
+        assert answer.status_code < 500 or answer.status_code in {502, 503}, answer.text
+
+    with httpx.Client(base_url=kernel.address, timeout=20, follow_redirects=False) as nobody:
+        for headers in (
+            {},
+            {"Authorization": "Bearer nxs_none"},
+            {"Authorization": f"Bearer nxk_{'a' * 8}_{'A' * 43}"},
+        ):
+            body = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").request(operation)
+            answer = nobody.request(method, target, headers=headers, **body)
+            no_leak(answer)
+            assert needed is None or answer.status_code == 401, answer.text
+    for name, caller in strangers.items():
+        mine = caller.headers["X-Nexus-Workspace"]
+        body = Bodies(DOCUMENT, victim.ids, mine, "x").request(operation)
+        answer = caller.request(method, target, **body)
+        no_leak(answer)
+        if needed is None:
+            continue
+        if not caller.principal.allows(needed.name, mine if needed.scope == "workspace" else None):
+            assert answer.status_code == 403, f"{name}: {answer.text}"
+        elif kinds(operation):
+            assert answer.status_code in REFUSED, f"{name}: {answer.text}"
+        if needed.scope == "workspace":
+            theirs = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").request(operation)
+            answer = caller.request(method, target, headers={"X-Nexus-Workspace": victim.company.one}, **theirs)
+            no_leak(answer)
+            assert answer.status_code == 403, f"{name}: {answer.text}"
+    assert victim.events() == told, "a stranger changed something"
+
+
+def test_one_of_everything_was_there(victim: Victim) -> None:
+    """Otherwise the test above would ask for what nobody has."""
+    wanted = set().union(*(kinds(operation) for _, _, operation in OPERATIONS))
+    missing = wanted - victim.ids.keys() - NOT_MADE
+    assert not missing, f"no {missing} could be made from the examples of the OpenAPI document"
+    for method, path, operation in OPERATIONS:
+        if method == "GET" and kinds(operation) and not kinds(operation) & NOT_MADE:
+            target = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").path(path, operation)
+            answer = victim.owner.get(target)
+            assert answer.status_code == 200, f"{path}: {answer.text}"
+
+
+def test_roles_grow() -> None:
+    """Each built-in role has what the weaker ones have, and owners have everything."""
+    ranked = [roles.permissions(role) for role in ("member", "viewer", "analyst", "admin")]
+    assert all(weaker <= stronger for weaker, stronger in pairwise(ranked))
+    assert roles.permissions("owner") == {EVERYTHING}
