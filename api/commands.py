@@ -19,12 +19,15 @@ def register(app: typer.Typer) -> None:
         from nexus.db.migrate import migrate
         from nexus.errors import MachineError
         from nexus.ports import holder
+        from nexus.slices import first_start
 
         settings = get_settings()
         port = port or settings.api_port
         if taken := holder(settings.host, port):
             raise MachineError(f"port {port} is taken by {taken}", remedy="nexus serve --port 3100")
         migrate(settings)
+        for line in first_start(settings):
+            typer.echo(line)
         run(settings, port)
 
     @app.command()

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
+from nexus.settings import Settings
+
 LAYER = "api"
 
 
@@ -36,3 +38,11 @@ def modules(name: str) -> dict[str, ModuleType]:
         for domain, folder in folders().items()
         if offers(folder, name)
     }
+
+
+def first_start(settings: Settings) -> list[str]:
+    """Lets every slice make what must be there before the first request (`api/<domain>/first_start.py`: `run(settings)`).
+
+    Returns what is to be shown to whoever starts Nexus, and to nobody else: it may hold a first password.
+    """
+    return [line for module in modules("first_start").values() for line in module.run(settings)]

@@ -57,7 +57,10 @@ GrantType = Literal[
 class ClientIn(BaseModel):
     """What is said of an application."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "Notebook", "redirect_uris": ["http://127.0.0.1/callback"]}]},
+    )
 
     name: Name = Field(examples=["Notebook"], description="what its users are asked about")
     redirect_uris: list[RedirectUri] = Field(

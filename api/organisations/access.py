@@ -9,8 +9,9 @@ Every function takes a session that sees the organisation: one that acts for it,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from api.organisations import conditions, roles
@@ -22,7 +23,7 @@ from nexus.db import Session
 __all__ = ["Access", "Belonging", "Circumstances", "Realm", "grants", "of", "organisations_of", "realm_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Access:
     """Everything that one member or service account has been given. Nothing counts for one that is not active."""
 
@@ -30,6 +31,14 @@ class Access:
     organisation: str
     known_workspaces: frozenset[str]
     given: tuple[Given, ...]
+
+    @cached_property
+    def by_scope(self) -> Mapping[str, tuple[Given, ...]]:
+        """What is given where, oldest first."""
+        found: dict[str, list[Given]] = {}
+        for held in self.given:
+            found.setdefault(held.scope, []).append(held)
+        return {scope: tuple(held) for scope, held in found.items()}
 
     def counting(self, circumstances: Circumstances | None = None, action: str = "") -> Iterator[Given]:
         """Assignments that count now; without circumstances, those without a condition."""

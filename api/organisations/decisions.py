@@ -44,9 +44,11 @@ def decide(
         return Decision(False, missing="the organisation has no such workspace")
     if cap is not None and not allows(cap, permission, scope):
         return Decision(False, missing="the key's scopes do not have it")
-    reaching = [g for g in access.given if g.scope in {EVERYWHERE, scope} and _has(g, permission)]
+    reaching = [g for g in access.by_scope.get(EVERYWHERE, ()) if _has(g, permission)]
+    if workspace is not None:
+        reaching += [g for g in access.by_scope.get(workspace, ()) if _has(g, permission)]
     holding = tuple(g for g in reaching if _holds(access, g, permission, circumstances))
-    baseline = access.subject.kind == "member" and allows(roles.baseline(), permission, scope)
+    baseline = access.subject.kind == "member" and permission in roles.permissions("member")
     if holding or baseline:
         return Decision(True, holding, baseline)
     if reaching:

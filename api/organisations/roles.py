@@ -49,6 +49,7 @@ def granted(role_permissions: Iterable[str], scope: str) -> Grants:
     return normal({scope: found})
 
 
+@cache
 def baseline() -> Grants:
     """What everybody may who belongs to the organisation, whatever the role."""
     return normal({EVERYWHERE: permissions("member")})

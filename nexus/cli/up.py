@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="the same seed gives the same bytes")] = 7,
     ) -> None:
         """Start everything; the first time, make the demo company and build its warehouse."""
-        from nexus import postgres, prepare
+        from nexus import postgres, prepare, slices
         from nexus.db.migrate import migrate
         from nexus.doctor import layers
         from nexus.progress import console
@@ -55,6 +55,8 @@ def register(app: typer.Typer) -> None:
                     align="left",
                 )
                 prepare.run(step)
+        for line in slices.first_start(settings):
+            out.print(f"[bold yellow]→[/] {line}", highlight=False, soft_wrap=True)
         if detach:
             start_detached(settings)
         else:

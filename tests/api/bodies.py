@@ -59,11 +59,8 @@ class Bodies:
                 needed = set(schema.get("required", ()))
                 fields = schema.get("properties", {})
                 # ids are said even where they need not be: they are what a stranger would try
-                return {
-                    n: self.value(s)
-                    for n, s in fields.items()
-                    if n in needed or (not self._least and ID.search(str(s)))
-                }
+                said = {n for n, s in fields.items() if s.get("examples") or (not self._least and ID.search(str(s)))}
+                return {n: self.value(s) for n, s in fields.items() if n in needed | said}
             case "array":
                 least = schema.get("minItems", 1 if ID.search(str(schema.get("items"))) else 0)
                 return [self.value(schema["items"]) for _ in range(least)]

@@ -70,9 +70,11 @@ def victim(kernel: Kernel) -> Victim:
         if method == "POST" and "{" not in path and ":" not in path and path.startswith("/v1/"):
             body = Bodies(DOCUMENT, ids, company.one, word, least=True).request(operation)
             answer = owner.post(path, **body)
-            found = answer.json() if answer.status_code == 201 else {}
-            if match := re.fullmatch(r"([a-z]+)_[0-9a-f]{32}", str(found.get("id"))):
-                ids[match[1]] = found["id"]
+            place = answer.headers.get("location", "").rpartition("/")[2]
+            said = answer.json() if answer.status_code == 201 else {}
+            for made in (said.get("id"), said.get("client_id"), place):
+                if match := re.fullmatch(r"([a-z]+)_[0-9a-f]{32}", str(made)):
+                    ids[match[1]] = str(made)
     return Victim(company, owner, ids, word)
 
 

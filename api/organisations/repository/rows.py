@@ -73,6 +73,9 @@ class RowRepository:
         found: Member | None = await self._session.scalar(select(Member).where(Member.user_id == user_id))
         return found
 
+    async def has_members(self, organisation: str) -> bool:
+        return bool(await self._session.scalar(select(exists().where(Member.organisation_id == organisation))))
+
     async def assignments(self, holder: Holder) -> Sequence[Assignment]:
         """Given to the holder itself, oldest first."""
         query = select(Assignment).where(_SUBJECT[type(holder)] == holder.id).order_by(Assignment.id)
