@@ -83,31 +83,11 @@ auth0 as (
 
 ),
 
--- people sign in to Nexus itself; whose address it was typed in stays with the identity service
 nexus as (
 
-    select
-        workspace_id,
-        {{ key(["'nexus'", 'event_id']) }} as login_id,
-        'nexus' as provider,
-        event_id as provider_login_id,
-        {{ json_text('data', 'user_id') }} as user_id,
-        cast(null as text) as user_email,
-        cast(null as text) as named_customer_id,
-        occurred_at as login_at,
-        case when event_type = 'identity.signin.succeeded' then 'success' else 'failure' end as outcome,
-        {{ json_text('data', 'reason') }} as reason,
-        {{ address_only(json_text('data', 'address')) }} as ip_address,
-        cast(null as text) as country_code,
-        {{ json_text('data', 'user_agent') }} as user_agent,
-        {{ json_text('data', 'session_id') }} as session_id,
-        case
-            when event_type = 'identity.signin.succeeded'
-                then {{ json_text('data', 'methods', 1) }} is not null or {{ json_text('data', 'methods', 0) }} <> 'pwd'
-        end as is_named_mfa,
-        _load_seq
-    from {{ ref('stg_nexus__event') }}
-    where event_type in ('identity.signin.succeeded', 'identity.signin.failed') and {{ is_incoming('nexus') }}
+    select *
+    from {{ ref('int_access__nexus_signin') }}
+    where {{ is_incoming('nexus') }}
 
 ),
 
@@ -135,7 +115,7 @@ tabular as (
 
 )
 
-select * from okta
+select * from okta  -- noqa: AM04
 union all
 select * from auth0
 union all
