@@ -115,12 +115,12 @@ tabular as (
 
 )
 
-select * from okta  -- noqa: AM04
+select * from okta
 union all
 select * from auth0
 union all
 select * from cloudtrail
 union all
-select * from nexus
+select * from nexus  -- noqa: AM04
 union all
 select * from tabular
