@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request
 
+from api.identity import directory
 from api.kernel.principal import Principal, UnauthenticatedError
 from api.kernel.transactions import database
 from api.organisations import access, keys, roles
 from api.organisations.access import Circumstances
 from api.organisations.grants import intersection, normal
 from api.organisations.models import ApiKey
+from api.organisations.repository.access import Subject
 from api.organisations.repository.keys import KeyRepository
+from nexus.db import Session
 
 
 class ApiKeys:
@@ -33,13 +36,21 @@ class ApiKeys:
             repository = KeyRepository(session)
             found = await repository.valid(keys.digest(token)) if keys.is_key(token) else None
             # one answer for all: whether a key ever was one is not said
-            if found is None or not found[1].is_active:
+            if found is None or not found[1].is_active or not await _is_here(session, found[1]):
                 raise UnauthenticatedError("the API key is not valid", remedy="make another: POST /v1/api-keys")
             key, subject, is_stale = found
             held = await access.given_to(session, key.organisation_id, subject)
             if is_stale:
                 await repository.note_use(key)
         return _principal(key, held, circumstances)
+
+
+async def _is_here(session: Session, subject: Subject) -> bool:
+    """A member's key opens nothing from the moment on at which the person is deactivated, in every organisation."""
+    if subject.user_id is None:
+        return True
+    person = await directory.user(session, subject.user_id)
+    return person is not None and person.active
 
 
 def _principal(key: ApiKey, held: access.Access, circumstances: Circumstances) -> Principal:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from api.identity import directory
 from api.organisations.models import Assignment, Group, GroupMember, Member, Role, ServiceAccount
 from nexus.db import Database, Organisation, Session, Tenant, Workspace
 from nexus.ids import new_id
@@ -50,11 +51,16 @@ class Company:
         self.within(added)
 
     def member(self, *roles: tuple[str, str], **said: object) -> Member:
-        """A member with roles, each with where it counts."""
-        made = Member(id=new_id("mem"), organisation_id=self.id, user_id=new_id("usr"), **said)
+        """A member with roles, each with where it counts, and the person that it is."""
+        made = Member(id=new_id("mem"), organisation_id=self.id, user_id=self._person(), **said)
         self.add(made)
         self.give(*roles, member_id=made.id)
         return made
+
+    def _person(self) -> str:
+        email = f"{secrets.token_hex(6)}@works.example"
+        made = self.within(lambda session: directory.create(session, email=email, name="Somebody"), everything=True)
+        return made.id
 
     def group(self, *members: Member, roles: tuple[tuple[str, str], ...] = ()) -> Group:
         made = Group(id=new_id("grp"), organisation_id=self.id, name=secrets.token_hex(4))

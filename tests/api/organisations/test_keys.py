@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.identity import directory
 from api.organisations import keys
 from tests.api.kernel import Caller, Kernel
 from tests.api.organisations.company import Company
@@ -150,3 +151,13 @@ def test_a_key_makes_no_keys(company: Company, owner: Caller) -> None:
 def test_what_is_no_key(company: Company, token: str) -> None:
     answer = httpx.get(f"{company.kernel.address}/v1/members", headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.json()["detail"]) == (401, "the API key is not valid")
+
+
+def test_a_deactivated_persons_key_opens_nothing_at_once(company: Company) -> None:
+    member = company.member(("analyst", company.one))
+    key = make(company.caller(member), {company.one: SCOPES}).json()["key"]
+    assert models(company, key, company.one) == 200
+    company.within(lambda session: directory.deactivate(session, member.user_id), everything=True)
+    assert models(company, key, company.one) == 401
+    company.within(lambda session: directory.reactivate(session, member.user_id), everything=True)
+    assert models(company, key, company.one) == 200
