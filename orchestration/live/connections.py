@@ -21,10 +21,13 @@ from nexus.settings import Settings
 from orchestration import sources
 from orchestration.live.spec import Live, LiveConfig, LiveModule, Stream
 
+#: Nexus itself, which nobody connects: every workspace is (own.py).
+OWN = "nexus"
+
 
 def live_sources() -> list[str]:
-    """Sources that can be pulled."""
-    return [name for name in sources.discover() if _spec(name)]
+    """Sources that one can connect and pull."""
+    return [name for name in sources.discover() if name != OWN and _spec(name)]
 
 
 def module(source: str) -> LiveModule:

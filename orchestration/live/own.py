@@ -20,9 +20,10 @@ from nexus.errors import MachineError
 from nexus.events.log import Position
 from nexus.settings import Settings
 from nexus.tenancy import LOCAL_ORGANISATION
+from orchestration.live.connections import OWN
 from warehouse import ledger, pulls
 
-SOURCE = NAME = "nexus"
+SOURCE = NAME = OWN
 STREAM = "events"
 
 #: The first workspace of an organisation takes the events that name none.

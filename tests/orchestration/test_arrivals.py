@@ -23,6 +23,7 @@ from dagster import (
 from nexus.settings import Settings
 from orchestration.defs import arrivals
 from orchestration.inbox import folder
+from orchestration.live import own
 from warehouse.engines.duckdb.connect import build_path
 from warehouse.publish import publish
 from warehouse.quality import GateResult
@@ -130,7 +131,24 @@ def test_what_a_run_leaves_lying_is_tried_ever_less(published: Settings, instanc
     assert json.loads(look(published, instance, cursor, at=935.0).cursor)["times"] == 0, "a new file is tried at once"
 
 
-def test_the_graph_has_the_sensor_and_its_jobs(definitions: Any, session_settings: Settings) -> None:
+def test_new_events_of_the_services_ask_for_what_is_made_of_them(
+    published: Settings, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = "events of demo after 1.7.1"
+    monkeypatch.setattr(own, "waiting", lambda _: [at])
+    made_of = {**MADE_OF, "nexus": {"raw_nexus__event", "dim_user"}}
+    first = arrivals.look(published, made_of, GATES, instance, None, clock=lambda: 0.0)
+    assert request(first).asset_selection == [
+        AssetKey([name]) for name in ("dim_user", "raw_nexus__event", arrivals.PUBLISHED)
+    ]
+    # a run that drained nothing leaves the same place: asked for again, but ever less often
+    assert isinstance(arrivals.look(published, made_of, GATES, instance, first.cursor, clock=lambda: 1.0), SkipReason)
+    at = "events of demo after 1.9.1"
+    assert request(arrivals.look(published, made_of, GATES, instance, first.cursor, clock=lambda: 1.0))
+
+
+def test_the_graph_has_the_sensor_and_its_jobs(definitions: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "waiting", lambda _: [])
     repository = definitions.get_repository_def()
     (found,) = repository.sensor_defs
     assert {t.job_name for t in found.targets} == {"arrivals", "refresh"}

@@ -90,7 +90,9 @@ def build(settings: Settings, engine: str, command: str = "run", select: tuple[s
 
 
 def make(settings: Settings, company: Path) -> Built:
-    generate(Options(customers=60, months=8, seed=11), company)
+    # the tests of the pages may have made the same company in this home already
+    if not (company / "truth").exists():
+        generate(Options(customers=60, months=8, seed=11), company)
     land_export(settings, company, ("stripe", "paypal", "s3", "email_events", "okta"))
     land_examples(settings)
     for engine in ENGINES:

@@ -27,7 +27,7 @@ from nexus.events import Event, consumer
 from nexus.events.worker import work
 from nexus.settings import Settings
 
-class Rang(Event, type="door.bell.rang"):
+class Rang(Event, type="gate.bell.rang"):
     bell_id: str
     number: int
 
@@ -36,7 +36,7 @@ def die():
 
 home, url, point, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 
-@consumer.consumer("door.keep", "door.*")
+@consumer.consumer("gate.keep", "gate.*")
 async def keep(delivery):
     here = delivery.event.number == number
     if here and point == "before":
@@ -53,7 +53,7 @@ asyncio.run(work(Settings(home=home, database_url=SecretStr(url))))
 """
 
 
-class Rang(Event, type="door.bell.rang"):
+class Rang(Event, type="gate.bell.rang"):
     bell_id: str
     number: int = 0
 
