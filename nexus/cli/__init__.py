@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import pkgutil
 import sys
 
@@ -51,6 +52,8 @@ def _modules() -> list[str]:
 
 def main() -> None:
     """Entry point: bad input gives one message on stderr and the exit code of its kind, never a traceback."""
+    # a lost connection is told once, by the error that it raises; the driver would warn of its clean-up beside it
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         build()()
     except NexusError as error:

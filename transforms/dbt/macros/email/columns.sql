@@ -8,20 +8,25 @@
     ]) }}
 {%- endmacro %}
 
-{# One row per row of `events` in those columns. `id` is the column of the provider's id; `own` says what a column is where
-   it is not of that name there. An event belongs to a message of one recipient, or to none. #}
+{# One row per row of `events` in those columns, in their order: int_email__event puts them below rows that it holds. `id` is
+   the column of the provider's id; `own` says what a column is where it is not of that name there. An event belongs to a
+   message of one recipient, or to none. #}
 {% macro as_email_event(events, id, own) -%}
-select
-    workspace_id,
-    {{ key(['provider', id]) }} as email_event_id,
-    provider,
+{%- set message -%}
     case
         when provider_message_id is not null and recipient_email is not null
             then {{ key(['provider', 'provider_message_id', 'recipient_email']) }}
-    end as message_id,
-    {{ email_event_name('provider', 'provider_event', own.get('provider_subtype', 'provider_subtype')) }} as event,
-    {%- for column in email_event_columns() if column not in ['workspace_id', 'email_event_id', 'provider', 'message_id', 'event'] %}
-    {% if column in own %}{{ own[column] }} as {% endif %}{{ column }}{% if not loop.last %},{% endif %}
+    end
+{%- endset -%}
+{%- set made = {
+    'email_event_id': key(['provider', id]),
+    'message_id': message,
+    'event': email_event_name('provider', 'provider_event', own.get('provider_subtype', 'provider_subtype')),
+} -%}
+{%- set said = dict(own, **made) -%}
+select
+    {%- for column in email_event_columns() %}
+    {% if column in said %}{{ said[column] }} as {% endif %}{{ column }}{% if not loop.last %},{% endif %}
     {%- endfor %}
 from {{ events }}
 {%- endmacro %}
