@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import stat
@@ -200,9 +199,6 @@ def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
     assert "nexus train churn" in parts["model"]["remedy"]
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("fastapi_offline") is None, reason="fastapi-offline is not in the lock yet"
-)
 def test_the_docs_page_loads_everything_from_here(anyone: httpx.Client) -> None:
     page = anyone.get("/docs")
     assert page.status_code == 200
