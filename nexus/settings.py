@@ -60,6 +60,23 @@ class Settings(BaseSettings):
         default="",
         description="public names, separated by commas, under which POST /v1/sources/…/webhook alone is answered",
     )
+    egress_allow: str = Field(
+        default="",
+        description="networks, separated by commas, to which tenants' webhooks and the like may go although they are not "
+        "public, by http too; such as 10.1.0.0/16",
+    )
+    egress_refuse: str = Field(
+        default="",
+        description="public networks to which they may not go, such as an operator's own; stronger than allow",
+    )
+    egress_ports: str = Field(
+        default="80,443,8080,8443",
+        pattern=r"^\d{1,5}(-\d{1,5})?(\s*,\s*\d{1,5}(-\d{1,5})?)*$",
+        description="ports to which they may go; ranges with a hyphen",
+    )
+    egress_ca_file: Path | None = Field(
+        default=None, description="certificate authorities (PEM) that they trust besides the public ones"
+    )
     dagster_port: int = 3001
     streamlit_port: int = 3002
     mlflow_port: int = 3012

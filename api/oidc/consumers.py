@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpx
-
 from api.identity.events import SessionRevoked, UserDeactivated
 from api.oidc.events import GrantRevoked
 from api.oidc.flow.server import revoke
@@ -16,6 +14,7 @@ from api.oidc.keys import ring_of
 from api.oidc.models import Grant
 from api.oidc.repository import grants as rows
 from api.oidc.tokens import Issuer
+from nexus import egress
 from nexus.errors import ProviderError
 from nexus.events.consumer import Delivery, consumer
 from nexus.sealing import Sealer
@@ -50,15 +49,15 @@ async def tell_clients(delivery: Delivery) -> None:
     issuer = Issuer(settings.address, await ring_of(delivery.session, Sealer(settings, "oidc-signing-key")))
     token = issuer.logout_token(client, happened.user_id, happened.session_id)
     try:
-        async with httpx.AsyncClient(timeout=PATIENCE, follow_redirects=False) as http:
-            answer = await http.post(client.backchannel_logout_uri, data={"logout_token": token})
-    except httpx.HTTPError as error:
+        async with egress.client(settings, within=PATIENCE) as http:
+            answer = await egress.ask(http, "POST", client.backchannel_logout_uri, data={"logout_token": token}, most=0)
+    except ProviderError as error:
         raise ProviderError(
-            f"{client.id} cannot be told of a sign-out: {type(error).__name__}",
+            f"{client.id} cannot be told of a sign-out: {error.message}",
             remedy="is its backchannel_logout_uri right, and does it answer?",
         ) from None
     # 400 says that the client could not make use of it: again would not help
-    if answer.status_code >= 500:
+    if answer.status >= 500:
         raise ProviderError(
-            f"{client.id} answers a sign-out with {answer.status_code}", remedy="it is tried again by itself"
+            f"{client.id} answers a sign-out with {answer.status}", remedy="it is tried again by itself"
         )

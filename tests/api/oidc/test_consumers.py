@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from api.oidc import consumers
+from nexus import egress
 from nexus.db import Database
 from nexus.errors import ProviderError
 from nexus.events.consumer import get
@@ -84,7 +85,8 @@ def delivered(house: House, name: str, where: str, value: str) -> int:
 def test_an_application_is_told_until_it_answers(
     house: House, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    settings = house.kernel.settings.model_copy(update={"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535"})
+    monkeypatch.setattr(consumers, "get_settings", lambda: settings)
     app = house.app(name="Told", redirect_uris=[BACK], backchannel_logout_uri=application.address)
     browser = Browser(house.kernel, house.person)
     _, token = app.signed_in(browser, scope="openid nexus")
@@ -108,11 +110,26 @@ def test_an_application_is_told_until_it_answers(
 def test_an_application_that_is_gone_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from nexus.ports import free_port
 
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    settings = house.kernel.settings.model_copy(update={"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535"})
+    monkeypatch.setattr(consumers, "get_settings", lambda: settings)
     app = house.app(name="Gone", backchannel_logout_uri=f"http://127.0.0.1:{free_port()}/logout")
     person = house.somebody()
     app.signed_in(Browser(house.kernel, person))
     people.within(house.kernel.settings, lambda s: people.directory.deactivate(s, person.id))
     delivered(house, "oidc.end_grants", "user_id", person.id)
-    with pytest.raises(ProviderError, match="ConnectError"):
+    with pytest.raises(ProviderError, match="cannot be told of a sign-out"):
         delivered(house, "oidc.tell_clients", "user_id", person.id)
+
+
+def test_an_address_inside_our_network_is_not_told(
+    house: House, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    app = house.app(name="Inside", backchannel_logout_uri=application.address)
+    person = house.somebody()
+    app.signed_in(Browser(house.kernel, person))
+    people.within(house.kernel.settings, lambda s: people.directory.deactivate(s, person.id))
+    delivered(house, "oidc.end_grants", "user_id", person.id)
+    with pytest.raises(egress.RefusedError):
+        delivered(house, "oidc.tell_clients", "user_id", person.id)
+    assert not application.told
