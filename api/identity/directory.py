@@ -114,6 +114,22 @@ async def create(
     return Person.of(made)
 
 
+async def rename(session: Session, user_id: str, *, name: str, email: str | None = None) -> None:
+    """Another name; another address too, if `email` is one that is known to be theirs. Raises NotFoundError, InputError,
+    ConflictError if somebody else has the address."""
+    found = await users.get(session, user_id)
+    name = checked_name(name)
+    email = checked_email(email) if email else found.email
+    if (name, email) == (found.name, found.email):
+        return
+    if email_key(email) != found.email_key:
+        if await users.by_key(session, email_key(email)):
+            raise ConflictError(f"there is a user with the address {email}")
+        found.email_verified_at = await session_rows.now(session)
+    found.name, found.email, found.email_key = name, email, email_key(email)
+    tell(session, events.UserRenamed(user_id=user_id))
+
+
 async def deactivate(session: Session, user_id: str) -> None:
     """Keeps the person from signing in and ends every session of theirs. Does nothing twice. Raises NotFoundError."""
     found = await users.get(session, user_id)

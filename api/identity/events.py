@@ -13,6 +13,8 @@ class UserCreated(Event, type="identity.user.created"):
 
 
 class UserRenamed(Event, type="identity.user.renamed"):
+    """They have another name or another address."""
+
     user_id: str
 
 

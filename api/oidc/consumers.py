@@ -40,7 +40,7 @@ async def tell_clients(delivery: Delivery) -> None:
     happened = delivery.event
     assert isinstance(happened, GrantRevoked)
     client = await rows.client(delivery.session, happened.client_id)
-    ends_session = happened.because in {"signed_out", "user_deactivated"}
+    ends_session = happened.because in {"signed_out", "user_deactivated", "deprovisioned"}
     if not ends_session or client is None or client.backchannel_logout_uri is None or delivery.is_replay:
         return
     if happened.user_id is None or happened.session_id is None:

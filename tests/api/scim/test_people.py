@@ -1,0 +1,166 @@
+"""What a directory may do to a person: no takeover, no escalation, and that whoever goes is out at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from api.organisations.models import Member
+from nexus.ids import new_id
+from tests.api.identity import people
+from tests.api.kernel import Kernel
+from tests.api.oidc.house import Browser, House
+from tests.api.organisations.company import Company
+from tests.api.scim.conftest import USER, Directory
+
+
+@pytest.fixture(scope="module")
+def house(kernel: Kernel) -> Iterator[House]:
+    made = House(kernel)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("how", ["patch", "put", "delete"])
+def test_who_is_deprovisioned_is_out_at_once(kernel: Kernel, house: House, how: str) -> None:
+    directory = Directory(kernel)
+    user = directory.user()
+    user_id = directory.person(user["id"])
+    directory.company.give(("viewer", "*"), member_id=user["id"])
+    admin = kernel.caller(organisation=directory.company.id, workspaces=[directory.company.one])
+    person = people.within(kernel.settings, lambda s: people.directory.user(s, user_id))
+    browser = Browser(kernel, person)
+    house.admin, house.company = admin, directory.company
+    app = house.app()
+    _, token = app.signed_in(browser, scope="openid offline_access nexus")
+    session_key = browser.get("/account")
+    assert session_key.status_code == 200
+    assert house.api(token["access_token"]).status_code == 200
+    where = f"/Users/{user['id']}"
+    if how == "patch":
+        answer = directory.change(where, {"op": "Replace", "path": "active", "value": "False"})
+    elif how == "put":
+        answer = directory.put(where, json={"schemas": [USER], "userName": user["userName"], "active": False})
+    else:
+        answer = directory.delete(where)
+    assert answer.status_code in {200, 204}, answer.text
+    assert browser.get("/account").headers["location"].startswith("/signin")
+    assert house.api(token["access_token"]).status_code == 401
+    refused = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    assert directory.account(user["id"])[2] is False if how != "delete" else True
+
+
+def test_whoever_comes_back_is_who_they_were(directory: Directory) -> None:
+    user = directory.user()
+    person = directory.person(user["id"])
+    assert directory.delete(f"/Users/{user['id']}").status_code == 204
+    assert directory.get(f"/Users/{user['id']}").status_code == 404
+    again = directory.user(userName=user["userName"])
+    assert again["id"] != user["id"]
+    assert directory.person(again["id"]) == person
+    assert directory.account(again["id"])[2] is True
+
+
+def test_an_account_that_the_operator_ended_stays_ended(directory: Directory) -> None:
+    user = directory.user()
+    user_id = directory.person(user["id"])
+    directory.delete(f"/Users/{user['id']}")
+    directory.kernel.sql("update app.scim_account set deactivated_at = null where user_id = %s", user_id)
+    answer = directory.post("/Users", json={"schemas": [USER], "userName": user["userName"]})
+    assert answer.status_code == 403
+    assert "whoever runs this machine" in answer.json()["detail"]
+
+
+def test_a_suspension_of_the_administrators_own_stays(directory: Directory) -> None:
+    user = directory.user()
+    where = f"/v1/members/{user['id']}"
+    answer = directory.owner.put(where, json={"status": "suspended", "is_break_glass": False})
+    assert answer.status_code == 200, answer.text
+    said = {"schemas": [USER], "userName": user["userName"], "active": True, "title": "Lead"}
+    assert directory.put(f"/Users/{user['id']}", json=said).json()["active"] is False
+
+
+def test_without_a_proved_domain_nobody_is_taken_over(directory: Directory, kernel: Kernel) -> None:
+    """The same answer whether or not somebody has the address: an account of its own, at which nobody can receive."""
+    somebody = people.make(kernel)
+    for address in (somebody.email, people.address()):
+        user = directory.user(userName=address, displayName="Somebody Else")
+        assert user["userName"] == address
+        assert directory.person(user["id"]) != somebody.id
+        assert directory.account(user["id"])[1].endswith(f"@{directory.company.id}.invalid")
+    stranger = directory.user()
+    directory.change(f"/Users/{stranger['id']}", {"op": "replace", "path": "userName", "value": f"x{somebody.email}"})
+    assert directory.account(stranger["id"])[1] == stranger["userName"]
+
+
+def test_a_person_of_two_organisations(directory: Directory, kernel: Kernel) -> None:
+    """What they are elsewhere stays: name, address, account."""
+    other = Company(kernel)
+    user = directory.user(displayName="Ada Example")
+    user_id = directory.person(user["id"])
+    other.add(Member(id=new_id("mem"), organisation_id=other.id, user_id=user_id))
+    before = directory.account(user["id"])
+    where = f"/Users/{user['id']}"
+    directory.change(where, {"op": "replace", "value": {"displayName": "Changed", "userName": directory.address()}})
+    assert directory.get(where).json()["displayName"] == "Changed"
+    assert directory.account(user["id"]) == before
+    directory.change(where, {"op": "replace", "path": "active", "value": False})
+    assert directory.account(user["id"]) == before
+    status = "select status from app.organisations_member where user_id = %s and organisation_id = %s"
+    assert kernel.sql(status, user_id, other.id) == [("active",)]
+    assert kernel.sql(status, user_id, directory.company.id) == [("suspended",)]
+
+
+def test_a_person_who_was_here_before(directory: Directory, kernel: Kernel) -> None:
+    """With the domain proved they become a member; their account is not the directory's."""
+    somebody = people.make(kernel, email=directory.address(), name="Own Name")
+    user = directory.user(userName=somebody.email, displayName="Other Name")
+    assert directory.person(user["id"]) == somebody.id
+    directory.change(f"/Users/{user['id']}", {"op": "replace", "path": "displayName", "value": "Third"})
+    directory.change(f"/Users/{user['id']}", {"op": "replace", "path": "active", "value": False})
+    assert directory.account(user["id"]) == ("Own Name", somebody.email, True)
+
+
+def test_nobody_shuts_everybody_out(directory: Directory) -> None:
+    owner = next(u for u in directory.get("/Users").json()["Resources"] if directory.person(u["id"]) == directory.owner.principal.id)  # fmt: skip
+    for answer in (
+        directory.delete(f"/Users/{owner['id']}"),
+        directory.change(f"/Users/{owner['id']}", {"op": "replace", "path": "active", "value": False}),
+    ):
+        assert answer.status_code == 403
+        assert "identity provider fail" in answer.json()["detail"]
+    assert directory.get(f"/Users/{owner['id']}").json()["active"] is True
+
+
+def test_roles_follow_groups_and_no_further_than_the_directory_has(kernel: Kernel) -> None:
+    directory = Directory(kernel, ("viewer", "*"))
+    user, group = directory.user(), directory.group(name=secrets.token_hex(4))
+    owner = directory.owner
+
+    def gives(role: str) -> None:
+        answer = owner.put(f"/v1/groups/{group['id']}/roles", json={"roles": [{"role": role, "scope": "*"}]})
+        assert answer.status_code == 200, answer.text
+
+    def allowed() -> bool:
+        check = {
+            "user_id": directory.person(user["id"]),
+            "permission": "models.read",
+            "workspace": directory.company.one,
+        }
+        return bool(owner.post("/v1/authz:check", json={"checks": [check]}).json()["results"][0]["allowed"])
+
+    gives("viewer")
+    where, add = f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": user["id"]}]}
+    assert not allowed()
+    assert directory.change(where, add).status_code == 204
+    assert allowed()
+    directory.change(where, {"op": "remove", "path": "members"})
+    assert not allowed()
+    gives("admin")
+    refused = directory.change(where, add)
+    assert refused.status_code == 403
+    assert "have yourself" in refused.json()["detail"]
+    assert not allowed()
