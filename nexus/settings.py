@@ -80,6 +80,14 @@ class Settings(BaseSettings):
     dagster_port: int = 3001
     streamlit_port: int = 3002
     mlflow_port: int = 3012
+    dashboards_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#\s@]+)?$",
+        description="address under which browsers reach the dashboards; without it http://<host>:<streamlit_port>",
+    )
+    dashboards_sign_in: bool = Field(
+        default=True, description="without it, whoever reaches the port of the dashboards sees every workspace"
+    )
     session_idle: timedelta = Field(default=timedelta(hours=12), description="a browser so long unused is signed out")
     session_absolute: timedelta = Field(
         default=timedelta(days=7), description="a browser is signed out so long after it was signed in, used or not"
@@ -104,6 +112,16 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """Where browsers and clients reach the API; never with a slash at the end."""
         return self.public_url or f"http://{self.host}:{self.api_port}"
+
+    @property
+    def dashboards_address(self) -> str:
+        """Where browsers reach the dashboards; never with a slash at the end."""
+        return self.dashboards_url or f"http://{self.host}:{self.streamlit_port}"
+
+    @property
+    def dashboards_secrets(self) -> Path:
+        """How the dashboards sign people in (api/dashboards/first_start.py writes it)."""
+        return self.home / "secrets" / "dashboards.toml"
 
     @property
     def lake(self) -> Path:

@@ -20,11 +20,15 @@ LAYER = "api"
 
 @lru_cache(maxsize=1)
 def folders() -> dict[str, Path]:
-    """Domain → folder, by name. A slice is a package of `api` that has endpoints."""
+    """Domain → folder, by name. A slice is a package of `api` that has endpoints or permissions."""
     spec = importlib.util.find_spec(LAYER)
     places = list(spec.submodule_search_locations or []) if spec else []
     found = {m.name: Path(m.module_finder.path) / m.name for m in pkgutil.iter_modules(places) if m.ispkg}  # type: ignore[union-attr]
-    return {name: folder for name, folder in sorted(found.items()) if offers(folder, "endpoints")}
+    return {
+        name: folder
+        for name, folder in sorted(found.items())
+        if offers(folder, "endpoints") or offers(folder, "policies")
+    }
 
 
 def offers(folder: Path, module: str) -> bool:

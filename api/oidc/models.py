@@ -39,6 +39,7 @@ class Client(Timestamps, Versioned, Base):
     backchannel_logout_uri: Mapped[str | None]
     is_trusted: Mapped[bool]
     permissions: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    access_token_seconds: Mapped[int]
 
 
 class Consent(Base):

@@ -81,6 +81,10 @@ class ClientIn(BaseModel):
     backchannel_logout_uri: Annotated[str, Field(max_length=redirects.LONGEST), AfterValidator(_reachable)] | None = (
         None
     )
+    access_token_seconds: int = Field(
+        default=300, ge=60, le=12 * 3600,
+        description="how long an access token lives at most; it dies before that with its grant, user or browser session",
+    )  # fmt: skip
     is_trusted: bool = Field(default=False, description="its users are not asked: the organisation runs it itself")
     permissions: Permissions = Field(
         default={}, max_length=100, examples=[{"*": ["models.read"]}],

@@ -22,7 +22,6 @@ from api.oidc import levels, scopes
 from api.oidc.keys import ALGORITHMS, ES256, Ring
 from api.oidc.models import Client, Grant
 
-ACCESS_LASTS = timedelta(minutes=5)
 ID_LASTS = timedelta(minutes=10)
 LOGOUT_LASTS = timedelta(minutes=2)
 ACCESS_TYPE = "at+jwt"
@@ -62,7 +61,7 @@ class Issuer:
             "aud": audience or [client.id],
             "client_id": client.id,
             "iat": now,
-            "exp": now + int(ACCESS_LASTS.total_seconds()),
+            "exp": now + client.access_token_seconds,
             "jti": secrets.token_urlsafe(16),
             "scope": " ".join(scope),
             "org": grant.organisation_id,

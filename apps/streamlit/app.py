@@ -1,6 +1,6 @@
 """Starts the pages: finds them, builds the menu, shows the one that the address names.
 
-Belongs here: the menu. Does not belong here: anything of a page; a new page is a new file in app_pages.
+Belongs here: the menu, of the pages that its visitor may see. Does not belong here: anything of a page; a new page is a new file in app_pages.
 Run with: python -m apps.streamlit.serve
 """
 
@@ -19,15 +19,16 @@ if str(PROJECT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from apps.streamlit.components import page, shell  # noqa: E402
+from apps.streamlit.components import page, returning, shell, visitor  # noqa: E402
 
 # a file: an icon by name would be fetched from a font host
 st.set_page_config(page_title="Nexus", page_icon=MARK, layout="wide", initial_sidebar_state=220, menu_items={})
-modules = page.discover()
 st.logo(MARK, size="large")
+who = visitor.recognise()
+modules = {name: m for name, m in page.discover().items() if who is not None and who.may(m.PAGE.needs)}
 menu = {
     name: st.Page(
-        partial(shell.show, module),
+        partial(shell.show, module, who),
         title=module.PAGE.title,
         icon=module.PAGE.icon,
         url_path=name,
@@ -35,5 +36,11 @@ menu = {
     )
     for position, (name, module) in enumerate(modules.items())
 }
-page.MENU.update(menu)
-st.navigation(list(menu.values())).run()
+page.remember(menu)
+if menu:
+    returning.resume(menu)
+    st.navigation(list(menu.values())).run()
+if who is not None:
+    visitor.account(who)
+    if not menu:
+        visitor.nothing_allowed(who)

@@ -32,6 +32,8 @@ def main() -> None:
 
 def _options(settings: Settings) -> dict[str, str | int | bool]:
     return {
+        # the registration with which they sign people in; read when somebody comes, so it may come later than this process
+        "secrets.files": str(settings.dashboards_secrets),
         "server.port": settings.streamlit_port,
         "server.address": settings.host,
         "server.headless": True,

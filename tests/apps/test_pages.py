@@ -43,9 +43,9 @@ def test_pages_read_only_through_reads() -> None:
 
 
 def _draw(name: str) -> None:
-    from apps.streamlit.components import page, shell
+    from apps.streamlit.components import page, shell, visitor
 
-    shell.show(page.discover()[name])
+    shell.show(page.discover()[name], visitor.ANYBODY)
 
 
 @pytest.mark.slow

@@ -10,12 +10,12 @@ import importlib.util
 import os
 import re
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from urllib.error import URLError
 import pytest
 
 from apps.services import services
+from nexus.ports import free_port
 from nexus.settings import PROJECT, Settings
 from tests.apps import shared
 
@@ -48,20 +49,29 @@ def published(session_settings: Settings) -> Settings:
 
 @pytest.fixture(scope="session")
 def site(published: Settings) -> Iterator[str]:
-    """Address of a Streamlit process started exactly as the supervisor starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = Settings(home=published.home, streamlit_port=port)
+    """Address of a Streamlit process started exactly as the supervisor starts it, where nobody is asked who they are."""
+    with streamlit(Settings(home=published.home, streamlit_port=free_port(), dashboards_sign_in=False)) as address:
+        yield address
+
+
+@contextmanager
+def streamlit(settings: Settings) -> Iterator[str]:
+    """The pages of a home on a port. What they log must be neither an error nor a warning of the library's."""
     service = next(s for s in services(settings) if s.name == "streamlit")
-    env = {**os.environ, "NEXUS_HOME": str(settings.home), "NEXUS_STREAMLIT_PORT": str(port), **service.env}
+    told = {
+        "NEXUS_HOME": str(settings.home),
+        "NEXUS_API_PORT": str(settings.api_port),
+        "NEXUS_STREAMLIT_PORT": str(settings.streamlit_port),
+        "NEXUS_DASHBOARDS_SIGN_IN": str(settings.dashboards_sign_in),
+    }
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            service.command, cwd=PROJECT, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+            service.command, cwd=PROJECT, env={**os.environ, **told, **service.env}, stdout=log,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
         try:
-            _wait(f"http://127.0.0.1:{port}{service.health}", process)
-            yield f"http://127.0.0.1:{port}"
+            _wait(f"{settings.dashboards_address}{service.health}", process)
+            yield settings.dashboards_address
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(20)

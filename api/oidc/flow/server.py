@@ -102,7 +102,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         answer: dict[str, Any] = {
             "token_type": "Bearer",
             "access_token": self.issuer.access_token(client.row, self.granted, wanted),
-            "expires_in": int(tokens.ACCESS_LASTS.total_seconds()),
+            "expires_in": client.row.access_token_seconds,
             "scope": " ".join(wanted),
         }
         if include_refresh_token:

@@ -27,9 +27,14 @@ async def client(session: Session, id: str) -> Client | None:
 
 
 def _living() -> ColumnElement[bool]:
-    """A grant lives while nobody has revoked it, its user is active and (unless it outlives that) their session goes on."""
+    """A grant lives while nobody has revoked it, its user is active and (unless it outlives that) their session goes on.
+
+    That the browser has not been used for long does not end it: its user may be at work in the application.
+    """
     user = exists().where(User.id == Grant.user_id, User.deactivated_at.is_(None))
-    browser = exists().where(SessionRow.id == Grant.session_id, SessionRow.ended_at.is_(None))
+    browser = exists().where(
+        SessionRow.id == Grant.session_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > func.now()
+    )
     return and_(
         Grant.revoked_at.is_(None),
         or_(Grant.user_id.is_(None), user),

@@ -8,6 +8,7 @@ from api.organisations.endpoints import authz as authz
 from api.organisations.endpoints import groups as groups
 from api.organisations.endpoints import joining as joining
 from api.organisations.endpoints import keys as keys
+from api.organisations.endpoints import me as me
 from api.organisations.endpoints import members as members
 from api.organisations.endpoints import organisation as organisation
 from api.organisations.endpoints import roles as roles

@@ -10,7 +10,9 @@ from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import access
 
-PAGE = Page("Access", "Who gets in, and who should not?", ":material/key:", 50, filters=("period",))
+PAGE = Page(
+    "Access", "Who gets in, and who should not?", ":material/key:", 50, filters=("period",), needs="dashboards.security"
+)
 #: Governed figures of the first row; known before the page is drawn, so that they can be compiled ahead.
 FIGURES = (
     kpi.Governed("logins", "Sign-ins"),

@@ -14,7 +14,14 @@ from apps.streamlit.components.page import Page, View
 from apps.streamlit.components.tables import Column, table
 from apps.streamlit.reads import customer
 
-PAGE = Page("Customer 360", "Who is this, and how are they?", ":material/person_search:", 60, filters=())
+PAGE = Page(
+    "Customer 360",
+    "Who is this, and how are they?",
+    ":material/person_search:",
+    60,
+    filters=(),
+    needs="dashboards.people",
+)
 
 
 def render(view: View) -> None:

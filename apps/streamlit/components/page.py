@@ -6,6 +6,7 @@ Belongs here: `Page`, `View` and the discovery of pages. Does not belong here: d
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -16,20 +17,22 @@ import polars as pl
 
 from apps.streamlit.components import data, formats
 
-#: Pages of the menu by address, set by app.py; without a menu (one page drawn alone) links are plain addresses.
-MENU: dict[str, Any] = {}
 FOLDER = Path(__file__).resolve().parents[1] / "app_pages"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`order` sorts the menu (ties by name); `filters` are those of the header that mean something on the page."""
+    """`order` sorts the menu (ties by name); `filters` are those of the header that mean something on the page.
+
+    `needs` is the permission without which a visitor has no such page in a workspace (api/dashboards/policies.py).
+    """
 
     title: str
     question: str
     icon: str
     order: int
     filters: tuple[str, ...] = ("period", "currency")
+    needs: str = "dashboards.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +91,22 @@ class View:
         return f"/{page}?{urlencode(self.params(**params))}"
 
     def go(self, page: str, label: str, icon: str | None = None, **params: str) -> None:
-        """Draws a link to another page, opened in place."""
+        """Draws a link to another page, opened in place; none to a page that the visitor may not see."""
         import streamlit as st
 
-        if page in MENU:
-            st.page_link(MENU[page], label=label, icon=icon, query_params=self.params(**params))
-        else:
+        menu = st.session_state.get("menu")
+        if menu is None:
+            # one page drawn alone, without a menu
             st.markdown(f"{icon or ''} [{label}]({self.link(page, **params)})")
+        elif page in menu:
+            st.page_link(menu[page], label=label, icon=icon, query_params=self.params(**params))
+
+
+def remember(menu: Mapping[str, Any]) -> None:
+    """The pages of this visitor by address, which links open."""
+    import streamlit as st
+
+    st.session_state["menu"] = dict(menu)
 
 
 def discover() -> dict[str, ModuleType]:

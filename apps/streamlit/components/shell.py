@@ -12,11 +12,12 @@ import streamlit as st
 
 from apps.streamlit.components import data, filters, formats, passport, states
 from apps.streamlit.components.page import Clock, Page, View
+from apps.streamlit.components.visitor import Visitor
 from nexus.errors import NexusError, NotFoundError
 
 
-def show(module: ModuleType) -> None:
-    """Draws one page for the address as it is now."""
+def show(module: ModuleType, who: Visitor) -> None:
+    """Draws one page for the address as it is now, of a workspace in which `who` may see it."""
     page: Page = module.PAGE
     try:
         version = data.version()
@@ -30,7 +31,8 @@ def show(module: ModuleType) -> None:
         states.failed(error)
         return
     trust = passport.issue(version)
-    clocks = workspaces(version)
+    with_data = workspaces(version)
+    clocks = {name: clock for name, clock in with_data.items() if who.may(page.needs, name)}
     head, choices = st.container(), st.container(horizontal=True, gap="small", key="filters")
     with choices:
         view = choose(page, version, clocks) if clocks else None
@@ -40,7 +42,7 @@ def show(module: ModuleType) -> None:
     for text in filters.take_notes():
         st.warning(text, icon=":material/link_off:")
     if view is None:
-        states.no_workspace()
+        states.no_workspace(hidden=bool(with_data))
         return
     if "period" in page.filters:
         compared = f"compared with {formats.span(*view.before)}" if view.before else "nothing before it to compare with"

@@ -34,7 +34,15 @@ def nothing_published(home: str) -> None:
     )
 
 
-def no_workspace() -> None:
+def no_workspace(hidden: bool) -> None:
+    """`hidden`: there are workspaces with data, but none in which the visitor may see this page."""
+    if hidden:
+        empty(
+            "None of your workspaces has data yet",
+            "The published version holds no records of a workspace in which you may see this page.",
+            icon=":material/lock:",
+        )
+        return
     empty(
         "The published version holds no workspace",
         "A workspace appears with its first record. Land one source and build again.",

@@ -32,7 +32,10 @@ def up() -> None:
     compile_all(modules.values())
     _draw("the application", AppTest.from_file(APP, default_timeout=PATIENCE))
     for name in modules:
-        script = f"from apps.streamlit.components import page, shell\nshell.show(page.discover()[{name!r}])\n"
+        script = (
+            "from apps.streamlit.components import page, shell, visitor\n"
+            f"shell.show(page.discover()[{name!r}], visitor.ANYBODY)\n"
+        )
         _draw(name, AppTest.from_string(script, default_timeout=PATIENCE))
     threading.Thread(target=_keep, args=(list(modules.values()),), name="warm-metrics", daemon=True).start()
 

@@ -39,9 +39,13 @@ def within(settings: Settings, work: Callable[[Session], Awaitable[T]]) -> T:
         finally:
             await database.close()
 
-    # in a thread: under a browser's test this one has a loop already
+    return in_thread(lambda: asyncio.run(done()))
+
+
+def in_thread(work: Callable[[], T]) -> T:
+    """What `work` returns, done in a thread: that of a browser's test has a loop already."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(done())).result()
+        return thread.submit(work).result()
 
 
 def address() -> str:

@@ -11,6 +11,7 @@ from api.identity import directory
 from api.organisations.models import Assignment, Group, GroupMember, Member, Role, ServiceAccount
 from nexus.db import Database, Organisation, Session, Tenant, Workspace
 from nexus.ids import new_id
+from tests.api.identity.people import in_thread
 from tests.api.kernel import Caller, Kernel
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class Company:
             finally:
                 await database.close()
 
-        return asyncio.run(run())
+        return in_thread(lambda: asyncio.run(run()))
 
     def add(self, *rows: object) -> None:
         async def added(session: Session) -> None:
