@@ -1,10 +1,10 @@
 """`202 Accepted`: the answer of a request whose work goes on after it.
 
-Belongs here: status and headers. Does not belong here: the work (nexus/operations.py).
+Belongs here: status and headers. Does not belong here: the work (nexus/jobs).
 
     @router.post("/exports", status_code=202)
     async def export(caller: Exporter, key: IdempotencyKey, session: Transaction, response: Response) -> OperationOut:
-        return accepted(response, await operations.begin(session, "reports.export", caller.id))
+        return accepted(response, await jobs.operation(session, "reports.export", by=caller.id))
 """
 
 from __future__ import annotations

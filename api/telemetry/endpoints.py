@@ -20,7 +20,7 @@ router = Router(tags=["telemetry"])
 
 
 def start(app: FastAPI, settings: Settings) -> None:
-    app.state.consumers = repository.Consumers(app.state.database)
+    app.state.background = repository.Background(app.state.database)
 
 
 @router.get(
@@ -31,7 +31,7 @@ def start(app: FastAPI, settings: Settings) -> None:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    found = await service.measured(request.app.state.database, request.app.state.consumers)
+    found = await service.measured(request.app.state.database, request.app.state.background)
     return Response(found, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Reading spans and what consumers are behind."""
+"""Reading spans, what consumers are behind, and which jobs there are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from nexus.db import Database, Session
 from nexus.events.offsets import Progress, progress
+from nexus.jobs.rows import Depth, depths
 from nexus.telemetry import spans
 
-#: Seconds for which the progress of consumers is not asked for again: whoever scrapes often must not cost.
+#: Seconds for which the progress of consumers and jobs is not asked for again: whoever scrapes often must not cost.
 FRESH = 5.0
 
 
@@ -17,17 +18,17 @@ async def trace(session: Session, trace_id: str) -> list[dict[str, Any]]:
     return await spans.trace(session, trace_id)
 
 
-class Consumers:
-    """How far they are, asked at most every FRESH seconds."""
+class Background:
+    """How far consumers are and which jobs there are, asked at most every FRESH seconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked = float("-inf")
-        self._found: list[Progress] = []
+        self._found: tuple[list[Progress], list[Depth]] = ([], [])
 
-    async def progress(self) -> list[Progress]:
+    async def measured(self) -> tuple[list[Progress], list[Depth]]:
         if time.monotonic() - self._asked > FRESH:
             self._asked = time.monotonic()
             async with self._database.system() as session:
-                self._found = await progress(session)
+                self._found = (await progress(session), await depths(session))
         return self._found

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from api.telemetry.repository import Consumers
+from api.telemetry.repository import Background
 from nexus.db import Database
+from nexus.events.offsets import Progress
+from nexus.jobs.rows import Depth
 from nexus.telemetry import metrics
 
 _log = logging.getLogger("nexus.telemetry")
 
 
-async def measured(database: Database, consumers: Consumers) -> bytes:
+async def measured(database: Database, background: Background) -> bytes:
     """Every metric. What cannot be asked for now keeps its last value: a scrape must not fail with the database."""
     try:
-        found = await consumers.progress()
+        consumers, jobs = await background.measured()
     except Exception as error:  # noqa: BLE001
-        _log.warning("consumers cannot be asked how far they are: %s", type(error).__name__)
-        found = []
-    now = datetime.now(UTC)
-    for one in found:
-        metrics.BEHIND.labels(one.name).set(one.behind)
-        metrics.LAG.labels(one.name).set((now - one.oldest).total_seconds() if one.oldest else 0)
-        metrics.LETTERS.labels(one.name, "retrying").set(one.retrying)
-        metrics.LETTERS.labels(one.name, "dead").set(one.dead)
+        _log.warning("consumers and jobs cannot be asked how far they are: %s", type(error).__name__)
+    else:
+        _tell(consumers, jobs)
     for name, (used, idle) in database.connections().items():
         metrics.POOL.labels(name, "used").set(used)
         metrics.POOL.labels(name, "idle").set(idle)
     return metrics.text()
+
+
+def _tell(consumers: Sequence[Progress], jobs: Sequence[Depth]) -> None:
+    now = datetime.now(UTC)
+    for one in consumers:
+        metrics.BEHIND.labels(one.name).set(one.behind)
+        metrics.LAG.labels(one.name).set((now - one.oldest).total_seconds() if one.oldest else 0)
+        metrics.LETTERS.labels(one.name, "retrying").set(one.retrying)
+        metrics.LETTERS.labels(one.name, "dead").set(one.dead)
+    # of what has ended meanwhile there is no row
+    metrics.JOBS.clear()
+    metrics.JOBS_LATE.clear()
+    late: dict[str, float] = {}
+    for depth in jobs:
+        metrics.JOBS.labels(depth.name, depth.state).set(depth.number)
+        if depth.state in {"pending", "waiting"} and depth.oldest:
+            late[depth.name] = max(late.get(depth.name, 0.0), (now - depth.oldest).total_seconds())
+    for name, seconds in late.items():
+        metrics.JOBS_LATE.labels(name).set(seconds)

@@ -20,15 +20,15 @@ BY_WORKSPACE = f"workspace_id = {WORKSPACE_IS}"
 BY_ORGANISATION = f"organisation_id = {ORGANISATION_IS}"
 
 
-def tenant_table(table: str, rule: str = BY_WORKSPACE) -> None:
+def tenant_table(table: str, rule: str = BY_WORKSPACE, *, check: str | None = None) -> None:
     """Rows of `app.<table>` are seen and written only by the tenant that `rule` says; by `nexus_system`, all of them.
 
-    `rule` is BY_WORKSPACE, BY_ORGANISATION, or an expression over both.
+    `rule` is BY_WORKSPACE, BY_ORGANISATION, or an expression over both; `check` is stricter about what may be written.
     """
     name = f"{SCHEMA}.{table}"
     op.execute(f"alter table {name} enable row level security")
     op.execute(f"alter table {name} force row level security")
-    op.execute(f"create policy tenant on {name} to {API} using ({rule}) with check ({rule})")
+    op.execute(f"create policy tenant on {name} to {API} using ({rule}) with check ({check or rule})")
     op.execute(f"create policy every_tenant on {name} to {SYSTEM} using (true) with check (true)")
 
 

@@ -18,6 +18,7 @@ from nexus import slices
 from nexus.db import roles
 from nexus.db.models import Base
 from nexus.errors import InputError
+from nexus.jobs import schema
 from nexus.postgres import sqlalchemy_url
 from nexus.settings import Settings
 
@@ -75,6 +76,7 @@ def heads() -> set[str]:
 def migrate(settings: Settings, target: str = "heads") -> list[str]:
     """Applies what is pending; returns the revisions applied, oldest first. Safe to call from several processes at once."""
     with _owned(settings) as connection:
+        schema.ensure(connection)
         return _upgrade(connection, target)
 
 

@@ -1,8 +1,8 @@
 """The roles of the operational database: one owns, two work.
 
-Belongs here: names, creation, and the privileges on schema `app`. Does not belong here: policies (ddl.py).
+Belongs here: names, creation, and the privileges on schemas `app` and `jobs`. Does not belong here: policies (ddl.py).
 
-    nexus_owner    owns schema `app` and everything in it; nobody logs in as it, migrations take it on
+    nexus_owner    owns both schemas and everything in them; nobody logs in as it, migrations take it on
     nexus_api      what requests run as: reads and writes rows of the tenant that its transaction acts for
     nexus_system   relay, jobs and look-ups that come before a tenant is known: every tenant's rows, no structure
 """
@@ -15,6 +15,8 @@ from nexus.errors import MachineError
 
 OWNER, API, SYSTEM = "nexus_owner", "nexus_api", "nexus_system"
 SCHEMA = "app"
+#: DBOS's tables; requests have no rights there.
+QUEUE = "jobs"
 
 _CREATE = """
 do $$ begin
@@ -29,6 +31,13 @@ grant usage on schema {SCHEMA} to {API}, {SYSTEM};
 alter default privileges for role {OWNER} in schema {SCHEMA}
   grant select, insert, update, delete on tables to {API}, {SYSTEM};
 alter default privileges for role {OWNER} in schema {SCHEMA} grant usage on sequences to {API}, {SYSTEM};
+create schema if not exists {QUEUE};
+alter schema {QUEUE} owner to {OWNER};
+grant usage on schema {QUEUE} to {SYSTEM};
+grant select, insert, update, delete on all tables in schema {QUEUE} to {SYSTEM};
+grant usage on all sequences in schema {QUEUE} to {SYSTEM};
+alter default privileges for role {OWNER} in schema {QUEUE} grant select, insert, update, delete on tables to {SYSTEM};
+alter default privileges for role {OWNER} in schema {QUEUE} grant usage on sequences to {SYSTEM};
 """
 
 
@@ -64,13 +73,13 @@ def _take_back(connection: psycopg.Connection) -> None:
         """
         select case when c.relkind = 'S' then 'sequence' when c.relkind = 'v' then 'view' else 'table' end,
                c.oid::regclass::text
-        from pg_class c where c.relnamespace = to_regnamespace(%(schema)s) and c.relkind in ('r', 'p', 'v')
+        from pg_class c where c.relnamespace = any (%(schemas)s::regnamespace[]) and c.relkind in ('r', 'p', 'v')
           and c.relowner <> %(owner)s::regrole
         union all
         select 'function', p.oid::regprocedure::text
-        from pg_proc p where p.pronamespace = to_regnamespace(%(schema)s) and p.proowner <> %(owner)s::regrole
+        from pg_proc p where p.pronamespace = any (%(schemas)s::regnamespace[]) and p.proowner <> %(owner)s::regrole
         """,
-        {"schema": SCHEMA, "owner": OWNER},
+        {"schemas": [SCHEMA, QUEUE], "owner": OWNER},
     ).fetchall()
     for kind, name in others:
         connection.execute(f"alter {kind} {name} owner to {OWNER}".encode())

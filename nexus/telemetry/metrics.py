@@ -40,6 +40,8 @@ BEHIND = Gauge(
 )
 LAG = Gauge("nexus_consumer_lag_seconds", "Age of the oldest event not passed.", ["consumer"], registry=REGISTRY)
 LETTERS = Gauge("nexus_consumer_letters", "Events being retried, or dead.", ["consumer", "state"], registry=REGISTRY)
+JOBS = Gauge("nexus_jobs", "Jobs that wait, run, or have failed.", ["job", "state"], registry=REGISTRY)
+JOBS_LATE = Gauge("nexus_jobs_late_seconds", "How long the oldest job waits that is due.", ["job"], registry=REGISTRY)
 POOL = Gauge("nexus_database_connections", "Connections of the pools.", ["pool", "state"], registry=REGISTRY)
 
 

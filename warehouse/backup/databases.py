@@ -27,8 +27,8 @@ LEDGER = "nexus"
 BUILT = ("raw", "staging", "intermediate", "marts", "features", "metrics")
 #: The embedded server's database of builds, and PostgreSQL's own.
 _NOT_KEPT = ("postgres", "warehouse")
-#: Privileges of other schemas name logins of the server they come from; those of `app` name the roles of Nexus.
-_FOREIGN = re.compile(r"^\d+; \d+ \d+ (?:DEFAULT ACL |ACL (?!app |- SCHEMA app ))")
+#: Privileges of other schemas name logins of the server they come from; those of `app` and `jobs` name the roles of Nexus.
+_FOREIGN = re.compile(r"^\d+; \d+ \d+ (?:DEFAULT ACL |ACL (?!(?:app|jobs) |- SCHEMA (?:app|jobs) ))")
 
 
 @dataclass(frozen=True, slots=True)
