@@ -53,7 +53,7 @@ def house(migrated: Settings) -> House:
 @pytest.fixture
 def declared() -> Iterator[Callable[..., Callable[[declare.Handle], declare.Handle]]]:
     """`nexus.jobs.job`, undone at the end."""
-    before = dict(declare._register)
+    before = declare.jobs()
     yield declare.job
     declare._register.clear()
     declare._register.update(before)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(autouse=True)
 def known(tmp_path: Path) -> object:
-    before = dict(declare._register)
+    before = declare.jobs()
     workers.declare(tmp_path)
     yield None
     declare._register.clear()
