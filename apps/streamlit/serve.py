@@ -27,13 +27,13 @@ def main() -> None:
 
     warm.up()
     logger.set_log_level("INFO")
-    cli.main(["run", str(APP), *(f"--{name}={value}" for name, value in options.items())])
+    cli.main(["run", str(APP), *(f"--{name}={_argument(value)}" for name, value in options.items())])
 
 
-def _options(settings: Settings) -> dict[str, str | int | bool]:
+def _options(settings: Settings) -> dict[str, str | int | bool | list[str]]:
     return {
         # the registration with which they sign people in; read when somebody comes, so it may come later than this process
-        "secrets.files": str(settings.dashboards_secrets),
+        "secrets.files": [str(settings.dashboards_secrets)],
         "server.port": settings.streamlit_port,
         "server.address": settings.host,
         "server.headless": True,
@@ -41,6 +41,11 @@ def _options(settings: Settings) -> dict[str, str | int | bool]:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
     }
+
+
+def _argument(value: str | int | bool | list[str]) -> object:
+    """As the command line takes it: several values would be an option given several times."""
+    return value[0] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":
