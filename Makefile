@@ -15,10 +15,10 @@ $(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
 	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup up down test soak bench check lint types sql parity docs browser lock clean
+.PHONY: help setup up down test conformance soak bench check lint types sql parity docs browser lock clean
 
 help:  ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## make the environment (every other command does it when needed)
 
@@ -30,6 +30,9 @@ down: setup  ## stop everything that runs from this folder
 
 test: setup  ## all tests but the browser's and the long ones
 	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not browser"
+
+conformance: setup  ## every endpoint of the running Nexus fuzzed, its metrics read; or: make conformance ARGS="--url … --token …"
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 bench: setup  ## speed beside what it is promised against; some of it: make bench ROWS="land_jsonl --rows 100000"
 	@$(BIN)/python -m bench $(ROWS)

@@ -15,7 +15,7 @@ from types import ModuleType
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from api import credentials, docs, problems
+from api import credentials, docs, openapi, problems
 from api.guard import Guard
 from api.kernel.principal import authenticators
 from api.kernel.tracing import Traced
@@ -77,12 +77,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.authenticators = authenticators(app)
     problems.install(app)
+    openapi.install(app)
     docs.install(app)
     app.state.routes = list(app.routes)
     for found in slices():
         if start := getattr(found, "start", None):
             start(app, settings)
-        app.include_router(found.router)
+        # not `include_router`: it would match every path twice, and look at each slice in turn
+        app.router.routes.extend(found.router.routes)
         app.state.routes += found.router.routes
     return app
 

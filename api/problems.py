@@ -110,20 +110,6 @@ def problem(
 def install(app: FastAPI) -> None:
     """Makes `app` answer problems for everything that goes wrong."""
 
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        """The framework adds its own media type to every documented model; a problem has only one."""
-        schema = described()
-        for item in schema["paths"].values():
-            for operation in item.values():
-                for response in operation["responses"].values():
-                    if MEDIA_TYPE in response.get("content", {}):
-                        response["content"].pop("application/json", None)
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
     @app.exception_handler(NexusError)
     async def ours(request: Request, error: NexusError) -> JSONResponse:
         if error.status >= 500:

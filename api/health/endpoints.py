@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from fastapi import Request, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.health import service
 from api.kernel.permissions import public
+from api.kernel.routing import Router
 
-router = APIRouter(tags=["health"], dependencies=[public("supervisors have no credential; it tells no data")])
+router = Router(tags=["health"], dependencies=[public("supervisors have no credential; it tells no data")])
 
 
 class Alive(BaseModel):
@@ -19,9 +20,9 @@ class Alive(BaseModel):
 class Part(BaseModel):
     """Something that predictions need."""
 
-    name: str
+    name: str = Field(examples=["database"])
     ready: bool
-    detail: str
+    detail: str = Field(examples=["reached and migrated"])
     remedy: str | None = None
 
 

@@ -1,27 +1,39 @@
 """The router of slices: what happens around an endpoint, inside its transaction.
 
-Belongs here: keeping an answer under its Idempotency-Key before the transaction commits. Does not belong here: what a
-dependency can do.
+Belongs here: which path an endpoint has, how its body is read, keeping an answer under its Idempotency-Key before the
+transaction commits. Does not belong here: what a dependency can do.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from api.kernel.bodies import UnreadRequest, exact
 from api.kernel.idempotency import Replayed, keep
+from api.problems import RESPONSES
 
 
 class Route(APIRoute):
     """A route whose answer can be kept with what it did, or replaced by one that was kept."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._is_exact = exact(endpoint)
+        super().__init__(path, endpoint, **options)
+        if path.startswith("/v1/"):
+            # `{id}:verb` is a path of its own: no `{id}` of ours has a colon
+            self.path_regex = re.compile(self.path_regex.pattern.replace("[^/]+", "[^/:]+"))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            if self._is_exact:
+                request = UnreadRequest(request.scope, request.receive)
             try:
                 response = await handler(request)
             except Replayed as replayed:
@@ -33,7 +45,13 @@ class Route(APIRoute):
 
 
 class Router(APIRouter):
-    """Router of a slice: `router = Router(prefix="/v1/notes", tags=["notes"], responses=GUARDED)`."""
+    """Router of a slice: `router = Router(prefix="/v1/notes", tags=["notes"], responses=GUARDED)`.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, route_class=Route, **options)
+    The name of an endpoint's function is its `operationId`: no two have the same.
+    """
+
+    def __init__(self, *args: Any, responses: dict[int | str, dict[str, Any]] | None = None, **options: Any) -> None:
+        super().__init__(
+            *args, route_class=Route, responses={**RESPONSES, **(responses or {})},
+            generate_unique_id_function=lambda route: route.name, **options,
+        )  # fmt: skip

@@ -6,11 +6,12 @@ import contextlib
 import threading
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.kernel.idempotency import unkeyed
+from api.kernel.routing import Router
 from api.models.policies import ModelsReader, Predictor
 from api.models.repository import ModelRepository
 from api.models.schemas import ModelDetail, ModelList, PredictAnswer, PredictRequest
@@ -26,7 +27,7 @@ class _Name(StringConvertor):
 
 
 register_url_convertor("name", _Name())
-router = APIRouter(prefix="/v1/models", tags=["models"], responses=GUARDED)
+router = Router(prefix="/v1/models", tags=["models"], responses=GUARDED)
 
 
 # async, though it awaits nothing: otherwise each request would be sent through a thread for it

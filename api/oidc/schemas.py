@@ -112,10 +112,19 @@ class ClientIn(BaseModel):
         return self
 
 
+_SHOWN = {
+    "client_id": "client_019531c0a2b47c3d8e9f0a1b2c3d4e5f",
+    "name": "Notebook",
+    "redirect_uris": ["http://127.0.0.1/callback"],
+    "created_at": "2026-01-31T12:00:00Z",
+    "updated_at": "2026-01-31T12:00:00Z",
+}
+
+
 class ClientOut(ClientIn):
     """One application."""
 
-    model_config = ConfigDict(from_attributes=True, extra="ignore")
+    model_config = ConfigDict(from_attributes=True, extra="ignore", json_schema_extra={"examples": [_SHOWN]})
 
     client_id: str = id_field("client")
     created_at: datetime = Field(examples=["2026-01-31T12:00:00Z"])

@@ -16,7 +16,7 @@ class OperationError(BaseModel):
     """Why it failed."""
 
     code: str = Field(examples=["provider_failed"])
-    detail: str
+    detail: str = Field(examples=["the provider refused the request"])
     remedy: str | None = None
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi import FastAPI, Path, Query, Request
 
 from api.kernel.idempotency import unkeyed
 from api.kernel.permissions import public
+from api.kernel.routing import Router
 from api.problems import GUARDED
 from api.sources.schemas import Landed
 from api.sources.service import WebhookService
 from nexus.settings import Settings
 
-router = APIRouter(
+router = Router(
     prefix="/v1/sources",
     tags=["sources"],
     dependencies=[public("the provider signs what it posts"), unkeyed("the provider's own ids say what came before")],

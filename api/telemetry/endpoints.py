@@ -17,6 +17,10 @@ from nexus.errors import NotFoundError
 from nexus.settings import Settings
 
 router = Router(tags=["telemetry"])
+EXAMPLE = """# HELP nexus_spans_dropped_total Spans that were not kept, because too many waited.
+# TYPE nexus_spans_dropped_total counter
+nexus_spans_dropped_total 0.0
+"""
 
 
 def start(app: FastAPI, settings: Settings) -> None:
@@ -28,7 +32,7 @@ def start(app: FastAPI, settings: Settings) -> None:
     summary="What Prometheus scrapes",
     dependencies=[public("scrapers have no credential; it names no tenant and no person")],
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string", "examples": [EXAMPLE]}}}}},
 )
 async def metrics(request: Request) -> Response:
     found = await service.measured(request.app.state.database, request.app.state.background)

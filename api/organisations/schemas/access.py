@@ -80,9 +80,9 @@ class RoleOut(BaseModel):
     """A role; built-in ones have a name for an id, and no version."""
 
     id: str = Field(examples=["analyst"])
-    name: str
-    description: str
-    permissions: list[str] = Field(description="`*` is everything")
+    name: str = Field(examples=["Analyst"])
+    description: str = Field(examples=["Reads and predicts"])
+    permissions: list[str] = Field(description="`*` is everything", examples=[["models.read", "models.predict"]])
     is_built_in: bool
     version: int | None = None
 
@@ -104,9 +104,9 @@ class MembersIn(BaseModel):
 
 class GroupOut(BaseModel):
     id: str = id_field("grp")
-    name: str
-    description: str
-    member_ids: list[str]
+    name: str = Field(examples=["Research"])
+    description: str = Field(examples=["Whoever works on models"])
+    member_ids: list[Annotated[str, Field(pattern=pattern("mem"))]]
     roles: list[RoleGivenIn]
     version: int
 
@@ -121,8 +121,8 @@ class AccountIn(BaseModel):
 
 class AccountOut(BaseModel):
     id: str = id_field("sva")
-    name: str
-    description: str
+    name: str = Field(examples=["Nightly report"])
+    description: str = Field(examples=["Reads what the report needs"])
     is_disabled: bool
     roles: list[RoleGivenIn]
     version: int

@@ -25,22 +25,25 @@ class InvitationIn(BaseModel):
 
 class InvitationOut(BaseModel):
     id: str = id_field("ivt")
-    email: str
+    email: str = Field(examples=["new@example.com"])
     roles: list[RoleGivenIn]
     status: Literal["open", "accepted", "revoked", "expired"]
-    invited_by: str
+    invited_by: str = Field(examples=["usr_019531c0a2b47c3d8e9f0a1b2c3d4e5f"])
     created_at: datetime
     expires_at: datetime
 
 
 class NewInvitationOut(InvitationOut):
-    token: str = Field(description="for the invited person alone: shown this once, kept by nobody, good for one use")
+    token: str = Field(
+        description="for the invited person alone: shown this once, kept by nobody, good for one use",
+        examples=["ivt_4yV…"],
+    )
 
 
 class AcceptIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    token: str = Field(min_length=1, max_length=200)
+    token: str = Field(min_length=1, max_length=200, examples=["ivt_4yV…"])
 
 
 class AcceptedOut(BaseModel):

@@ -43,7 +43,7 @@ class RotateIn(BaseModel):
 
 class KeyOut(BaseModel):
     id: str = id_field("key")
-    name: str
+    name: str = Field(examples=["Nightly report"])
     prefix: str = Field(description="how the key begins", examples=["nxk_4f7c2k9q"])
     member_id: str | None = None
     service_account_id: str | None = None
@@ -56,4 +56,4 @@ class KeyOut(BaseModel):
 
 
 class NewKeyOut(KeyOut):
-    key: str = Field(description="the key itself: shown this once, kept by nobody")
+    key: str = Field(description="the key itself: shown this once, kept by nobody", examples=["nxk_4f7c2k9q_…"])

@@ -1,0 +1,70 @@
+"""`make conformance`: whether a running Nexus keeps what its documents promise. Exit code 1 if it does not.
+
+Belongs here: arguments, the order, what is printed. Does not belong here: one check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from nexus.errors import NexusError
+from nexus.progress import console
+from nexus.settings import get_settings
+from tests.conformance import fuzzing, metrics
+from tests.conformance.places import Place, running
+
+Check = Callable[[Place], tuple[str, list[str]]]
+
+
+def _fuzzed(examples: int, seed: int) -> Check:
+    def check(place: Place) -> tuple[str, list[str]]:
+        told = fuzzing.fuzz(place, fuzzing.Profile(examples=examples, seed=seed))
+        failures = [f"{name}\n{text}" for name, text in told.failures.items()]
+        return f"{told.requests:,} requests to {len(told.operations)} operations", failures
+
+    return check
+
+
+def conformance(
+    url: Annotated[
+        str | None, typer.Option(help="of the Nexus; default: that of this folder, or one made for this")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="with --url: a credential that may everything")] = None,
+    workspace: Annotated[str, typer.Option(help="with --url: where it may")] = "demo",
+    examples: Annotated[int, typer.Option(min=1, help="generated for each operation")] = 10,
+    seed: Annotated[int, typer.Option(help="asks the same again")] = 20_261_127,
+) -> None:
+    """Fuzz every endpoint from its OpenAPI document, and look at what Prometheus is told."""
+    out = console(stderr=False)
+    checks = {"every endpoint, by schemathesis": _fuzzed(examples, seed), "/metrics, by promtool": metrics.check}
+    there = contextlib.nullcontext(Place(url.rstrip("/"), token or "", workspace)) if url else running(get_settings())
+    failed = 0
+    with there as place:
+        out.print(f"asking {place.address}", style="dim")
+        for name, check in checks.items():
+            began = time.monotonic()
+            told, failures = check(place)
+            failed += len(failures)
+            out.print(
+                f"{'FAILED' if failures else 'passed'}  {name}: {told}, {time.monotonic() - began:.0f} s", markup=False
+            )
+            for failure in failures:
+                out.print(f"\n{failure}\n", markup=False, highlight=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(conformance)
+    try:
+        app()
+    except NexusError as error:
+        console().print(f"error {error}", markup=False)
+        sys.exit(error.exit_code)
