@@ -11,7 +11,7 @@ from typing import Any
 
 _ID = re.compile(r"\^\(?(?P<prefix>[a-z]+)_\[0-9a-f\]\{32\}\$")
 _FORMATS = {"date-time": "2026-03-01T09:30:00Z", "date": "2026-03-01", "uri": "https://app.example/"}
-_PLAIN = {"boolean": False, "null": None, "object": {}}
+_PLAIN: dict[str, Any] = {"boolean": False, "null": None, "object": {}}
 
 
 class NoExampleError(LookupError):

@@ -55,7 +55,7 @@ def exact(endpoint: Callable[..., Any]) -> bool:
     if len(found) != 1:
         return False
     ((name, model),) = found.items()
-    annotation = Annotated[signature.parameters[name].annotation, Exactly(model)]
+    annotation: Any = Annotated[signature.parameters[name].annotation, Exactly(model)]  # type: ignore[valid-type]
     parameters = [p.replace(annotation=annotation) if n == name else p for n, p in signature.parameters.items()]
     endpoint.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return True

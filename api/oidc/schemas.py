@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from api.kernel.ids import id_field, path_id
 from api.kernel.text import printable
@@ -112,7 +113,7 @@ class ClientIn(BaseModel):
         return self
 
 
-_SHOWN = {
+_SHOWN: JsonDict = {
     "client_id": "client_019531c0a2b47c3d8e9f0a1b2c3d4e5f",
     "name": "Notebook",
     "redirect_uris": ["http://127.0.0.1/callback"],
