@@ -16,6 +16,7 @@ import typer
 from nexus.errors import NexusError
 from nexus.progress import console
 from nexus.settings import get_settings
+from tests.api.scim import checker
 from tests.conformance import fuzzing, metrics
 from tests.conformance.places import Place, running
 
@@ -31,6 +32,11 @@ def _fuzzed(examples: int, seed: int) -> Check:
     return check
 
 
+def _provisions(place: Place) -> tuple[str, list[str]]:
+    results = checker.check(place.address, place.opened())
+    return f"{len(results)} checks", checker.bad(results)
+
+
 def conformance(
     url: Annotated[
         str | None, typer.Option(help="of the Nexus; default: that of this folder, or one made for this")
@@ -40,9 +46,13 @@ def conformance(
     examples: Annotated[int, typer.Option(min=1, help="generated for each operation")] = 10,
     seed: Annotated[int, typer.Option(help="asks the same again")] = 20_261_127,
 ) -> None:
-    """Fuzz every endpoint from its OpenAPI document, and look at what Prometheus is told."""
+    """Provision as a directory does, fuzz every endpoint from its OpenAPI document, look at what Prometheus is told."""
     out = console(stderr=False)
-    checks = {"every endpoint, by schemathesis": _fuzzed(examples, seed), "/metrics, by promtool": metrics.check}
+    checks: dict[str, Check] = {
+        "provisioning, by scim2-tester": _provisions,
+        "every endpoint, by schemathesis": _fuzzed(examples, seed),
+        "/metrics, by promtool": metrics.check,
+    }
     there = contextlib.nullcontext(Place(url.rstrip("/"), token or "", workspace)) if url else running(get_settings())
     failed = 0
     with there as place:
