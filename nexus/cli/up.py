@@ -46,6 +46,10 @@ def register(app: typer.Typer) -> None:
         began = time.monotonic()
         for revision in migrate(settings):
             out.print(f"[dim]database: applied {revision}[/]", highlight=False)
+        # before the first build: what happens here is landed by it, and needs no second one
+        said = [f"[bold yellow]→[/] {line}" for line in slices.first_start(settings)]
+        for line in said:
+            out.print(line, highlight=False, soft_wrap=True)
         if demo and (plan := prepare.steps(settings, customers, months, seed)):
             if settings.database_url is None:
                 postgres.ensure_running(settings)  # once for all steps, not once for each
@@ -55,8 +59,9 @@ def register(app: typer.Typer) -> None:
                     align="left",
                 )
                 prepare.run(step)
-        for line in slices.first_start(settings):
-            out.print(f"[bold yellow]→[/] {line}", highlight=False, soft_wrap=True)
+            # again where it is still to be seen
+            for line in said:
+                out.print(line, highlight=False, soft_wrap=True)
         if detach:
             start_detached(settings)
         else:

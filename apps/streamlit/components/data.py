@@ -7,23 +7,59 @@ A result never changes within a version, so what was read once is never read aga
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import duckdb
 import polars as pl
 import streamlit as st
 
 from apps.streamlit.components import metric_sql
+from nexus.errors import NexusError
 from nexus.settings import Settings, get_settings
 from warehouse import marts, metrics, versions
 
+T = TypeVar("T")
 Params = Mapping[str, Any]
+
+
+#: Questions remembered for the next version: somewhat more than all pages ask at once.
+MOST = 256
+#: Newest last. Their answers are kept by version; what was asked of one will be asked of the next.
+_questions: OrderedDict[tuple[Callable[..., Any], tuple[Any, ...]], None] = OrderedDict()
+_remembering = threading.Lock()
 
 
 def settings() -> Settings:
     return get_settings()
+
+
+def _asked(question: Callable[..., T], version: int, *about: Any) -> T:
+    with _remembering:
+        _questions[question, about] = None
+        _questions.move_to_end((question, about))
+        while len(_questions) > MOST:
+            _questions.popitem(last=False)
+    return question(version, str(settings().home), *about)
+
+
+def ask_again(version: int) -> int:
+    """Asks a version what was last asked of any, so that nobody waits for it; how many questions it could answer."""
+    with _remembering:
+        questions = list(reversed(_questions))
+    answered = 0
+    for question, about in questions:
+        try:
+            question(version, str(settings().home), *about)
+        except (NexusError, duckdb.Error):
+            # a relation or metric that this version does not have: the page that shows it says so
+            continue
+        answered += 1
+    return answered
 
 
 def version() -> int:
@@ -44,11 +80,11 @@ def pinned(version: int) -> int | None:
 
 def read(sql: str, version: int, **params: Any) -> pl.DataFrame:
     """Rows of `sql` over one version; `$name` stands for a parameter."""
-    return _read(sql, version, tuple(sorted(params.items())), str(settings().home))
+    return _asked(_read, version, sql, tuple(sorted(params.items())))
 
 
 @st.cache_data(max_entries=1024, show_spinner=False)
-def _read(sql: str, version: int, params: tuple[tuple[str, Any], ...], home: str) -> pl.DataFrame:
+def _read(version: int, home: str, sql: str, params: tuple[tuple[str, Any], ...]) -> pl.DataFrame:
     named = {name: value for name, value in params if re.search(rf"\${name}\b", sql)}
     return marts.query(sql, named or None, as_of=pinned(version), settings=settings())
 
@@ -96,17 +132,17 @@ def governed(
     before: tuple[date, date] | None,
 ) -> dict[str, Series]:
     """Metrics of one filter: figure, comparison and course, all from their one definition."""
-    return _governed(tuple(names), version, tuple(sorted(where.items())), period, before, str(settings().home))
+    return _asked(_governed, version, tuple(names), tuple(sorted(where.items())), period, before)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def _governed(
-    names: tuple[str, ...],
     version: int,
+    home: str,
+    names: tuple[str, ...],
     where: tuple[tuple[str, str], ...],
     period: tuple[date, date],
     before: tuple[date, date] | None,
-    home: str,
 ) -> dict[str, Series]:
     grain = bucket(*period)
 
@@ -127,12 +163,12 @@ def _governed(
 
 def monthly(name: str, version: int, where: Mapping[str, str], until: date, months: int = 13) -> pl.DataFrame:
     """A metric by month (`period`, the metric) up to the month that holds `until`."""
-    return _monthly(name, version, tuple(sorted(where.items())), until, months, str(settings().home))
+    return _asked(_monthly, version, name, tuple(sorted(where.items())), until, months)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _monthly(
-    name: str, version: int, where: tuple[tuple[str, str], ...], until: date, months: int, home: str
+    version: int, home: str, name: str, where: tuple[tuple[str, str], ...], until: date, months: int
 ) -> pl.DataFrame:
     first = (until.replace(day=1) - timedelta(days=31 * (months - 1))).replace(day=1)
     return metric_sql.query((name,), "month", dict(where), (first, until), pinned(version), settings())

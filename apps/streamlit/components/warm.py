@@ -1,7 +1,7 @@
 """Does once for the process what the first visitor of a page would wait for.
 
 Belongs here: compiling the metrics that pages show, and drawing each page for nobody, which imports what drawing needs
-(two seconds of it) and reads what is published. Does not belong here: compiling itself (metric_sql.py), reading (data.py).
+(two seconds of it) and reads what is published; asking a new version what the one before was asked. Does not belong here: compiling itself (metric_sql.py), reading (data.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
+import duckdb
 from streamlit.testing.v1 import AppTest
 
 from apps.streamlit.components import data, kpi, metric_sql, page
@@ -65,5 +66,17 @@ def _draw(what: str, visit: AppTest) -> None:
 
 def _keep(modules: list[ModuleType]) -> None:
     pause = threading.Event()
+    known = _version()
     while not pause.wait(PAUSE):
         compile_all(modules)
+        if (now := _version()) != known and now is not None:
+            data.ask_again(now)
+            known = now
+
+
+def _version() -> int | None:
+    try:
+        return data.version()
+    except (NexusError, duckdb.Error, OSError):
+        # nothing is published yet, or not to be read just now: the pages say which
+        return None
