@@ -50,15 +50,15 @@ def register(app: typer.Typer) -> None:
         said = [f"[bold yellow]→[/] {line}" for line in slices.first_start(settings)]
         for line in said:
             out.print(line, highlight=False, soft_wrap=True)
-        if demo and (plan := prepare.steps(settings, customers, months, seed)):
+        if demo and (plan := prepare.stages(settings, customers, months, seed)):
             if settings.database_url is None:
-                postgres.ensure_running(settings)  # once for all steps, not once for each
-            for number, step in enumerate(plan, 1):
+                postgres.ensure_running(settings)  # once for all, not once for each
+            for number, stage in enumerate(plan, 1):
                 out.rule(
-                    f"[bold]{number}/{len(plan)}  {step.title}[/]  [dim]{time.monotonic() - began:.0f} s[/]",
+                    f"[bold]{number}/{len(plan)}  {stage.title}[/]  [dim]{time.monotonic() - began:.0f} s[/]",
                     align="left",
                 )
-                prepare.run(step)
+                prepare.run(stage)
             # again where it is still to be seen
             for line in said:
                 out.print(line, highlight=False, soft_wrap=True)
