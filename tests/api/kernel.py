@@ -105,7 +105,9 @@ def serve(settings: Settings) -> Iterator[Kernel]:
     """The whole API over a migrated database."""
     migrate(settings)
     # the application says its own address, in tokens and links
-    settings = settings.model_copy(update={"api_port": free_port()})
+    # and lets tenants name receivers of this machine
+    own = {"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535"}
+    settings = settings.model_copy(update={"api_port": free_port(), **own})
     subjects = Subjects()
     app = create_app(settings)
     app.state.authenticators.insert(0, subjects)

@@ -85,8 +85,7 @@ def delivered(house: House, name: str, where: str, value: str) -> int:
 def test_an_application_is_told_until_it_answers(
     house: House, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = house.kernel.settings.model_copy(update={"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535"})
-    monkeypatch.setattr(consumers, "get_settings", lambda: settings)
+    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
     app = house.app(name="Told", redirect_uris=[BACK], backchannel_logout_uri=application.address)
     browser = Browser(house.kernel, house.person)
     _, token = app.signed_in(browser, scope="openid nexus")
@@ -110,8 +109,7 @@ def test_an_application_is_told_until_it_answers(
 def test_an_application_that_is_gone_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from nexus.ports import free_port
 
-    settings = house.kernel.settings.model_copy(update={"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535"})
-    monkeypatch.setattr(consumers, "get_settings", lambda: settings)
+    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
     app = house.app(name="Gone", backchannel_logout_uri=f"http://127.0.0.1:{free_port()}/logout")
     person = house.somebody()
     app.signed_in(Browser(house.kernel, person))
@@ -124,7 +122,8 @@ def test_an_application_that_is_gone_is_tried_again(house: House, monkeypatch: p
 def test_an_address_inside_our_network_is_not_told(
     house: House, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    settings = house.kernel.settings.model_copy(update={"egress_allow": ""})
+    monkeypatch.setattr(consumers, "get_settings", lambda: settings)
     app = house.app(name="Inside", backchannel_logout_uri=application.address)
     person = house.somebody()
     app.signed_in(Browser(house.kernel, person))

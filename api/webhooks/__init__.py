@@ -1,0 +1,1 @@
+"""Webhooks: what happens in Nexus, sent to addresses of its tenants as Standard Webhooks (docs/sending-webhooks.md)."""

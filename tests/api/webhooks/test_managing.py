@@ -1,0 +1,116 @@
+"""Endpoints over HTTP: what they may be, whose they are, what is shown of their secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.webhooks.desk import Desk, Shipped
+from tests.nexus.egress.receiver import Receiver
+
+URL = "https://hooks.acme.example/in?token=hidden-path"
+
+
+def test_an_endpoint_is_made_changed_and_removed(desk: Desk) -> None:
+    made = desk.endpoint(URL, ["shop.*"], description="Our desk", workspaces=["acme"])
+    place = f"/v1/webhooks/endpoints/{made['id']}"
+    shown = desk.caller.get(place)
+    assert shown.json() == {k: v for k, v in made.items() if k != "secret"}
+    assert [e["id"] for e in desk.get("endpoints")["data"]] == [made["id"]]
+    changed = desk.caller.patch(place, json={"description": ""}, headers={"If-Match": shown.headers["etag"]})
+    assert (changed.status_code, changed.json()["description"], changed.json()["url"]) == (200, "", URL)
+    stale = desk.caller.patch(place, json={"event_types": ["*"]}, headers={"If-Match": shown.headers["etag"]})
+    assert stale.status_code == 412
+    assert desk.caller.delete(place, headers={"If-Match": changed.headers["etag"]}).status_code == 204
+    assert desk.caller.get(place).status_code == 404
+    sql = "select type, data::text from app.events where subject = %s order by sequence"
+    types, texts = zip(*desk.kernel.sql(sql, made["id"]), strict=True)
+    assert types == ("webhooks.endpoint.created", "webhooks.endpoint.changed", "webhooks.endpoint.removed")
+    assert not any("hidden-path" in text or made["secret"] in text for text in texts)
+
+
+def test_a_secret_is_shown_once_and_lies_sealed(desk: Desk) -> None:
+    made = desk.endpoint(URL)
+    assert made["secret"].startswith("whsec_")
+    again = desk.caller.post(f"/v1/webhooks/endpoints/{made['id']}:rotate-secret", json={})
+    assert again.status_code == 201
+    for path in ("endpoints", f"endpoints/{made['id']}", "deliveries"):
+        assert "whsec_" not in str(desk.get(path))
+    [row] = desk.kernel.sql("select sealed from app.webhooks_secret where endpoint_id = %s limit 1", made["id"])
+    assert b"whsec_" not in bytes(row[0])
+
+
+@pytest.mark.parametrize(
+    ("said", "pointer"),
+    [
+        ({"url": URL, "event_types": []}, "event_types"),
+        ({"url": URL, "event_types": ["Shop.*"]}, "event_types"),
+        ({"url": URL, "event_types": ["*.shipped"]}, "event_types"),
+        ({"url": URL, "event_types": ["shop.order"]}, "event_types"),
+        ({"url": URL, "event_types": ["nobody.knows.this"]}, "event_types"),
+        ({"url": URL, "event_types": ["nobody.*"]}, "event_types"),
+        ({"url": "http://8.8.8.8/", "event_types": ["*"]}, "url"),
+        ({"url": "not an address", "event_types": ["*"]}, "url"),
+        ({"url": "https://hooks.acme.example:99999/", "event_types": ["*"]}, "url"),
+        ({"url": URL, "event_types": ["*"], "secret": "mine"}, "secret"),
+        ({"url": URL, "event_types": ["*"], "workspaces": ["No Slug"]}, "workspaces"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(desk: Desk, said: dict[str, object], pointer: str) -> None:
+    answer = desk.caller.post("/v1/webhooks/endpoints", json=said)
+    assert answer.status_code == 422, answer.text
+    assert pointer in answer.json()["detail"]
+    assert not desk.get("endpoints")["data"]
+
+
+def test_there_are_only_so_many(desk: Desk) -> None:
+    desk.endpoint(URL)
+    desk.kernel.sql(
+        "insert into app.webhooks_endpoint select 'whk_' || md5(%s || n), organisation_id, url, '', event_types, '{}', true,"
+        " null, null, null, 0, null, null, created_by, now(), now(), 1 from app.webhooks_endpoint, generate_series(1, 49) n"
+        " where organisation_id = %s",
+        desk.organisation, desk.organisation,
+    )  # fmt: skip
+    answer = desk.caller.post("/v1/webhooks/endpoints", json={"url": URL, "event_types": ["*"]})
+    assert (answer.status_code, answer.json()["detail"]) == (409, "there are 50 endpoints")
+
+
+def test_types_are_listed_with_their_form(desk: Desk) -> None:
+    found = {t["type"]: t for t in desk.caller.get("/v1/webhooks/event-types").json()}
+    mine = found["shop.order.shipped"]
+    assert (mine["version"], mine["description"]) == (1, Shipped.__doc__)
+    assert set(mine["data"]["properties"]) == {"order_id", "amount_minor"}
+    assert "webhooks.endpoint.disabled" in found
+
+
+def test_another_organisation_sees_and_is_sent_nothing(desk: Desk, receiver: Receiver) -> None:
+    other = Desk(desk.kernel)
+    theirs = other.endpoint(f"{receiver.url}/other", ["*"])
+    mine = desk.endpoint(f"{receiver.url}/mine", ["*"])
+    [event] = desk.tell("o-1")
+    [delivery] = desk.deliveries(event_id=event)
+    assert not other.deliveries()
+    assert not other.deliveries(endpoint_id=mine["id"])
+    for method, path, body in (
+        ("GET", f"endpoints/{mine['id']}", None),
+        ("PATCH", f"endpoints/{mine['id']}", {"is_enabled": False}),
+        ("DELETE", f"endpoints/{mine['id']}", None),
+        ("POST", f"endpoints/{mine['id']}:rotate-secret", {}),
+        ("POST", f"endpoints/{mine['id']}:recover", {"since": "2026-01-01T00:00:00Z"}),
+        ("GET", f"deliveries/{delivery['id']}", None),
+        ("POST", f"deliveries/{delivery['id']}:resend", None),
+        ("POST", "deliveries", {"endpoint_id": mine["id"]}),
+        ("POST", "deliveries", {"endpoint_id": theirs["id"], "event_id": event}),
+    ):
+        answer = other.caller.request(method, f"/v1/webhooks/{path}", json=body)
+        assert answer.status_code == 404, f"{method} {path}: {answer.text}"
+    desk.send()
+    assert [got.path for got in receiver.received] == ["/mine"]
+
+
+def test_a_reader_changes_nothing(desk: Desk) -> None:
+    made = desk.endpoint(URL)
+    reader = desk.kernel.caller(permissions={"webhooks.read"}, organisation=desk.organisation)
+    assert reader.get(f"/v1/webhooks/endpoints/{made['id']}").status_code == 200
+    assert reader.patch(f"/v1/webhooks/endpoints/{made['id']}", json={"is_enabled": False}).status_code == 403
+    nobody = desk.kernel.caller(permissions=set(), organisation=desk.organisation)
+    assert nobody.get("/v1/webhooks/deliveries").status_code == 403
