@@ -58,6 +58,13 @@ async def enqueue(session: Session, endpoint: str, organisation: str, event: str
     return made
 
 
+async def event_type(session: Session, organisation: str, event: str) -> str | None:
+    """Of an event of any workspace: for a session that sees every tenant."""
+    sql = text("select type from app.events where id = :id and organisation_id = :organisation")
+    found: str | None = await session.scalar(sql, {"id": event, "organisation": organisation})
+    return found
+
+
 async def wake(session: Session) -> None:
     """Lets workers look, once this has committed."""
     await session.execute(text(f"select pg_notify('{CHANNEL}', '')"))

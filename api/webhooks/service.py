@@ -7,7 +7,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from sqlalchemy import text
 
 from api.kernel.preconditions import Precondition
 from api.kernel.transactions import Transaction, database
@@ -21,7 +20,7 @@ from api.webhooks.events import (
     SecretRotated,
 )
 from api.webhooks.models import Delivery, Endpoint, Secret
-from api.webhooks.repository import Repository, enqueue, wake
+from api.webhooks.repository import Repository, enqueue, event_type, wake
 from api.webhooks.schemas import MOST_SECRETS, EndpointChange, EndpointIn, RotateIn
 from nexus.db import Database, Session
 from nexus.egress import Policy
@@ -166,8 +165,7 @@ class WebhookService:
     async def _type(self, organisation: str, event: str) -> str:
         # a request about the organisation sees no event of a workspace: whose it is, is asked here by name
         async with self._everything.system() as session:
-            sql = text("select type from app.events where id = :id and organisation_id = :organisation")
-            found: str | None = await session.scalar(sql, {"id": event, "organisation": organisation})
+            found = await event_type(session, organisation, event)
         if found is None:
             raise NotFoundError("there is no such event", remedy="has it been pruned? see NEXUS_EVENTS_KEPT")
         return found

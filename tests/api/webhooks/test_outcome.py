@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.webhooks import outcome
@@ -25,6 +25,7 @@ def test_the_schedule_lasts_for_days_and_ends() -> None:
     assert outcome.pause(len(outcome.SCHEDULE), timedelta(hours=1)) is None
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text() | st.integers().map(str) | st.datetimes().map(lambda d: d.strftime("%a, %d %b %Y %H:%M:%S GMT")))
 def test_whatever_a_receiver_says_is_a_time_within_a_day_or_nothing(said: str) -> None:
     found = outcome.retry_after({"retry-after": said}, NOW)
