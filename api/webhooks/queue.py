@@ -178,15 +178,17 @@ async def succeeded(session: Session, claimed: Claimed, outcome: Outcome) -> Non
 
 async def failed(session: Session, claimed: Claimed, outcome: Outcome, pause: timedelta | None) -> Health | None:
     """It is sent again after `pause`, or given up. The endpoint's health; None if there is none or it is another's now."""
+    await session.execute(
+        text("select from app.webhooks_endpoint where id = :id for no key update"), {"id": claimed.endpoint}
+    )
+    if not await _ended(session, claimed, "failed" if pause is None else "pending", pause):
+        return None
+    await _attempt(session, claimed, claimed.number, outcome)
     unwell = text(
         "update app.webhooks_endpoint set failing_since = coalesce(failing_since, now()), failures = failures + 1"
         " where id = :id returning failing_since, failures, now()"
     )
-    row = (await session.execute(unwell, {"id": claimed.endpoint})).one_or_none()
-    if not await _ended(session, claimed, "failed" if pause is None else "pending", pause):
-        return None
-    await _attempt(session, claimed, claimed.number, outcome)
-    return Health(*row) if row else None
+    return Health(*(await session.execute(unwell, {"id": claimed.endpoint})).one())
 
 
 async def disable(session: Session, claimed: Claimed, because: str) -> bool:
