@@ -119,7 +119,7 @@ async def remove_endpoint(endpoint_id: EndpointId, caller: WebhookWriter, seen: 
     dependencies=[_ONCE],
     responses=CREATED,
 )
-async def rotate_secret(
+async def rotate_endpoint_secret(
     endpoint_id: EndpointId, said: RotateIn, caller: WebhookWriter, webhooks: Webhooks
 ) -> SecretMade:
     secret, ends = await webhooks.rotate(endpoint_id, caller.id, said)
@@ -155,7 +155,7 @@ async def list_deliveries(
     status_code=status.HTTP_201_CREATED,
     responses=CREATED,
 )
-async def send(
+async def send_delivery(
     said: SendIn, caller: WebhookWriter, key: IdempotencyKey, webhooks: Webhooks, response: Response
 ) -> DeliveryOut:
     made = await webhooks.send(said.endpoint_id, caller.organisation, caller.id, said.event_id)
@@ -175,7 +175,7 @@ async def get_delivery(delivery_id: DeliveryId, caller: WebhookReader, webhooks:
     summary="Send it now, and again by the schedule if need be",
     responses=CREATED,
 )
-async def resend(
+async def resend_delivery(
     delivery_id: DeliveryId, caller: WebhookWriter, key: IdempotencyKey, webhooks: Webhooks
 ) -> DeliveryOut:
     return DeliveryOut.model_validate(await webhooks.resend(delivery_id))

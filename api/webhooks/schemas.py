@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -78,11 +78,11 @@ class EndpointOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str = id_field("whk")
-    url: str
-    description: str
-    event_types: list[str]
-    workspaces: list[str]
-    is_enabled: bool
+    url: str = Field(examples=["https://hooks.acme.example/nexus"])
+    description: str = Field(examples=["Our order desk"])
+    event_types: list[str] = Field(examples=[["organisations.member.*"]])
+    workspaces: list[str] = Field(examples=[[]])
+    is_enabled: bool = Field(examples=[True])
     disabled_because: Literal["asked", "failing", "gone"] | None = Field(
         default=None, description="`failing`: nothing but failures for five days; `gone`: it answered 410"
     )
@@ -127,10 +127,17 @@ class SendIn(BaseModel):
     )
 
 
+def _of_our_time(at: datetime) -> datetime:
+    # the first and last days that a calendar has do not survive a change of zone
+    if not 2000 <= at.year <= 2200:
+        raise ValueError("must be between 2000 and 2200")
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 class RecoverIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    since: datetime = Field(
+    since: Annotated[datetime, AfterValidator(_of_our_time)] = Field(
         examples=["2026-01-31T12:00:00Z"], description="everything that was given up since then is sent again"
     )
 
@@ -179,5 +186,8 @@ class EventTypeOut(BaseModel):
 
     type: str = Field(examples=["organisations.member.joined"])
     version: int = Field(examples=[1])
-    description: str
-    data: dict[str, Any] = Field(description="JSON Schema of `data`")
+    description: str = Field(examples=["Somebody has become a member"])
+    data: dict[str, Any] = Field(
+        description="JSON Schema of `data`",
+        examples=[{"type": "object", "properties": {"member_id": {"type": "string"}}}],
+    )

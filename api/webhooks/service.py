@@ -140,7 +140,7 @@ class WebhookService:
     async def recover(self, endpoint: str, since: datetime) -> int:
         """How many deliveries that were given up are sent again. Raises NotFoundError, ConflictError."""
         _on(await self.rows.endpoint(endpoint))
-        return await self.rows.again(endpoint=endpoint, since=since if since.tzinfo else since.replace(tzinfo=UTC))
+        return await self.rows.again(endpoint=endpoint, since=since)
 
     def _callable(self, url: str) -> None:
         if why := Policy.of(self._settings).objection(url):
