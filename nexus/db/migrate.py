@@ -69,8 +69,13 @@ def script() -> ScriptDirectory:
 
 
 def heads() -> set[str]:
-    """The newest revision of every branch, as this code knows them."""
-    return set(script().get_heads())
+    """Revisions that a database which is up to date has noted: the newest of every branch, less those that another depends on."""
+    known = script()
+    stood_on: set[str] = set()
+    for revision in known.walk_revisions():
+        needed = revision.dependencies or ()
+        stood_on |= {needed} if isinstance(needed, str) else set(needed)
+    return set(known.get_heads()) - stood_on
 
 
 def migrate(settings: Settings, target: str = "heads") -> list[str]:
