@@ -14,13 +14,9 @@ from typing import Any, Protocol
 
 import httpx
 
-from nexus.errors import InputError
+from nexus.signatures import SignatureError
 
-
-class SignatureError(InputError):
-    """The request does not prove that the provider sent it."""
-
-    exit_code, status, code = 2, 403, "forbidden"
+__all__ = ["Delivery", "Hook", "HookModule", "SignatureError"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import httpx
 import orjson
 
 from nexus.errors import InputError
+from nexus.signatures import must_be_recent
 from orchestration.live.hook import Delivery, Hook, SignatureError
 from orchestration.sources.email_events.live import Config
 from orchestration.sources.email_events.sns import Topic
@@ -66,7 +67,7 @@ class SendGrid:
             key.verify(signature, stamp.encode() + body, ec.ECDSA(SHA256()))
         except (InvalidSignature, binascii.Error, ValueError):
             raise SignatureError("the signature does not belong to this body") from None
-        _must_be_recent(stamp, self.clock())
+        must_be_recent(stamp, self.clock(), oldest=OLDEST, youngest=YOUNGEST)
         return Delivery(_events(_parsed(body)))
 
 
@@ -86,7 +87,7 @@ class Mailgun:
         made = hmac.new(self.key.encode(), (stamp + token).encode(), hashlib.sha256).hexdigest()
         if not token or not hmac.compare_digest(made.encode(), signature.encode()):
             raise SignatureError("the signature does not belong to this token")
-        _must_be_recent(stamp, self.clock())
+        must_be_recent(stamp, self.clock(), oldest=OLDEST, youngest=YOUNGEST)
         return Delivery(_events(found.get("event-data")), token)
 
 
@@ -102,15 +103,6 @@ class Postmark:
         if not hmac.compare_digest(headers.get("authorization", "").encode(), wanted):
             raise SignatureError("name or password is not that of the connection")
         return Delivery(_events(_parsed(body)))
-
-
-def _must_be_recent(stamp: str, now: float) -> None:
-    try:
-        age = now - float(stamp)
-    except ValueError:
-        raise SignatureError("the signature has no time stamp") from None
-    if not YOUNGEST <= age <= OLDEST:
-        raise SignatureError("the time stamp of the signature is too old, or in the future")
 
 
 def _parsed(body: bytes, otherwise: Exception | None = None) -> Any:
