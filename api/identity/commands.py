@@ -129,9 +129,9 @@ def _print_link(reset_id: str) -> None:
     typer.echo(resets.link(get_settings(), reset_id))
 
 
-def run(work: Callable[[Session], Awaitable[T]]) -> T:
-    """What `work` returns, done in one transaction."""
-    from nexus.db import Database
+def run(work: Callable[[Session], Awaitable[T]], organisation: str | None = None) -> T:
+    """What `work` returns, done in one transaction: of the organisation, or of the system, which sees all."""
+    from nexus.db import Database, Tenant
     from nexus.db.migrate import migrate
     from nexus.settings import get_settings
 
@@ -141,7 +141,8 @@ def run(work: Callable[[Session], Awaitable[T]]) -> T:
     async def done() -> T:
         database = Database(settings, pool_size=4)
         try:
-            async with database.system() as session:
+            within = database.transaction(Tenant(organisation)) if organisation else database.system()
+            async with within as session:
                 return await work(session)
         finally:
             await database.close()

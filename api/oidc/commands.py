@@ -37,22 +37,18 @@ def add(
     organisation: Organisation = LOCAL_ORGANISATION,
 ) -> None:
     """Register an application; prints its client_id, and its secret if it keeps one (once)."""
-    from pydantic import ValidationError
-
+    from api.kernel.commands import body
     from api.kernel.principal import EVERYTHING, EVERYWHERE, Principal
     from api.oidc.schemas import ClientIn
     from nexus.db import Tenant
-    from nexus.errors import InputError
 
     method = "client_secret_basic" if secret else "none"
-    try:
-        said = ClientIn.model_validate(
-            {"name": name, "redirect_uris": redirect_uri, "scopes": scope.split(), "is_trusted": trusted,
-             "token_endpoint_auth_method": method}
-        )  # fmt: skip
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or name}: {e['msg']}" for e in error.errors())
-        raise InputError(wrong, remedy="nexus clients add --help") from None
+    said = body(
+        ClientIn,
+        {"name": name, "redirect_uris": redirect_uri, "scopes": scope.split(), "is_trusted": trusted,
+         "token_endpoint_auth_method": method},
+        remedy="nexus clients add --help",
+    )  # fmt: skip
     whoever = Principal("local", "local", organisation, frozenset(), grants={EVERYWHERE: frozenset({EVERYTHING})})
 
     async def added(database: Database) -> tuple[str, str | None]:

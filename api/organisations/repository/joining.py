@@ -26,8 +26,9 @@ class JoiningRepository:
         )
         return found
 
-    async def has_domain(self, name: str) -> bool:
-        return bool(await self._session.scalar(select(exists().where(Domain.name == name))))
+    async def domain(self, name: str) -> Domain | None:
+        found: Domain | None = await self._session.scalar(select(Domain).where(Domain.name == name))
+        return found
 
     async def proved_domains(self) -> bool:
         return bool(await self._session.scalar(select(exists().where(Domain.verified_at.is_not(None)))))
