@@ -37,8 +37,8 @@ DECLARED = {
     for method in route.methods or ()
 }
 REFUSED = {401, 403, 404}
-#: Kinds of ids in paths of which no request makes one: `op` is the long work of slices to come.
-NOT_MADE = {"op"}
+#: Kinds of ids in paths of which no plain request makes one: long work, and sagas (tests/api/sagas has theirs).
+NOT_MADE = {"op", "sag"}
 
 
 @dataclass

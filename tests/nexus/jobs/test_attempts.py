@@ -16,7 +16,7 @@ from nexus.errors import ConflictError, InputError, NotFoundError, ProviderError
 from nexus.jobs import rows
 from nexus.jobs.attempt import attempt
 from nexus.telemetry import context
-from tests.nexus.jobs.conftest import House
+from tests.nexus.jobs.house import House
 
 NOW = timedelta(0)
 Declare = Callable[..., Any]

@@ -14,7 +14,7 @@ from nexus.jobs import declare
 from nexus.jobs.engine import Engine
 from nexus.settings import Settings
 from tests.nexus.jobs import workers
-from tests.nexus.jobs.conftest import House
+from tests.nexus.jobs.house import House
 from tests.nexus.jobs.workers import until
 
 pytestmark = pytest.mark.integration

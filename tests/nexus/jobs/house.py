@@ -1,0 +1,59 @@
+"""A migrated database for the tests of jobs and sagas; each has an organisation that nobody else has."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from nexus import postgres
+from nexus.db import Database, Tenant
+from nexus.db.migrate import migrate
+from nexus.jobs import declare
+from nexus.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def migrated(session_settings: Settings) -> Settings:
+    migrate(session_settings)
+    with psycopg.connect(postgres.dsn(session_settings), autocommit=True) as connection:
+        connection.execute("create table if not exists app.probe (who text, said text)")
+        connection.execute("grant select, insert, delete on app.probe to nexus_api, nexus_system")
+    return session_settings
+
+
+@dataclass
+class House:
+    """A database, a tenant of its own, and plain SQL that sees everything."""
+
+    settings: Settings
+    tenant: Tenant
+    database: Database
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(postgres.dsn(self.settings), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def said(self) -> list[str]:
+        rows = self.sql("select said from app.probe where who = %s order by ctid", self.tenant.organisation)
+        return [row[0] for row in rows]
+
+
+@pytest.fixture
+def house(migrated: Settings) -> House:
+    key = secrets.token_hex(6)
+    return House(migrated, Tenant(f"org_{key}", f"ws-{key}"), Database(migrated))
+
+
+@pytest.fixture
+def declared() -> Iterator[Callable[..., Callable[[declare.Handle], declare.Handle]]]:
+    """`nexus.jobs.job`, undone at the end."""
+    before = declare.jobs()
+    yield declare.job
+    declare._register.clear()
+    declare._register.update(before)
