@@ -22,7 +22,9 @@ from sqlalchemy import text
 
 from nexus import jobs, postgres
 from nexus.db import Session
+from nexus.errors import InputError
 from nexus.jobs.declare import schedule
+from nexus.sagas import Doing, Saga, Step
 from nexus.settings import Settings
 
 _fork = multiprocessing.get_context("forkserver")
@@ -73,6 +75,25 @@ def declare(home: Path) -> None:
             await session.execute(text("insert into app.probe values ('tick', :at)"), {"at": work.arguments["at"]})
 
 
+def declare_sagas(home: Path) -> None:
+    """`probe.whole`, and `probe.broken`, whose third step cannot be done."""
+
+    def act(name: str) -> Any:
+        async def do(doing: Doing) -> None:
+            die_if_told(home, f"{name}-begun")
+            await say(doing.session, name)
+            die_if_told(home, f"{name}-written")
+
+        return do
+
+    async def never(doing: Doing) -> None:
+        raise InputError("it cannot be done")
+
+    one, two = Step("one", act("one"), act("un-one")), Step("two", act("two"), act("un-two"))
+    Saga("probe.whole", one, two)
+    Saga("probe.broken", one, two, Step("three", never))
+
+
 def run(home: Path, url: str) -> None:
     """The process: the engine alone, quicker in looking about than in life."""
     from nexus.db import Database
@@ -82,6 +103,7 @@ def run(home: Path, url: str) -> None:
     engine.POLL, engine.LOOK, engine.PAUSE = 0.05, 0.1, 0.2
     settings = Settings(home=home, database_url=SecretStr(url))
     declare(home)
+    declare_sagas(home)
 
     async def work() -> None:
         database = Database(settings)

@@ -114,4 +114,4 @@ class Sagas(RuleBasedStateMachine):
 
 
 TestSagas = Sagas.TestCase
-TestSagas.settings = settings(max_examples=150, stateful_step_count=25, deadline=None, derandomize=True)
+TestSagas.settings = settings(max_examples=60, stateful_step_count=25, deadline=None, derandomize=True)
