@@ -1,6 +1,6 @@
-"""What follows when a browser session or a user ends: their grants are revoked, and applications are told.
+"""What follows when a browser session, a user or an organisation ends: their grants are revoked, and applications are told.
 
-Belongs here: the two consumers. Does not belong here: that tokens die at once, which does not wait for them (lives.py).
+Belongs here: the consumers. Does not belong here: that tokens die at once, which does not wait for them (lives.py).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from api.oidc.keys import ring_of
 from api.oidc.models import Grant
 from api.oidc.repository import grants as rows
 from api.oidc.tokens import Issuer
+from api.organisations.events import OrganisationClosed
 from nexus import egress
 from nexus.errors import ProviderError
 from nexus.events.consumer import Delivery, consumer
@@ -24,12 +25,19 @@ PATIENCE = 5.0
 
 
 @consumer(
-    "oidc.end_grants", "identity.session.revoked", "identity.user.deactivated", replayable=True, every_tenant=True
+    "oidc.end_grants",
+    "identity.session.revoked",
+    "identity.user.deactivated",
+    "organisations.organisation.closed",
+    replayable=True,
+    every_tenant=True,
 )
 async def end_grants(delivery: Delivery) -> None:
     happened = delivery.event
     if isinstance(happened, UserDeactivated):
         await revoke(delivery.session, "user_deactivated", Grant.user_id == happened.user_id)
+    if isinstance(happened, OrganisationClosed):
+        await revoke(delivery.session, "organisation_closed", Grant.organisation_id == happened.organisation_id)
     if isinstance(happened, SessionRevoked):
         await revoke(delivery.session, "signed_out", Grant.session_id == happened.session_id, ~Grant.is_offline)
 

@@ -98,6 +98,31 @@ class OrganisationChanged(Event, type="organisations.organisation.changed"):
     after: OrganisationState
 
 
+class OrganisationShut(Event, type="organisations.organisation.shut"):
+    """It is being closed: so many of each were open, and are no more. Owners alone can still sign in."""
+
+    organisation_id: str
+    actor_id: str
+    members: int
+    service_accounts: int
+    api_keys: int
+    invitations: int
+
+
+class OrganisationReopened(Event, type="organisations.organisation.reopened"):
+    """What was shut is open again."""
+
+    organisation_id: str
+    actor_id: str
+
+
+class OrganisationClosed(Event, type="organisations.organisation.closed"):
+    """Nobody belongs to it any more; whoever keeps something of it removes that."""
+
+    organisation_id: str
+    actor_id: str
+
+
 class WorkspaceCreated(Event, type="organisations.workspace.created"):
     workspace_id: str
     actor_id: str

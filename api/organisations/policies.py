@@ -18,6 +18,8 @@ ACCOUNTS = permission("organisations.service_accounts", "Make service accounts a
 KEYS = permission("organisations.keys", "Make and revoke API keys of one's own", "organisation", "member")
 CHECK = permission("organisations.check", "Ask what one may do, and why", "organisation", "member")
 
+CLOSE = permission("organisations.close", "Close the organisation", "organisation", "owner")
+
 OrganisationReader = Annotated[Principal, requires(READ)]
 SettingsWriter = Annotated[Principal, requires(SETTINGS)]
 WorkspaceMaker = Annotated[Principal, requires(WORKSPACES)]
@@ -27,4 +29,5 @@ GroupManager = Annotated[Principal, requires(GROUPS)]
 DomainManager = Annotated[Principal, requires(DOMAINS)]
 AccountManager = Annotated[Principal, requires(ACCOUNTS)]
 KeyHolder = Annotated[Principal, requires(KEYS)]
+OrganisationCloser = Annotated[Principal, requires(CLOSE)]
 AccessAsker = Annotated[Principal, requires(CHECK)]

@@ -37,6 +37,14 @@ async def get_saga(saga_id: SagaId, caller: SagaReader, session: Transaction, re
     return found
 
 
+@router.post("/{saga_id}:cancel", summary="Let a saga undo what it has done", responses=CREATED)
+async def cancel_saga(
+    saga_id: SagaId, said: MendIn, caller: SagaMender, key: IdempotencyKey, session: Transaction
+) -> SagaOut:
+    """Possible until a step is done that is final."""
+    return SagaOut.model_validate(await mending.cancel(session, saga_id, by=caller.id, reason=said.reason))
+
+
 @router.post("/{saga_id}:retry", summary="Let a stuck saga go on", responses=CREATED)
 async def retry_saga(
     saga_id: SagaId, said: MendIn, caller: SagaMender, key: IdempotencyKey, session: Transaction

@@ -40,6 +40,15 @@ class SagaCompensated(Event, type="sagas.saga.compensated"):
     name: str
 
 
+class SagaCancelled(Event, type="sagas.saga.cancelled"):
+    """Somebody wants it undone."""
+
+    saga_id: str
+    name: str
+    by: str
+    reason: str
+
+
 class SagaRetried(Event, type="sagas.saga.retried"):
     """An operator let it go on."""
 

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs, name="jobs", help="What workers do in the background: look at it, stop it, let it begin again.")
 
 
-def _run(call: Callable[[Session], Awaitable[T]]) -> T:
+def run(call: Callable[[Session], Awaitable[T]]) -> T:
     from nexus.db import Database
     from nexus.settings import get_settings
 
@@ -59,7 +59,7 @@ def list_jobs(
 
     if unknown := sorted(set(state or ()) - set(rows.STATES)):
         raise InputError(f"no state {unknown[0]!r}", remedy=f"known: {', '.join(rows.STATES)}")
-    found = _run(lambda session: rows.newest(session, states=state or (), name=name, limit=lines))
+    found = run(lambda session: rows.newest(session, states=state or (), name=name, limit=lines))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found], default=str, indent=1))
         return
@@ -76,7 +76,7 @@ def show(id: Id) -> None:
     """Print one whole: arguments, attempts, result or error, trace."""
     from nexus.jobs import rows
 
-    _print(_run(lambda session: rows.get(session, id)))
+    _print(run(lambda session: rows.get(session, id)))
 
 
 @jobs.command()
@@ -84,7 +84,7 @@ def cancel(id: Id) -> None:
     """Stop a job: at once if it waits, at its next step if it runs and looks."""
     from nexus.jobs import rows
 
-    row = _run(lambda session: rows.cancel(session, id))
+    row = run(lambda session: rows.cancel(session, id))
     typer.echo("cancelled" if row.state == "cancelled" else "asked to stop: it runs")
 
 
@@ -93,7 +93,7 @@ def retry(id: Id) -> None:
     """Let a job that failed or was cancelled begin again. Parts that it has done stay done."""
     from nexus.jobs import rows
 
-    typer.echo(f"{_run(lambda session: rows.retry(session, id)).state}: a worker will take it")
+    typer.echo(f"{run(lambda session: rows.retry(session, id)).state}: a worker will take it")
 
 
 @jobs.command()
@@ -109,7 +109,7 @@ def schedules(as_json: Json = False) -> None:
     async def go(session: Session) -> dict[str, Any]:
         return {row.name: row for row in await session.execute(text(sql))}
 
-    last = _run(go)
+    last = run(go)
     said = [
         (
             name,

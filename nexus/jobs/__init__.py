@@ -4,8 +4,8 @@ Belongs here: declaring jobs and schedules, beginning them, attempts, the engine
 here: a job of a slice (`api/<domain>/jobs.py`), several steps with compensation (nexus/sagas).
 """
 
-from nexus.jobs.beginning import begin, operation
+from nexus.jobs.beginning import begin, hurry, operation
 from nexus.jobs.declare import Again, Job, job, schedule
 from nexus.jobs.work import Work
 
-__all__ = ["Again", "Job", "Work", "begin", "job", "operation", "schedule"]
+__all__ = ["Again", "Job", "Work", "begin", "hurry", "job", "operation", "schedule"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from nexus import slices
@@ -38,6 +38,7 @@ class Doing:
     done: Mapping[str, Any]
     tenant: Tenant
     by: str
+    begun_at: datetime
     _session: Session | None = None
 
     @property
@@ -48,7 +49,7 @@ class Doing:
         return self._session
 
 
-#: Its result is kept as JSON, and nothing secret.
+#: Its result is kept as JSON, and nothing secret. It may raise `nexus.jobs.Again` to be called again later.
 Act = Callable[[Doing], Awaitable[Any]]
 
 

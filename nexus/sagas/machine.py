@@ -71,11 +71,22 @@ def failed(progress: Progress, shapes: Sequence[Shape], call: Call) -> Progress:
     """The call has failed for good."""
     if call.is_compensation:
         return replace(progress, state="stuck")
-    beyond = any(shapes[i].is_final and state == "done" for i, state in enumerate(progress.steps))
-    if beyond:
+    if _is_beyond(progress, shapes):
         return replace(progress, state="stuck")
     outcome: StepState = "unsure" if shapes[call.index].is_outside else "failed"
     return _onward(replace(_with(progress, call.index, outcome), state="compensating", is_back=True), shapes)
+
+
+def can_turn(progress: Progress, shapes: Sequence[Shape]) -> bool:
+    """Whether it still goes forward, and could go back."""
+    return progress.state == "running" and not _is_beyond(progress, shapes)
+
+
+def turn(progress: Progress, shapes: Sequence[Shape]) -> Progress:
+    """It is no longer wanted: what was done is undone. Raises ValueError if it cannot turn."""
+    if not can_turn(progress, shapes):
+        raise ValueError(f"it is {progress.state}, and cannot be turned back")
+    return _onward(replace(progress, state="compensating", is_back=True), shapes)
 
 
 def retry(progress: Progress) -> Progress:
@@ -101,6 +112,10 @@ def abandon(progress: Progress) -> Progress:
 def stuck_at(progress: Progress, shapes: Sequence[Shape]) -> Call | None:
     """The call that it is stuck at."""
     return following(retry(progress), shapes) if progress.state == "stuck" else None
+
+
+def _is_beyond(progress: Progress, shapes: Sequence[Shape]) -> bool:
+    return any(shapes[i].is_final and state == "done" for i, state in enumerate(progress.steps))
 
 
 def _onward(progress: Progress, shapes: Sequence[Shape]) -> Progress:

@@ -30,6 +30,7 @@ class SagaRow(Timestamps, Versioned, Base):
     created_by: Mapped[str]
     job_id: Mapped[str]
     attempt_id: Mapped[str | None]
+    is_cancel_requested: Mapped[bool] = mapped_column(default=False)
     trace_id: Mapped[str | None]
     mended_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -35,7 +35,6 @@ RUN = "sagas.run"
 DEATHS = 5
 #: The job itself fails by the database alone; each step has pauses of its own.
 _PAUSES = (timedelta(seconds=1), timedelta(seconds=10), *(timedelta(minutes=1),) * 1000)
-_STATES_TOLD = {"succeeded", "compensated"}
 
 
 class OvertakenError(ConflictError):
@@ -72,6 +71,8 @@ async def _next(work: Work, id: str) -> At | None:
     async with work.transaction() as session:
         while True:
             kept = await rows.locked(session, id)
+            if kept.row.is_cancel_requested and machine.can_turn(kept.progress, kept.saga.shapes):
+                _become(session, kept, machine.turn(kept.progress, kept.saga.shapes))
             call = machine.following(kept.progress, kept.saga.shapes)
             if call is None:
                 return None
@@ -107,6 +108,7 @@ def _doing(kept: rows.Kept, call: Call) -> dict[str, Any]:
         "done": {s.name: s.result for s in reached},
         "tenant": kept.tenant,
         "by": kept.row.created_by,
+        "begun_at": kept.row.created_at,
     }
 
 
@@ -126,6 +128,11 @@ async def _make(work: Work, at: At) -> None:
                     await session.act_for(at.kept.tenant)
                     await _note(session, at, result)
     except OvertakenError:
+        raise
+    except Again:
+        async with work.transaction() as session:
+            await _mine(session, at)
+            await _finish(session, at, None)
         raise
     except Exception as error:  # noqa: BLE001
         # whatever a step raises is its outcome
@@ -152,10 +159,7 @@ async def _note(session: Session, at: At, result: Any) -> None:
     await _finish(session, at, None)
     if not at.call.is_compensation:
         kept.steps[at.call.index].result = result
-    progress = machine.succeeded(kept.progress, kept.saga.shapes, at.call)
-    kept.become(progress)
-    if progress.state in _STATES_TOLD:
-        tell(session, progress.state, kept.row)
+    _become(session, kept, machine.succeeded(kept.progress, kept.saga.shapes, at.call))
 
 
 async def _fail(work: Work, at: At, error: Exception) -> None:
@@ -170,18 +174,21 @@ async def _fail(work: Work, at: At, error: Exception) -> None:
         raise Again(at.step.pauses[at.failures])
 
 
-def _turn(session: Session, kept: rows.Kept, call: Call, error: Exception) -> Progress:
+def _turn(session: Session, kept: rows.Kept, call: Call, error: Exception) -> None:
     """Takes on what follows from a call that has failed for good."""
     progress = machine.failed(kept.progress, kept.saga.shapes, call)
-    kept.become(progress)
     step = kept.saga.steps[call.index].name
     if progress.state == "stuck":
         tell(session, "stuck", kept.row, step=step, is_compensation=call.is_compensation, error=told(error))
     else:
         tell(session, "turned", kept.row, step=step, error=told(error))
-        if progress.state in _STATES_TOLD:
-            tell(session, progress.state, kept.row)
-    return progress
+    _become(session, kept, progress)
+
+
+def _become(session: Session, kept: rows.Kept, progress: Progress) -> None:
+    kept.become(progress)
+    if progress.state in {"succeeded", "compensated"}:
+        tell(session, progress.state, kept.row)
 
 
 async def _finish(session: Session, at: At, error: str | None) -> None:

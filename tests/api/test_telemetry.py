@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_a_malformed_traceparent_begins_a_new_trace(kernel: Kernel) -> None:
         trace = here.get("/v1/nothing", headers={"traceparent": sent}).json()["trace_id"]
         assert len(trace) == 32
         assert trace not in {"0" * 32, "c" * 32}
+
+
+def test_jobs_are_counted_by_name_and_state(kernel: Kernel) -> None:
+    kernel.sql(
+        "insert into app.job (id, name, arguments, created_by, state, created_at) values"
+        " ('job_a', 'probe.counted', '{}', 'test', 'failed', now()),"
+        " ('job_b', 'probe.counted', '{}', 'test', 'pending', now() - interval '1 hour')"
+    )
+    kernel.app.state.background._asked = float("-inf")
+    said = httpx.get(kernel.address + "/metrics").text
+    assert 'nexus_jobs{job="probe.counted",state="failed"} 1.0' in said
+    [late] = re.findall(r'nexus_jobs_late_seconds{job="probe.counted"} (\S+)', said)
+    assert 3600 <= float(late) < 4000
+    kernel.sql("delete from app.job where name = 'probe.counted'")
 
 
 def test_metrics_can_be_scraped_and_name_no_one(kernel: Kernel) -> None:

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from api.organisations.dns import Txt
 from api.organisations.endpoints import accounts as accounts
 from api.organisations.endpoints import authz as authz
+from api.organisations.endpoints import closing as closing
 from api.organisations.endpoints import groups as groups
 from api.organisations.endpoints import joining as joining
 from api.organisations.endpoints import keys as keys

@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.kernel.ids import id_field
+from api.kernel.ids import id_field, path_id
 from api.kernel.text import printable
 
 #: How an organisation, a workspace, a role, a group or a key is called.
 Name = Annotated[str, Field(min_length=1, max_length=100, examples=["Research"]), AfterValidator(printable)]
 _SLUG = r"^[a-z][a-z0-9_-]{0,62}$"
 Slug = Annotated[str, Field(pattern=_SLUG, examples=["demo"])]
+OrganisationId = Annotated[str, path_id("org")]
 WorkspaceId = Annotated[str, Path(pattern=_SLUG, examples=["demo"])]
 
 
@@ -23,6 +24,12 @@ class OrganisationIn(BaseModel):
 
     name: Name
     is_sso_required: bool = Field(description="lets passwords open nothing here, but for break-glass members")
+
+
+class CloseIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    grace_days: int = Field(default=7, ge=0, le=90, description="days for which it can be opened again", examples=[7])
 
 
 class WorkspaceIn(BaseModel):

@@ -25,6 +25,7 @@ create table app.saga (
   job_id text not null,
   -- whoever makes the call at which it is: another has taken over when this changes
   attempt_id text,
+  is_cancel_requested boolean not null default false,
   trace_id text,
   -- an operator let it go on: what failed before no longer counts
   mended_at timestamptz,

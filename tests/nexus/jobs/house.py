@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -15,6 +16,8 @@ from nexus.db import Database, Tenant
 from nexus.db.migrate import migrate
 from nexus.jobs import declare
 from nexus.settings import Settings
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,17 @@ class House:
     settings: Settings
     tenant: Tenant
     database: Database
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Its result; afterwards no connection is left."""
+
+        async def inside() -> T:
+            try:
+                return await coroutine
+            finally:
+                await self.database.close()
+
+        return asyncio.run(inside())
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(postgres.dsn(self.settings), autocommit=True) as connection:

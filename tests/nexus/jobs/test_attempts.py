@@ -68,9 +68,8 @@ def test_begun_with_the_transaction_and_not_at_all_without_it(house: House, decl
         assert queued(house, id) == ["ENQUEUED"], "an id that there is begins nothing more"
         with pytest.raises(NotFoundError, match=r"no job 'probe\.sya'"):
             await begun(house, "probe.sya")
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_it_runs_as_its_tenant_within_its_trace(house: House, declared: Declare) -> None:
@@ -96,9 +95,8 @@ def test_it_runs_as_its_tenant_within_its_trace(house: House, declared: Declare)
         assert (done.state, done.attempts) == ("succeeded", 1)
         await attempt(house.database, id)
         assert (await row(house, id)).attempts == 1, "what has ended does not run again"
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_a_part_has_its_effect_once_however_often_it_is_tried(house: House, declared: Declare) -> None:
@@ -118,9 +116,8 @@ def test_a_part_has_its_effect_once_however_often_it_is_tried(house: House, decl
         assert house.said() == ["first", f"second by {id}"]
         assert (await row(house, id)).result == {"said": house.said()}
         assert len(queued(house, id)) == 3, "each attempt was put into the queue by the transaction that wants it"
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 @pytest.mark.parametrize(
@@ -144,9 +141,8 @@ def test_only_what_may_pass_is_tried_again(house: House, declared: Declare, erro
             assert (await rows.retry(session, id)).state == "waiting"
             with pytest.raises(ConflictError, match="nothing to begin again"):
                 await rows.retry(session, id)
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_an_error_is_kept_without_what_is_secret(house: House, declared: Declare) -> None:
@@ -158,9 +154,8 @@ def test_an_error_is_kept_without_what_is_secret(house: House, declared: Declare
         id = await begun(house, "probe.leak")
         await attempt(house.database, id)
         assert (await row(house, id)).error == "InputError: refused: Bearer … of …@…"
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_a_worker_that_dies_in_it_again_and_again(house: House, declared: Declare) -> None:
@@ -177,9 +172,8 @@ def test_a_worker_that_dies_in_it_again_and_again(house: House, declared: Declar
         await attempt(house.database, id)
         failed = await row(house, id)
         assert (failed.state, failed.error) == ("failed", "the worker died 3 times in it")
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_a_worker_that_was_thought_dead_changes_nothing(house: House, declared: Declare) -> None:
@@ -197,9 +191,8 @@ def test_a_worker_that_was_thought_dead_changes_nothing(house: House, declared: 
         await attempt(house.database, id)
         assert woken == [{"by": 2}]
         assert (await row(house, id)).result == {"by": 2}
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_cancelled_before_between_and_while_it_runs(house: House, declared: Declare) -> None:
@@ -227,9 +220,8 @@ def test_cancelled_before_between_and_while_it_runs(house: House, declared: Decl
         assert ((await row(house, while_)).state, (await row(house, while_)).note) == ("cancelled", "half")
         with pytest.raises(ConflictError, match="cancelled already"):
             await cancel(while_)
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_an_operation_tells_what_came_of_its_job(house: House, declared: Declare) -> None:
@@ -266,9 +258,8 @@ def test_an_operation_tells_what_came_of_its_job(house: House, declared: Declare
         [[id]] = house.sql("select id from app.job where operation_id = %s", unwanted.id)
         await attempt(house.database, id)
         assert (await row(house, id)).state == "cancelled"
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_another_tenant_sees_and_changes_none(house: House, declared: Declare) -> None:
@@ -289,9 +280,8 @@ def test_another_tenant_sees_and_changes_none(house: House, declared: Declare) -
         async with house.database.session(Tenant(own.organisation)) as session:
             with pytest.raises(Exception, match="row-level security"):
                 await rows.change(session, id, note="written for another")
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_requests_have_no_rights_on_the_queue(house: House) -> None:

@@ -32,11 +32,9 @@ def known(tmp_path: Path) -> object:
 def begin(house: House, name: str, number: int = 1) -> list[str]:
     async def go() -> list[str]:
         async with house.database.transaction(house.tenant) as session:
-            made = [await jobs.begin(session, name, {"n": n}, by="usr_1") for n in range(number)]
-        await house.database.close()
-        return made
+            return [await jobs.begin(session, name, {"n": n}, by="usr_1") for n in range(number)]
 
-    return asyncio.run(go())
+    return house.run(go())
 
 
 def states(house: House) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -31,11 +30,9 @@ def killed(house: House, home: Path, saga: str, *points: str) -> None:
 
     async def begin() -> str:
         async with house.database.transaction(house.tenant) as session:
-            id = await sagas.begin(session, f"probe.{saga}", by="usr_1")
-        await house.database.close()
-        return id
+            return await sagas.begin(session, f"probe.{saga}", by="usr_1")
 
-    id = asyncio.run(begin())
+    id = house.run(begin())
     end = "succeeded" if saga == "whole" else "compensated"
 
     def ended() -> bool:

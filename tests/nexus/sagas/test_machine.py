@@ -65,6 +65,17 @@ class Sagas(RuleBasedStateMachine):
             if self.shapes[call.index].is_outside:
                 self.maybe.add(call.index)
 
+    @precondition(lambda self: self.progress.state == "running")
+    @rule()
+    def is_no_longer_wanted(self) -> None:
+        if any(self.shapes[i].is_final for i in self.effects):
+            assert not machine.can_turn(self.progress, self.shapes)
+            with pytest.raises(ValueError, match="cannot be turned"):
+                machine.turn(self.progress, self.shapes)
+        else:
+            self.progress = machine.turn(self.progress, self.shapes)
+            assert self.progress.is_back
+
     @precondition(lambda self: self.progress.state == "stuck")
     @rule(how=st.sampled_from(["retry", "skip", "abandon"]))
     def is_mended(self, how: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from nexus import sagas
+from nexus import jobs, sagas
 from nexus.db import Tenant
 from nexus.errors import ConflictError, ContractError, InputError, NotFoundError, ProviderError
 from nexus.jobs.attempt import attempt
@@ -82,9 +82,8 @@ def test_every_step_in_order(house: House) -> None:
         assert (steps(house, id), told(house)) == (["done"] * 3, ["begun", "succeeded"])
         [[last]] = house.sql("select result from app.saga_step where saga_id = %s and position = 2", id)
         assert last == {"did": "three", "saw": ["one", "two"], "key": f"{id}:three"}
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_what_was_done_is_undone_in_reverse(house: House) -> None:
@@ -100,9 +99,8 @@ def test_what_was_done_is_undone_in_reverse(house: House) -> None:
         assert data == {
             "saga_id": id, "name": "probe.three", "step": "three", "error": "InputError: never: Bearer …"
         }  # fmt: skip
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_only_what_may_pass_is_tried_again_and_not_for_ever(house: House) -> None:
@@ -122,9 +120,8 @@ def test_only_what_may_pass_is_tried_again_and_not_for_ever(house: House) -> Non
             (0, True, 1, "TimeoutError: "),
             (0, True, 2, None),
         ]
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_a_call_that_takes_too_long_is_ended(house: House) -> None:
@@ -138,9 +135,8 @@ def test_a_call_that_takes_too_long_is_ended(house: House) -> None:
         assert await driven(house, id) == "compensated"
         [[error]] = house.sql("select error from app.saga_attempt where saga_id = %s", id)
         assert error.startswith("TimeoutError")
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 @pytest.mark.parametrize("how", ["retry", "skip", "abandon"])
@@ -168,9 +164,58 @@ def test_stuck_until_an_operator_mends_it(house: House, how: str) -> None:
         async with house.database.transaction(house.tenant) as session:
             with pytest.raises(ConflictError, match="not stuck"):
                 await getattr(mending, how)(session, id, by="usr_2", reason="again")
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
+
+
+def test_cancelled_while_it_waits_and_while_a_call_is_made(house: House) -> None:
+    act = acts({})
+
+    async def wait(doing: Doing) -> None:
+        assert doing.begun_at is not None
+        raise jobs.Again(timedelta(hours=1))
+
+    async def cancelled_meanwhile(doing: Doing) -> None:
+        await cancel(doing.saga_id)
+
+    async def undo(doing: Doing) -> None:
+        house.sql("insert into app.probe values (%s, 'un-call')", house.tenant.organisation)
+
+    Saga("probe.waiting", Step("one", act("one"), act("un-one")), Step("wait", wait))
+    Saga(
+        "probe.calling", Step("one", act("one"), act("un-one")),
+        Step("call", cancelled_meanwhile, undo, is_outside=True), Step("never", act("never")),
+    )  # fmt: skip
+    Saga("probe.over", Step("last", act("last"), is_final=True), Step("wait", wait))
+
+    async def cancel(id: str) -> None:
+        async with house.database.transaction(Tenant(house.tenant.organisation)) as session:
+            await mending.cancel(session, id, by="usr_2", reason="not wanted")
+
+    async def go() -> None:
+        waiting = await begun(house, "probe.waiting")
+        [[job]] = house.sql("select job_id from app.saga where id = %s", waiting)
+        await attempt(house.database, job)
+        late = "select state, next_at > now() + interval '59 minutes' from app.job where id = %s"
+        assert house.sql(late, job) == [("waiting", True)]
+        await cancel(waiting)
+        assert house.sql(late, job) == [("waiting", False)], "nobody waits an hour for it"
+        await cancel(waiting)
+        assert await driven(house, waiting) == "compensated"
+        assert house.said() == ["one", "un-one"]
+        assert told(house) == ["begun", "cancelled", "compensated"]
+
+        calling = await begun(house, "probe.calling")
+        assert await driven(house, calling) == "compensated"
+        assert house.said()[2:] == ["one", "un-call", "un-one"], "the call that was being made is noted, then undone"
+
+        over = await begun(house, "probe.over")
+        [[job]] = house.sql("select job_id from app.saga where id = %s", over)
+        await attempt(house.database, job)
+        with pytest.raises(ConflictError, match="no way back"):
+            await cancel(over)
+
+    house.run(go())
 
 
 def test_after_a_final_step_there_is_no_way_back(house: House) -> None:
@@ -184,9 +229,8 @@ def test_after_a_final_step_there_is_no_way_back(house: House) -> None:
             await mending.retry(session, id, by="usr_2", reason="it is there now")
         assert await driven(house, id) == "succeeded"
         assert told(house) == ["begun", "stuck", "retried", "succeeded"]
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_outside_what_failed_is_undone_too_by_the_same_key(house: House) -> None:
@@ -209,9 +253,8 @@ def test_outside_what_failed_is_undone_too_by_the_same_key(house: House) -> None
         assert await driven(house, id) == "compensated"
         assert keys == [f"{id}:charge", f"{id}:charge", f"{id}:charge:undo"]
         assert steps(house, id) == ["undone"]
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_whoever_was_thought_dead_has_no_effect(house: House) -> None:
@@ -238,9 +281,8 @@ def test_whoever_was_thought_dead_has_no_effect(house: House) -> None:
             "select finished_at is null from app.saga_attempt where saga_id = %s order by started_at", id
         )
         assert states == [(True,), (False,)], "only the second attempt was noted"
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_a_step_that_kills_its_worker_again_and_again(house: House) -> None:
@@ -258,9 +300,8 @@ def test_a_step_that_kills_its_worker_again_and_again(house: House) -> None:
                 await attempt(house.database, job)
         assert await driven(house, id) == "compensated"
         assert house.said() == ["one", "un-one"]
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_begun_with_the_transaction_and_for_a_tenant(house: House) -> None:
@@ -276,9 +317,8 @@ def test_begun_with_the_transaction_and_for_a_tenant(house: House) -> None:
         async with house.database.system() as session:
             with pytest.raises(RuntimeError, match="acts for none"):
                 await sagas.begin(session, "probe.three", by="usr_1")
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 def test_a_release_with_other_steps_leaves_it_alone(house: House) -> None:
@@ -290,9 +330,8 @@ def test_a_release_with_other_steps_leaves_it_alone(house: House) -> None:
         async with house.database.transaction(house.tenant) as session:
             with pytest.raises(ContractError, match="began with the steps one, two, three"):
                 await rows.locked(session, id)
-        await house.database.close()
 
-    asyncio.run(go())
+    house.run(go())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""The statements by which an organisation is shut, opened again, and emptied. Row-level security says which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, exists, func, update
+
+from api.organisations import roles
+from api.organisations.models import (
+    ApiKey,
+    Assignment,
+    Domain,
+    Group,
+    Invitation,
+    Member,
+    Role,
+    ServiceAccount,
+)
+from nexus.db import Session
+
+_IS_OWNER = exists().where(
+    Assignment.member_id == Member.id,
+    Assignment.role == roles.OWNER,
+    Assignment.scope == "*",
+    Assignment.condition.is_(None),
+)
+
+
+class ClosingRepository:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def shut(self) -> dict[str, Sequence[str]]:
+        """Suspends whoever is no owner, disables programs, revokes keys and invitations; ids of what was open before."""
+        now = func.clock_timestamp()
+        shutting = {
+            "members": update(Member)
+            .where(Member.status == "active", ~_IS_OWNER)
+            .values(status="suspended", version=Member.version + 1)
+            .returning(Member.id),
+            "service_accounts": update(ServiceAccount)
+            .where(ServiceAccount.disabled_at.is_(None))
+            .values(disabled_at=now, version=ServiceAccount.version + 1)
+            .returning(ServiceAccount.id),
+            "api_keys": update(ApiKey)
+            .where(ApiKey.revoked_at.is_(None))
+            .values(revoked_at=now, version=ApiKey.version + 1)
+            .returning(ApiKey.id),
+            "invitations": update(Invitation)
+            .where(Invitation.revoked_at.is_(None), Invitation.accepted_at.is_(None))
+            .values(revoked_at=now, version=Invitation.version + 1)
+            .returning(Invitation.id),
+        }
+        return {what: (await self._session.scalars(statement)).all() for what, statement in shutting.items()}
+
+    async def reopen(self, was_open: Mapping[str, Sequence[str]]) -> None:
+        """What `shut` has returned, as it was."""
+        opening = {
+            "members": (Member, {"status": "active"}),
+            "service_accounts": (ServiceAccount, {"disabled_at": None}),
+            "api_keys": (ApiKey, {"revoked_at": None}),
+            "invitations": (Invitation, {"revoked_at": None}),
+        }
+        for what, (model, values) in opening.items():
+            changed = update(model).where(model.id.in_(was_open[what]))
+            await self._session.execute(changed.values(**values, version=model.version + 1))
+
+    async def remove(self) -> None:
+        """Everybody, and everything that says who may do what. The organisation's name and its workspaces stay."""
+        for model in (ApiKey, Assignment, Invitation, Domain, Group, ServiceAccount, Role, Member):
+            await self._session.execute(delete(model))

@@ -1,0 +1,49 @@
+"""Doing what a worker would with a saga of a served application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from nexus import sagas
+from nexus.db import Database, Session, Tenant
+from nexus.jobs.attempt import attempt
+from tests.api.identity.people import in_thread
+from tests.api.kernel import Kernel
+
+T = TypeVar("T")
+
+
+def on_database(kernel: Kernel, act: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        database = Database(kernel.settings, pool_size=4)
+        try:
+            return await act(database)
+        finally:
+            await database.close()
+
+    return in_thread(lambda: asyncio.run(run()))
+
+
+def begun(kernel: Kernel, tenant: Tenant, name: str, arguments: dict[str, Any] | None = None) -> str:
+    async def act(database: Database) -> str:
+        async with database.transaction(tenant) as session:
+            return await begin(session)
+
+    async def begin(session: Session) -> str:
+        return await sagas.begin(session, name, arguments, by="usr_1")
+
+    return on_database(kernel, act)
+
+
+def driven(kernel: Kernel, id: str) -> str:
+    """Its state, once a worker could do nothing more at present."""
+    [[job]] = kernel.sql("select job_id from app.saga where id = %s", id)
+
+    async def act(database: Database) -> None:
+        await attempt(database, job)
+
+    on_database(kernel, act)
+    [[state]] = kernel.sql("select state from app.saga where id = %s", id)
+    return str(state)
