@@ -92,10 +92,11 @@ class Saga:
         for step in steps:
             if not step.is_outside and step.timeout > timedelta(seconds=25):
                 raise ValueError(f"saga {name!r}: a transaction of {step.name!r} may not last for {step.timeout}")
+        self.name: str = name
+        self.steps: tuple[Step, ...] = steps
         where = steps[0].act.__module__
         if name in _register and _register[name].steps[0].act.__module__ != where:
             raise ValueError(f"a saga {name!r} is declared in {_register[name].steps[0].act.__module__} already")
-        self.name, self.steps = name, steps
         _register[name] = self
 
     @property

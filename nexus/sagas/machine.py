@@ -50,7 +50,8 @@ class Call:
 
 
 def begin(shapes: Sequence[Shape]) -> Progress:
-    return Progress("running", False, ("pending",) * len(shapes))
+    pending: StepState = "pending"
+    return Progress("running", False, (pending,) * len(shapes))
 
 
 def following(progress: Progress, shapes: Sequence[Shape]) -> Call | None:

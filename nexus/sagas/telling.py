@@ -14,4 +14,5 @@ from nexus.sagas.models import SagaRow
 
 def tell(session: Session, happened: str, saga: SagaRow, **more: Any) -> None:
     """Records `sagas.saga.<happened>` of a saga whose tenant the transaction acts for."""
-    session.record(known()[f"sagas.saga.{happened}"](saga_id=saga.id, name=saga.name, **more))
+    form = known()[f"sagas.saga.{happened}"]
+    session.record(form.model_validate({"saga_id": saga.id, "name": saga.name, **more}))

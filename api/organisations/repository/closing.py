@@ -56,15 +56,22 @@ class ClosingRepository:
 
     async def reopen(self, was_open: Mapping[str, Sequence[str]]) -> None:
         """What `shut` has returned, as it was."""
-        opening = {
-            "members": (Member, {"status": "active"}),
-            "service_accounts": (ServiceAccount, {"disabled_at": None}),
-            "api_keys": (ApiKey, {"revoked_at": None}),
-            "invitations": (Invitation, {"revoked_at": None}),
-        }
-        for what, (model, values) in opening.items():
-            changed = update(model).where(model.id.in_(was_open[what]))
-            await self._session.execute(changed.values(**values, version=model.version + 1))
+        opening = (
+            update(Member)
+            .where(Member.id.in_(was_open["members"]))
+            .values(status="active", version=Member.version + 1),
+            update(ServiceAccount)
+            .where(ServiceAccount.id.in_(was_open["service_accounts"]))
+            .values(disabled_at=None, version=ServiceAccount.version + 1),
+            update(ApiKey)
+            .where(ApiKey.id.in_(was_open["api_keys"]))
+            .values(revoked_at=None, version=ApiKey.version + 1),
+            update(Invitation)
+            .where(Invitation.id.in_(was_open["invitations"]))
+            .values(revoked_at=None, version=Invitation.version + 1),
+        )
+        for statement in opening:
+            await self._session.execute(statement)
 
     async def remove(self) -> None:
         """Everybody, and everything that says who may do what. The organisation's name and its workspaces stay."""
