@@ -54,7 +54,7 @@ class SagaOut(BaseModel):
     name: str = Field(examples=["organisations.close"])
     workspace_id: str | None = Field(default=None, description="null: of the organisation")
     state: SagaState
-    created_by: str
+    created_by: str = Field(examples=["usr_0192f0c4e3b27a1d9c31b8a1f2e6d7c4"])
     trace_id: str | None = None
     created_at: datetime
     updated_at: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, exists, func, update
+from sqlalchemy import delete, exists, func, select, update
 
 from api.organisations import roles
 from api.organisations.models import (
@@ -18,6 +18,8 @@ from api.organisations.models import (
     ServiceAccount,
 )
 from nexus.db import Session
+from nexus.sagas.machine import ENDED
+from nexus.sagas.models import SagaRow
 
 _IS_OWNER = exists().where(
     Assignment.member_id == Member.id,
@@ -30,6 +32,12 @@ _IS_OWNER = exists().where(
 class ClosingRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    async def under_way(self, name: str) -> str | None:
+        """The saga `name` of this organisation that has not ended, if there is one."""
+        wanted = select(SagaRow.id).where(SagaRow.name == name, SagaRow.state.not_in(ENDED))
+        found: str | None = await self._session.scalar(wanted)
+        return found
 
     async def shut(self) -> dict[str, Sequence[str]]:
         """Suspends whoever is no owner, disables programs, revokes keys and invitations; ids of what was open before."""

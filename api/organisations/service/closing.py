@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from api.kernel.principal import Principal
+from api.organisations.repository.closing import ClosingRepository
 from api.organisations.repository.rows import RowRepository
 from api.organisations.sagas import CLOSE
 from nexus import sagas
 from nexus.db import LOCAL_ORGANISATION, Session
 from nexus.errors import ConflictError, NotFoundError
-from nexus.sagas.machine import ENDED
+from nexus.sagas import rows
 from nexus.sagas.models import SagaRow
 
 
@@ -24,8 +23,7 @@ async def close(session: Session, caller: Principal, id: str, grace_days: int) -
         )
     # two requests at once do not both find that nobody has asked before
     await RowRepository(session).lock(id)
-    open_ = select(SagaRow.id).where(SagaRow.name == CLOSE, SagaRow.state.not_in(ENDED))
-    if found := await session.scalar(open_):
+    if found := await ClosingRepository(session).under_way(CLOSE):
         raise ConflictError("it is being closed already", remedy=f"GET /v1/sagas/{found}")
     made = await sagas.begin(session, CLOSE, {"grace_days": grace_days}, by=caller.id)
-    return await session.get_one(SagaRow, made)
+    return await rows.row(session, made)
