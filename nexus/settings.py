@@ -60,6 +60,19 @@ class Settings(BaseSettings):
         default="",
         description="public names, separated by commas, under which POST /v1/sources/…/webhook alone is answered",
     )
+    events_kept: timedelta = Field(
+        default=timedelta(days=365),
+        ge=timedelta(days=7),
+        description="age at which an event may leave the log, once every consumer and the lake have it",
+    )
+    inbox_kept: timedelta = Field(
+        default=timedelta(days=30),
+        ge=timedelta(days=1),
+        description="for so long a message that comes again is recognised",
+    )
+    webhook_log_kept: timedelta = Field(
+        default=timedelta(days=30), ge=timedelta(days=7), description="for so long it can be seen how webhooks went"
+    )
     egress_allow: str = Field(
         default="",
         description="networks, separated by commas, to which tenants' webhooks and the like may go although they are not "

@@ -78,6 +78,7 @@ class Delivery(Base):
         UniqueConstraint("endpoint_id", "event_id"),
         Index(None, "organisation_id", "created_at", "id"),
         Index(None, "endpoint_id", "created_at", "id"),
+        Index(None, "created_at"),
         Index("ix_webhooks_delivery_due", "endpoint_id", "next_at", postgresql_where=text("state = 'pending'")),
         Index(
             "ix_webhooks_delivery_leased", "organisation_id", "endpoint_id", postgresql_where=text("lease is not null")
@@ -103,7 +104,7 @@ class Attempt(Base):
     """One request and what came of it. `status` is null where nobody answered, and `error` says why."""
 
     __tablename__ = "webhooks_attempt"
-    __table_args__ = (Index(None, "delivery_id", "started_at", "id"), Index(None, "started_at"))
+    __table_args__ = (Index(None, "delivery_id", "started_at", "id"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     organisation_id: Mapped[str]

@@ -144,13 +144,16 @@ def _begin_generation(connection: Connection) -> None:
     """After a restore into a cluster whose transaction numbers begin anew, events to come sort after those that are there."""
     from sqlalchemy import text
 
-    if connection.scalar(text(f"select to_regclass('{roles.SCHEMA}.events')")) is None:
+    if connection.scalar(text(f"select to_regclass('{roles.SCHEMA}.consumer')")) is None:
         return
     # under forced policies the owner sees no event
     connection.execute(text(f"set local role {roles.SYSTEM}"))
     generation, is_past = connection.execute(
         text(
-            "select app.log_generation(), exists (select 1 from app.events where generation = app.log_generation()"
+            # readers count too: the events that they have passed may be forgotten
+            "select app.log_generation(), exists (select generation, xid from app.events where generation ="
+            " app.log_generation() and xid >= pg_snapshot_xmax(pg_current_snapshot()) union all"
+            " select generation, xid from app.consumer where generation = app.log_generation()"
             " and xid >= pg_snapshot_xmax(pg_current_snapshot()))"
         )
     ).one()

@@ -12,8 +12,6 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-#: How long an id is remembered.
-KEPT = timedelta(days=30)
 _ACCEPT = text(
     "insert into app.inbox (consumer, message_id) select :consumer, unnest(cast(:ids as text[]))"
     " on conflict do nothing returning message_id"
@@ -28,7 +26,9 @@ async def accept(session: AsyncSession, consumer: str, ids: Sequence[str]) -> se
     return set(await session.scalars(_ACCEPT, {"consumer": consumer, "ids": sorted(ids)}))
 
 
-async def prune(session: AsyncSession) -> int:
-    """Forgets what is older than KEPT; how many."""
-    done = await session.execute(text("delete from app.inbox where received_at < now() - :kept"), {"kept": KEPT})
+async def prune(session: AsyncSession, kept: timedelta) -> int:
+    """Forgets what is older; how many."""
+    done = await session.execute(
+        text("delete from app.inbox where received_at < now() - cast(:kept as interval)"), {"kept": kept}
+    )
     return int(done.rowcount)  # type: ignore[attr-defined]

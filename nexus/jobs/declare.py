@@ -96,7 +96,8 @@ def _add(made: Job) -> None:
 
 def jobs() -> dict[str, Job]:
     """Name → job, of the kernel and of every slice."""
-    from nexus.jobs import keeping  # noqa: F401  (declares the kernel's own)
+    from nexus.events import pruning  # noqa: F401  (declares the kernel's own)
+    from nexus.jobs import keeping  # noqa: F401
 
     slices.modules("jobs")
     return dict(sorted(_register.items()))

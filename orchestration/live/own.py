@@ -18,6 +18,7 @@ from nexus.connections import Connection, folder
 from nexus.db import roles
 from nexus.errors import MachineError
 from nexus.events.log import Position
+from nexus.events.pruning import LAKE
 from nexus.settings import Settings
 from nexus.tenancy import LOCAL_ORGANISATION
 from orchestration.live.connections import OWN
@@ -41,6 +42,18 @@ _WORKSPACES = """
         select %(default)s, %(local)s where not exists (select from homes where organisation_id = %(local)s)
     ) as every
     group by workspace_id order by workspace_id
+"""
+_SETTLED = """
+    select generation, xid::text, position from app.events
+    where generation < app.log_generation() or xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by generation desc, xid desc, position desc limit 1
+"""
+_PASSED = """
+    insert into app.consumer as known (name, generation, xid, position, delivered)
+    values (%(name)s, %(g)s, %(x)s::xid8, %(p)s, %(landed)s)
+    on conflict (name) do update set generation = excluded.generation, xid = excluded.xid, position = excluded.position,
+      delivered = known.delivered + excluded.delivered, updated_at = now()
+    where (known.generation, known.xid, known.position) <= (excluded.generation, excluded.xid, excluded.position)
 """
 
 
@@ -84,11 +97,30 @@ def drain(settings: Settings) -> int:
     from orchestration.live.pull import pull
 
     landed = 0
+    # before the workspaces are looked for: all that is settled by now is theirs or nobody's
+    settled = _settled(settings)
     for connection in connections(settings):
         report = pull(connection, settings)
         report.raise_failed()
         landed += report.total.landed
+    if settled is not None:
+        _note(settings, settled, landed)
     return landed
+
+
+def _settled(settings: Settings) -> Position | None:
+    """The newest place of the log before which nothing can still appear; None if there is none."""
+    with _asking(settings) as ask:
+        row = ask and ask.execute(_SETTLED.encode()).fetchone()
+    return Position(row["generation"], int(row["xid"]), row["position"]) if row else None
+
+
+def _note(settings: Settings, at: Position, landed: int) -> None:
+    """Lets the log know that the lake has everything up to there: older events may be forgotten (nexus/events/pruning.py)."""
+    with _asking(settings) as ask:
+        if ask is not None:
+            values = {"name": LAKE, "g": at.generation, "x": str(at.xid), "p": at.position, "landed": landed}
+            ask.execute(_PASSED.encode(), values)
 
 
 @contextmanager

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from api.webhooks.jobs import prune
+from nexus.db import Database
 from tests.api.webhooks.desk import Desk, Shipped
 from tests.nexus.egress.receiver import Receiver
 
@@ -105,6 +109,34 @@ def test_another_organisation_sees_and_is_sent_nothing(desk: Desk, receiver: Rec
         assert answer.status_code == 404, f"{method} {path}: {answer.text}"
     desk.send()
     assert [got.path for got in receiver.received] == ["/mine"]
+
+
+def test_what_ended_long_ago_is_forgotten_with_its_attempts(desk: Desk, receiver: Receiver) -> None:
+    endpoint = desk.endpoint(receiver)
+    desk.tell("o-1", "o-2")
+    desk.send()
+    old, _ = desk.deliveries()
+    desk.caller.post(f"/v1/webhooks/endpoints/{endpoint['id']}:rotate-secret", json={"overlap_seconds": 0})
+    desk.tell("o-3")
+    age = "update app.webhooks_delivery set created_at = now() - interval '31 days', finished_at = {} where id = %s"
+    desk.kernel.sql(age.format("now() - interval '31 days'"), old["id"])
+    # one that is old and ended yesterday, and one that is old and still waits for tomorrow
+    desk.kernel.sql(age.format("now() - interval '1 day'"), desk.deliveries()[1]["id"])
+    waiting = desk.deliveries(state="pending")[0]["id"]
+    desk.kernel.sql(age.format("null"), waiting)
+    desk.kernel.sql("update app.webhooks_delivery set next_at = now() + interval '1 day' where id = %s", waiting)
+    mine = "update app.webhooks_secret set expires_at = now() - interval '31 days' where expires_at is not null and endpoint_id = %s"
+    desk.kernel.sql(mine, endpoint["id"])
+
+    async def pruned(database: Database) -> None:
+        async with database.system() as session:
+            await prune(session, timedelta(days=30))
+
+    desk.within(pruned)
+    assert len(desk.deliveries()) == 2
+    assert desk.caller.get(f"/v1/webhooks/deliveries/{old['id']}").status_code == 404
+    assert desk.kernel.sql("select count(*) from app.webhooks_attempt where delivery_id = %s", old["id"]) == [(0,)]
+    assert desk.kernel.sql("select count(*) from app.webhooks_secret where endpoint_id = %s", endpoint["id"]) == [(1,)]
 
 
 def test_a_reader_changes_nothing(desk: Desk) -> None:

@@ -55,6 +55,13 @@ def lake(settings: Settings) -> dict[str, set[str]]:
     return found
 
 
+def behind(connection: psycopg.Connection) -> int:
+    """Events that the lake has not noted as landed."""
+    at = "select generation, xid, position from app.consumer where name = 'lake'"
+    sql = f"select count(*) from app.events where (generation, xid, position) > all ({at})"
+    return int(connection.execute(sql.encode()).fetchone()[0])  # type: ignore[index]
+
+
 def test_a_home_without_operational_database_has_nothing_to_drain(settings: Settings) -> None:
     assert own.waiting(settings) == [] == own.connections(settings)
     assert own.drain(settings) == 0
@@ -67,6 +74,7 @@ def test_each_event_lands_once_in_its_workspace(database: psycopg.Connection, se
     assert own.drain(settings) == 6
     assert own.waiting(settings) == []
     assert own.drain(settings) == 0
+    assert behind(database) == 0
     # the organisation's own events are those of its first workspace, and of no other
     assert lake(settings) == {
         "acme": {*in_acme, *of_acme}, "labs": set(in_labs), settings.workspace: set(local),
@@ -80,7 +88,10 @@ def test_what_commits_late_is_not_skipped(database: psycopg.Connection, settings
         # a transaction that began before is still open: what came after it is not settled
         assert own.drain(settings) == 0
         slow.commit()
+    # what the lake has not seen stays in the log
+    assert behind(database) == 2
     assert own.drain(settings) == 2
+    assert behind(database) == 0
     assert lake(settings)["acme"] == {*late, *early}
 
 
