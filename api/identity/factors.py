@@ -1,8 +1,10 @@
-"""Second factors that slices offer: `api/<domain>/factor.py` with `awaited(session, user_id, device_id) -> str | None`.
+"""Second factors that slices offer: `api/<domain>/factor.py`.
 
-Belongs here: asking all of them. Does not belong here: any factor. `awaited` gives the path of the page that asks for it,
-or None if that user needs no second factor, or none on that device. A module may also have `FIRST`, links to ways of
-signing in without a password, and `ACCOUNT`, links from one's account: pairs of path and words.
+Belongs here: asking all of them. Does not belong here: any factor. `awaited(session, user_id, device_id, realm)`
+gives the path of the page that asks for it, or None if that user needs no second factor, or none on that device; `realm` is
+the organisation whose provider has vouched for them. `vouched(session, user_id, device_id)` gives methods for which the device
+stands. A module may also have `FIRST`, links to ways of signing in without a password, and `ACCOUNT`, links from one's
+account: pairs of path and words.
 """
 
 from __future__ import annotations
@@ -11,13 +13,19 @@ from nexus import slices
 from nexus.db import Session
 
 
-async def awaited(session: Session, user_id: str, device_id: str | None) -> str | None:
+async def awaited(session: Session, user_id: str, device_id: str | None, realm: str | None = None) -> str | None:
     """Where the user shows a second factor; None if none is needed."""
     for module in slices.modules("factor").values():
-        path: str | None = await module.awaited(session, user_id, device_id)
+        path: str | None = await module.awaited(session, user_id, device_id, realm)
         if path:
             return path
     return None
+
+
+async def vouched(session: Session, user_id: str, device_id: str | None) -> frozenset[str]:
+    """Methods of signing in for which this device stands, since its user has shown them there before."""
+    found = [await module.vouched(session, user_id, device_id) for module in slices.modules("factor").values()]
+    return frozenset().union(*found)
 
 
 def links(kind: str) -> list[tuple[str, str]]:

@@ -59,6 +59,8 @@ class SessionRow(Base):
     device_id: Mapped[str | None] = mapped_column(ForeignKey(Device.id, ondelete="SET NULL"))
     token_hash: Mapped[bytes]
     methods: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    #: the organisation through whose provider its user signed in
+    realm: Mapped[str | None]
     awaits_factor: Mapped[bool]
     address: Mapped[str]
     user_agent: Mapped[str]

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, Request
 
-from api.identity import cookies, events
+from api.identity import cookies, events, realms
 from api.identity.directory import tell
 from api.identity.models import SessionRow, User
 from api.identity.repository import sessions as rows
@@ -56,7 +56,8 @@ class TooManySessionsError(NexusError, Permanent):
 class BrowserSession:
     """A browser in which somebody is signed in. `methods` are those of OpenID Connect's `amr`: `pwd`, `otp`, `hwk`, …
 
-    `expires_at` is when it ends if it is not used again. `must_change_password` lets them do nothing else first.
+    `expires_at` is when it ends if it is not used again. `must_change_password` lets them do nothing else first. `realm` is the
+    organisation through whose provider they signed in: such a session opens that organisation alone.
     """
 
     id: str
@@ -65,6 +66,7 @@ class BrowserSession:
     methods: frozenset[str]
     expires_at: datetime
     must_change_password: bool = False
+    realm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def seen(row: SessionRow, user: User, lifetimes: Lifetimes) -> BrowserSession:
         frozenset(row.methods),
         lifetimes.ends_at(row),
         user.must_change_password,
+        row.realm,
     )
 
 
@@ -170,7 +173,17 @@ async def required(
         raise SignInNeededError(f"/account/password?next={quote(back, safe='')}")
     if not methods <= here.methods or (within is not None and await _age(request, here) > within):
         raise SignInNeededError(f"/signin?again=1&next={quote(back, safe='')}")
+    if within is not None and here.realm is not None and not await _is_only_theirs(request, here):
+        raise SignInNeededError(f"/signin?again=1&by=password&next={quote(back, safe='')}")
     return here
+
+
+async def _is_only_theirs(request: Request, here: BrowserSession) -> bool:
+    """An organisation's provider vouches for the organisation's people: it does not change accounts that open more."""
+    async with database(request).system() as session:
+        user = await users.find(session, here.user_id)
+        alone = user is not None and user.password_hash is None
+        return alone and await realms.owns(session, here.user_id, here.realm or "")
 
 
 def here_again(request: Request) -> str:
@@ -211,8 +224,12 @@ async def start(
     device_id: str | None = None,
     awaits_factor: bool = False,
     before: BrowserSession | None = None,
+    realm: str | None = None,
+    authenticated_at: datetime | None = None,
 ) -> tuple[str, str]:
     """Begins a session of the user, in place of the one that the browser had `before`; returns its id and the secret for the cookie.
+
+    `realm` is the organisation whose provider vouches for the user, `authenticated_at` when they proved it there (now).
 
     Raises TooManySessionsError at the limit, unless the oldest is to end.
     """
@@ -238,6 +255,8 @@ async def start(
         token_hash=hashed(secret),
         methods=sorted(methods),
         awaits_factor=awaits_factor,
+        realm=realm,
+        authenticated_at=min(now, authenticated_at or now),
         address=browser.address,
         user_agent=browser.user_agent,
         expires_at=now + lifetimes.absolute,

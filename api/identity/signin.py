@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from api.identity import events, factors, sessions
+from api.identity import events, factors, realms, sessions
 from api.identity.directory import email_key, tell
 from api.identity.models import Device
 from api.identity.passwords import LONGEST, Passwords
+from api.identity.realms import SignInElsewhereError
 from api.identity.repository import sessions as session_rows
 from api.identity.repository import throttles, users
 from api.identity.repository.throttles import Full
@@ -83,7 +84,7 @@ async def by_password(
 ) -> SignedInBrowser:
     """Signs in with a password, in place of whoever was signed in in this browser `before`.
 
-    Raises SignInRefusedError, ThrottledError, TooManySessionsError, BusyError."""
+    Raises SignInRefusedError, SignInElsewhereError, ThrottledError, TooManySessionsError, BusyError."""
     async with database.system() as session:
         attempt = await _attempt(session, email, browser, device_secret)
         if attempt.full and attempt.full.is_news:
@@ -128,12 +129,19 @@ async def begin(
     device_id: str | None,
     before: BrowserSession | None,
     is_whole: bool = False,
+    realm: str | None = None,
+    authenticated_at: datetime | None = None,
 ) -> SignedInBrowser:
     """Signs the browser in once its user has shown who they are; asks for a second factor unless the proof `is_whole`.
 
-    Raises TooManySessionsError.
+    `realm` is the organisation whose provider vouches for them. Raises SignInElsewhereError if theirs takes no other proof,
+    TooManySessionsError.
     """
-    factor = None if is_whole else await factors.awaited(session, user_id, device_id)
+    if realm is None and (elsewhere := await realms.refusing(session, user_id)):
+        raise SignInElsewhereError(elsewhere, user_id, methods)
+    factor = None if is_whole else await factors.awaited(session, user_id, device_id, realm)
+    if factor is None and not is_whole:
+        methods |= await factors.vouched(session, user_id, device_id)
     is_known = device_id is not None
     secret = None
     if factor is None and device_id is None:
@@ -142,7 +150,8 @@ async def begin(
         await session_rows.touch_device(session, device_id)
     session_id, session_secret = await sessions.start(
         session, user_id, browser, lifetimes, methods,
-        device_id=device_id, awaits_factor=factor is not None, before=before,
+        device_id=device_id, awaits_factor=factor is not None, before=before, realm=realm,
+        authenticated_at=authenticated_at,
     )  # fmt: skip
     if factor is None:
         succeeded(session, user_id, session_id, browser, methods, is_known)

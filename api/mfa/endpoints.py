@@ -22,6 +22,7 @@ from api.mfa import passkeys, repository, service
 from api.mfa.passkeys import Site, WrongPasskeyError
 from api.mfa.service import WrongCodeError
 from nexus.db import Session
+from nexus.errors import NotFoundError
 
 router = Router(include_in_schema=False, dependencies=[public("pages ask for a session, or for the first half of one")])
 _FORM = [from_our_page, unkeyed("a form of a page, not a call of the API")]
@@ -58,11 +59,45 @@ async def show_factor(
     async with database(request).system() as session:
         device = await signin.known_device(session, cookies.read(request, cookies.DEVICE), pending.user_id)
         made = await signin.begin(
-            session, pending.user_id, browser, lifetimes, methods, device_id=device, before=pending, is_whole=True
-        )
+            session, pending.user_id, browser, lifetimes, methods, device_id=device, before=pending, is_whole=True,
+            realm=pending.realm,
+        )  # fmt: skip
         if remember:
             await repository.trust(session, made.session_id, service.TRUSTED)
     return signed_in(request, made, way_on(next))
+
+
+@router.get("/signin/enrol")
+async def enrol_page(request: Request, next: str = "") -> Response:
+    """An organisation asks for a second factor, and they have none yet."""
+    here = await _enrolling(request)
+    return await _enrol_page(request, here, next) if here else go("/signin")
+
+
+@router.post("/signin/enrol", dependencies=_FORM)
+async def enrol(request: Request, lifetimes: LifetimesOfApp, code: Field = "", next: WayOn = "") -> Response:
+    here = await _enrolling(request)
+    if here is None:
+        return go("/signin")
+    settings, browser = request.app.state.settings, Browser.of(request)
+    try:
+        async with database(request).system() as session:
+            codes = await service.confirm_totp(session, settings, here.user_id, code)
+            device = await signin.known_device(session, cookies.read(request, cookies.DEVICE), here.user_id)
+            made = await signin.begin(
+                session, here.user_id, browser, lifetimes, here.methods | {"mfa", "otp"}, device_id=device, before=here,
+                is_whole=True, realm=here.realm,
+            )  # fmt: skip
+    except (WrongCodeError, NotFoundError) as error:
+        return await _enrol_page(request, here, next, error.message)
+    response = signed_in(request, made, way_on(next))
+    if not codes:
+        return response
+    shown = page(request, "mfa/codes.html", codes=codes, on=way_on(next))
+    for name, value in response.raw_headers:
+        if name == b"set-cookie":
+            shown.raw_headers.append((name, value))
+    return shown
 
 
 @router.get("/signin/passkey")
@@ -243,10 +278,38 @@ async def _totp_page(request: Request, here: BrowserSession, wrong: str = "") ->
         waiting = await service.pending(session, request.app.state.settings, here.user_id, person.email)
     if waiting is None:
         return go("/account/factors")
-    picture = segno.make(waiting.uri, error="m").svg_data_uri(scale=5, light="white", border=3)
-    secret = " ".join(waiting.secret[i : i + 4] for i in range(0, len(waiting.secret), 4))
+    picture, secret = _pictured(waiting)
     errors = {"code": wrong} if wrong else {}
     return page(request, "mfa/totp.html", status=403 if wrong else 200, picture=picture, secret=secret, errors=errors)
+
+
+async def _enrolling(request: Request) -> BrowserSession | None:
+    """Who has shown a first factor, and has no second one: whoever has one must show it, not add another."""
+    here = await sessions.found(request)
+    if here is None or not here[1]:
+        return None
+    async with database(request).system() as session:
+        return None if await repository.has_factor(session, here[0].user_id) else here[0]
+
+
+async def _enrol_page(request: Request, here: BrowserSession, next: str, wrong: str = "") -> Response:
+    settings = request.app.state.settings
+    async with database(request).system() as session:
+        person = await _person(session, here)
+        waiting = await service.pending(session, settings, here.user_id, person.email)
+        if waiting is None:
+            waiting = await service.begin_totp(session, settings, here.user_id, person.email)
+    picture, secret = _pictured(waiting)
+    return page(
+        request, "mfa/enrol.html", status=403 if wrong else 200, leads_out=True, picture=picture, secret=secret,
+        next=way_on(next, ""), errors={"code": wrong} if wrong else {},
+    )  # fmt: skip
+
+
+def _pictured(waiting: service.Enrolment) -> tuple[str, str]:
+    """The picture that an app reads, and the secret in groups of four."""
+    picture = segno.make(waiting.uri, error="m").svg_data_uri(scale=5, light="white", border=3)
+    return picture, " ".join(waiting.secret[i : i + 4] for i in range(0, len(waiting.secret), 4))
 
 
 async def _person(session: Session, here: BrowserSession) -> directory.Person:

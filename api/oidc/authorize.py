@@ -16,7 +16,7 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
-from api.identity import directory
+from api.identity import directory, realms
 from api.identity.sessions import BrowserSession
 from api.oidc import levels, scopes
 from api.oidc.flow.parties import REFRESH, Party, Subject
@@ -31,6 +31,8 @@ from nexus.tenancy import LOCAL_ORGANISATION
 
 #: Parameter of ours: not before when the sign-in that was asked for must have happened.
 SINCE = "nexus_since"
+#: And what the sign-in lacked for which the browser was sent round once already.
+LACKING = "nexus_lacking"
 ORGANISATION = "organisation"
 _UNSUPPORTED = ("request", "request_uri", "registration")
 
@@ -108,6 +110,8 @@ async def _outcome(
     if here.must_change_password:
         return GoTo(f"/account/password?next={quote(_this(asked), safe='')}")
     belongings = await access.organisations_of(server.session, person.id)
+    if here.realm is not None and _is_of_the_house(client):
+        belongings = [b for b in belongings if b.organisation_id == here.realm]
     where = _organisation(client, belongings, chosen or value(asked, ORGANISATION))
     if where is None:
         if not belongings or not _is_of_the_house(client):
@@ -115,8 +119,8 @@ async def _outcome(
         if "none" in prompts:
             raise OAuth2Error(error="interaction_required", redirect_uri=back)
         return AskOrganisation(client, belongings)
-    if access.admits(where, here.methods) == "sso":
-        raise AccessDeniedError("The organisation asks for single sign-on.", redirect_uri=back)
+    if (lacking := access.admits(where, here.methods, here.realm)) != "yes":
+        return await _lacking(server, asked, lacking, where, prompts, back)
     wanted = scopes.parse(grant.request.scope)
     if not allowed and await _must_ask(server, client, person.id, wanted, prompts):
         if "none" in prompts:
@@ -166,9 +170,28 @@ def _again(asked: Asked, here: BrowserSession, prompts: set[str], back: str) -> 
     return not is_fresh and (is_old or bool(prompts & {"login", "select_account"}))
 
 
+async def _lacking(
+    server: Server, asked: Asked, lacking: access.Admission, where: Belonging, prompts: set[str], back: str
+) -> GoTo:
+    """To whatever the organisation asks for besides. Raises OAuth2Error where that was tried, or cannot be."""
+    if "none" in prompts:
+        raise OAuth2Error(error="interaction_required", redirect_uri=back)
+    to_provider = lacking == "sso" or (lacking == "other" and where.is_sso_required and not where.is_break_glass)
+    is_there = not to_provider or await realms.way(server.session, organisation=where.organisation_id)
+    if value(asked, LACKING) or not is_there:
+        said = {"sso": "single sign-on", "mfa": "a second factor"}.get(lacking, "another sign-in")
+        raise AccessDeniedError(f"The organisation asks for {said}.", redirect_uri=back)
+    by = f"&organisation={where.organisation_id}" if to_provider else "&by=password" if lacking == "other" else ""
+    on = quote(f"{_this(asked, int(time.time()))}&{LACKING}={lacking}", safe="")
+    return GoTo(f"/signin?again=1{by}&next={on}")
+
+
 def _sign_in(asked: Asked, here: BrowserSession | None) -> GoTo:
-    back = quote(_this(asked, int(time.time())), safe="")
-    return GoTo(f"/signin?again=1&next={back}" if here else f"/signin?next={back}")
+    said = {"next": _this(asked, int(time.time())), "hint": (value(asked, "login_hint") or "")[:254]}
+    if wanted := value(asked, ORGANISATION):
+        said["organisation"] = wanted[:100]
+    query = urlencode({name: text for name, text in said.items() if text}, quote_via=quote, safe="")
+    return GoTo(f"/signin?again=1&{query}" if here else f"/signin?{query}")
 
 
 def _this(asked: Asked, since: int | None = None) -> str:

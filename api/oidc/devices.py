@@ -43,7 +43,7 @@ async def waiting(server: Server, here: BrowserSession, typed: str) -> Waiting |
         return None
     mine = await access.organisations_of(server.session, here.user_id)
     where = next((b for b in mine if b.organisation_id == client.organisation_id), None)
-    if where is None or access.admits(where, here.methods) == "sso":
+    if where is None or access.admits(where, here.methods, here.realm) != "yes":
         return None
     return Waiting(row, Party(client), where)
 

@@ -20,6 +20,9 @@ from api.organisations.grants import NONE, Grants, union
 from api.organisations.repository.access import AccessRepository, Belonging, Given, Realm, Subject
 from nexus.db import Session
 
+Admission = Literal["yes", "sso", "mfa", "other"]
+#: Methods that say of a sign-in that a second factor was shown: now, or before in this browser.
+SECOND = frozenset({"mfa", "remembered"})
 __all__ = ["Access", "Belonging", "Circumstances", "Realm", "grants", "of", "organisations_of", "realm_of"]
 
 
@@ -99,6 +102,14 @@ async def realm_of(session: Session, email: str) -> Realm | None:
     return await AccessRepository(session).realm_of(email.rpartition("@")[2].strip().lower())
 
 
-def admits(belonging: Belonging, methods: frozenset[str]) -> Literal["yes", "sso"]:
-    """Whether a sign-in by these methods opens the organisation; "sso" if it asks for single sign-on (`sso` of `methods`)."""
-    return "yes" if not belonging.is_sso_required or belonging.is_break_glass or "sso" in methods else "sso"
+def admits(belonging: Belonging, methods: frozenset[str], realm: str | None = None) -> Admission:
+    """Whether a sign-in by these methods opens the organisation, or what it lacks.
+
+    `realm` is the organisation whose provider vouched for the user: it opens that one and no "other". "sso": the organisation
+    asks for its own provider. "mfa": it asks for a second factor.
+    """
+    if realm is not None and realm != belonging.organisation_id:
+        return "other"
+    if belonging.is_sso_required and not belonging.is_break_glass and realm is None:
+        return "sso"
+    return "mfa" if belonging.is_mfa_required and not methods & SECOND else "yes"

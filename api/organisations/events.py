@@ -29,6 +29,7 @@ class RoleGiven(State):
 class OrganisationState(State):
     name: str
     is_sso_required: bool
+    is_mfa_required: bool | None = None
 
 
 class WorkspaceState(State):

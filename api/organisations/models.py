@@ -34,6 +34,7 @@ class Policy(_Owned, Base):
 
     organisation_id: Mapped[str] = mapped_column(ForeignKey("app.organisation.id"), primary_key=True)
     is_sso_required: Mapped[bool] = mapped_column(default=False)
+    is_mfa_required: Mapped[bool] = mapped_column(default=False)
 
 
 class Member(_Owned, Base):

@@ -31,8 +31,12 @@ class Decision:
 class Rule(Protocol):
     """What a limit consists of. `name` is told to callers; `when_unknown` is what happens if the store is away."""
 
-    name: str
-    when_unknown: Literal["open", "closed"]
+    # properties: the rules are frozen
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def when_unknown(self) -> Literal["open", "closed"]: ...
 
     @property
     def policy(self) -> str:

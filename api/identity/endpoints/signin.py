@@ -2,47 +2,64 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from typing import Annotated
+from urllib.parse import quote, urlencode
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
-from api.identity import cookies, factors, sessions
+from api.identity import cookies, factors, realms, sessions
 from api.identity import signin as rules
 from api.identity.endpoints.common import Field, LifetimesOfApp, PasswordsOfApp, WayOn, go, minutes, router, signed_in
 from api.identity.forms import from_our_page
 from api.identity.pages import page, way_on
 from api.identity.repository import users
-from api.identity.sessions import Browser, MaybeSignedIn, TooManySessionsError
+from api.identity.sessions import Browser, BrowserSession, MaybeSignedIn, TooManySessionsError
 from api.identity.signin import SignInRefusedError, ThrottledError
 from api.kernel.idempotency import unkeyed
 from api.kernel.transactions import database
 
+#: The step in which the address alone is asked; the way of who will not be led elsewhere.
+FIRST, PASSWORD = "email", "password"
 _FORM = [from_our_page, unkeyed("a form of a page, not a call of the API")]
 _NOTICES = {
     "out": "You are signed out.",
     "reset": "Your new password is set. Sign in with it.",
 }
+#: Text in the address of the page.
+Said = Annotated[str, Query(max_length=300)]
 
 
 @router.get("/signin")
 async def signin_page(
-    request: Request, here: MaybeSignedIn, next: str = "", again: str = "", said: str = ""
-) -> Response:
+    request: Request, here: MaybeSignedIn, next: str = "", again: str = "", said: str = "",
+    hint: Said = "", organisation: Said = "", by: Said = "",
+) -> Response:  # fmt: skip
+    """`hint` is an address that somebody is likely to have, `organisation` one by whose provider they are to sign in."""
     if here and not again:
         return go(way_on(next))
-    email = await _email(request, here.user_id) if here else ""
-    return _page(request, next, again, email=email, notice=_NOTICES.get(said))
+    async with database(request).system() as session:
+        person = await users.find(session, here.user_id) if here else None
+        way = None
+        if by != PASSWORD and (wanted := organisation or _realm(here)):
+            way = await realms.way(session, organisation=wanted)
+        asks_first = by != PASSWORD and await realms.are_there(session)
+    email = person.email if person else hint
+    if way:
+        return _to(way, next, again, email)
+    return _page(request, next, again, email=email, notice=_NOTICES.get(said), asks_first=asks_first)
 
 
 @router.post("/signin", dependencies=_FORM)
 async def sign_in(
     request: Request, passwords: PasswordsOfApp, lifetimes: LifetimesOfApp,
-    email: Field = "", password: Field = "", next: WayOn = "", again: Field = "",
+    email: Field = "", password: Field = "", next: WayOn = "", again: Field = "", step: Field = "",
 ) -> Response:  # fmt: skip
+    if step == FIRST and email.strip():
+        return await _after_address(request, next, again, email)
     missing = {"email": "Write your e-mail address."} if not email.strip() else {}
-    missing |= {"password": "Write your password."} if not password else {}
+    missing |= {"password": "Write your password."} if not password and step != FIRST else {}
     if missing:
-        return _page(request, next, again, status=422, email=email, errors=missing)
+        return _page(request, next, again, status=422, email=email, errors=missing, asks_first=step == FIRST)
     before = await sessions.found(request)
     try:
         made = await rules.by_password(
@@ -50,6 +67,11 @@ async def sign_in(
             device_secret=cookies.read(request, cookies.DEVICE), before=before[0] if before else None,
         )  # fmt: skip
     except SignInRefusedError as error:
+        async with database(request).system() as session:
+            elsewhere = await realms.asking(session, email)
+        if elsewhere:
+            # as for a password that is right: whoever guesses here learns nothing
+            return page(request, "identity/elsewhere.html", status=403, leads_out=True, elsewhere=elsewhere)
         return _page(request, next, again, status=403, email=email, errors={"password": error.message})
     except ThrottledError as error:
         said = (
@@ -81,16 +103,26 @@ async def sign_out(request: Request) -> Response:
 
 def _page(
     request: Request, next: str, again: str, *, status: int = 200, email: str = "", notice: str | None = None,
-    errors: dict[str, str] | None = None, headers: dict[str, str] | None = None,
+    errors: dict[str, str] | None = None, headers: dict[str, str] | None = None, asks_first: bool = False,
 ) -> Response:  # fmt: skip
     return page(
         request, "identity/signin.html", status=status, leads_out=True, headers=headers,
         next=way_on(next, ""), again="1" if again else "", email=email, notice=notice, errors=errors or {},
-        ways=factors.links("FIRST"),
+        ways=factors.links("FIRST"), step=FIRST if asks_first else "",
     )  # fmt: skip
 
 
-async def _email(request: Request, user_id: str) -> str:
+async def _after_address(request: Request, next: str, again: str, email: str) -> Response:
+    """To the provider of the address's domain, or the same page for everybody else, whether anybody has the address."""
     async with database(request).system() as session:
-        found = await users.find(session, user_id)
-        return found.email if found else ""
+        way = await realms.way(session, email=email)
+    return _to(way, next, again, email.strip()) if way else _page(request, next, again, email=email)
+
+
+def _to(way: str, next: str, again: str, email: str) -> Response:
+    said = {"next": way_on(next, ""), "again": "1" if again else "", "hint": email}
+    return go(f"{way}?{urlencode({name: value for name, value in said.items() if value})}")
+
+
+def _realm(here: BrowserSession | None) -> str:
+    return (here.realm if here else None) or ""

@@ -45,6 +45,7 @@ class Belonging:
     member_id: str
     is_break_glass: bool
     is_sso_required: bool
+    is_mfa_required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Realm:
     """The organisation that answers for a domain, and how its people sign in."""
 
     organisation_id: str
+    name: str
     domain: str
     is_sso_required: bool
 
@@ -101,23 +103,27 @@ class AccessRepository:
 
     async def organisations_of(self, user_id: str) -> list[Belonging]:
         rows = await self._session.execute(
-            select(Organisation.id, Organisation.name, Member.id, Member.is_break_glass, Policy.is_sso_required)
+            select(
+                Organisation.id, Organisation.name, Member.id, Member.is_break_glass, Policy.is_sso_required,
+                Policy.is_mfa_required,
+            )
             .join(Member, Member.organisation_id == Organisation.id)
             .outerjoin(Policy, Policy.organisation_id == Organisation.id)
             .where(Member.user_id == user_id, Member.status == "active")
             .order_by(Organisation.name, Organisation.id)
-        )
-        return [Belonging(id, name, member, glass, bool(sso)) for id, name, member, glass, sso in rows]
+        )  # fmt: skip
+        return [Belonging(id, name, member, glass, bool(sso), bool(mfa)) for id, name, member, glass, sso, mfa in rows]
 
     async def realm_of(self, domain: str) -> Realm | None:
         row = (
             await self._session.execute(
-                select(Domain.organisation_id, Domain.name, Policy.is_sso_required)
+                select(Domain.organisation_id, Organisation.name, Domain.name, Policy.is_sso_required)
+                .join(Organisation, Organisation.id == Domain.organisation_id)
                 .outerjoin(Policy, Policy.organisation_id == Domain.organisation_id)
                 .where(Domain.name == domain, Domain.verified_at.is_not(None))
             )
         ).one_or_none()
-        return Realm(row[0], row[1], bool(row[2])) if row else None
+        return Realm(row[0], row[1], row[2], bool(row[3])) if row else None
 
 
 def _given(assignment: Assignment, name: str | None, permissions: list[str] | None, group: str | None) -> Given:

@@ -23,7 +23,7 @@ class OrganisationRepository:
             raise NotFoundError("the credential's organisation is not there")
         policy = await self._session.get(Policy, id, populate_existing=True)
         if policy is None:
-            policy = Policy(organisation_id=id, is_sso_required=False)
+            policy = Policy(organisation_id=id, is_sso_required=False, is_mfa_required=False)
         return found, policy
 
     async def ensure(self, id: str, name: str) -> bool:

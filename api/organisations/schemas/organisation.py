@@ -24,6 +24,9 @@ class OrganisationIn(BaseModel):
 
     name: Name
     is_sso_required: bool = Field(description="lets passwords open nothing here, but for break-glass members")
+    is_mfa_required: bool | None = Field(
+        default=None, description="lets nobody in who has shown no second factor; left out, it stays as it is"
+    )
 
 
 class CloseIn(BaseModel):
@@ -49,6 +52,7 @@ class OrganisationOut(BaseModel):
     id: str = id_field("org")
     name: str = Field(examples=["Example Works"])
     is_sso_required: bool = Field(description="whether passwords open nothing here, but for break-glass members")
+    is_mfa_required: bool = Field(description="whether nobody gets in who has shown no second factor")
     created_at: datetime
     version: int
 

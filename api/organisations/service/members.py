@@ -75,7 +75,7 @@ class MemberService:
                 # past single sign-on leads only who may do everything
                 within(caller, {EVERYWHERE: frozenset({EVERYTHING})}, "letting a member break glass")
             found.status, found.is_break_glass = said.status, said.is_break_glass
-            await self._tell(caller, found, before)
+            await self.tell(caller.id, found, before)
         return found
 
     async def set_roles(self, caller: Principal, id: str, wanted: Sequence[RoleGivenIn], seen: Precondition) -> Member:
@@ -85,7 +85,7 @@ class MemberService:
             seen.check(found.version)
             before = await self.state(found)
             await self.rules.set_roles(caller, found, wanted)
-            await self._tell(caller, found, before)
+            await self.tell(caller.id, found, before)
         return found
 
     async def remove(self, caller: Principal, id: str, seen: Precondition) -> None:
@@ -103,11 +103,12 @@ class MemberService:
         within(caller, await self.rules.held(caller.organisation, found), "changing a member")
         return found
 
-    async def _tell(self, caller: Principal, member: Member, before: MemberState) -> None:
+    async def tell(self, actor: str, member: Member, before: MemberState) -> None:
+        """Tells of a change, if there was one."""
         after = await self.state(member)
         if after != before:
             await self.rows.touch(member)
-            happened = events.MemberChanged(member_id=member.id, actor_id=caller.id, before=before, after=after)
+            happened = events.MemberChanged(member_id=member.id, actor_id=actor, before=before, after=after)
             self._session.record(happened)
 
 

@@ -34,11 +34,13 @@ class OrganisationService:
         """Raises StaleError; ConflictError if single sign-on is asked for where it would shut everybody out."""
         found, policy = await self.repository.get(caller.organisation, to_change=True)
         seen.check(found.version)
-        before = OrganisationState(name=found.name, is_sso_required=policy.is_sso_required)
+        before = _state(found, policy)
         if said.is_sso_required and not policy.is_sso_required:
             await self._could_do_without_passwords()
         found.name, policy.is_sso_required = said.name, said.is_sso_required
-        after = OrganisationState(name=said.name, is_sso_required=said.is_sso_required)
+        if said.is_mfa_required is not None:
+            policy.is_mfa_required = said.is_mfa_required
+        after = _state(found, policy)
         if after != before:
             await self.repository.save(found, policy)
             happened = events.OrganisationChanged(
@@ -85,10 +87,16 @@ class OrganisationService:
             raise ConflictError("the organisation has proved no domain", remedy="prove one first: POST /v1/domains")
 
 
+def _state(found: Organisation, policy: Policy) -> OrganisationState:
+    return OrganisationState(
+        name=found.name, is_sso_required=policy.is_sso_required, is_mfa_required=policy.is_mfa_required
+    )
+
+
 def _shown(found: Organisation, policy: Policy) -> OrganisationOut:
     return OrganisationOut(
-        id=found.id, name=found.name, is_sso_required=policy.is_sso_required, created_at=found.created_at,
-        version=found.version,
+        id=found.id, name=found.name, is_sso_required=policy.is_sso_required, is_mfa_required=policy.is_mfa_required,
+        created_at=found.created_at, version=found.version,
     )  # fmt: skip
 
 

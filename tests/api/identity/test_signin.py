@@ -79,7 +79,8 @@ def test_the_same_work_is_done_for_whoever_it_is(
             people.kernel.sql("delete from app.identity_throttle")
             statements.clear()
             browser.sign_in(email, OTHER)
-            runs.append(list(statements))
+            # not those of the writer of spans, which comes when it comes
+            runs.append([s for s in statements if re.search(r"app\.(identity|organisations|append)", s)])
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert runs[0] == runs[1] == runs[2]

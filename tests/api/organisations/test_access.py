@@ -90,7 +90,8 @@ def test_one_person_in_two_organisations(company: Company, kernel: Kernel) -> No
     ]  # fmt: skip
     strict = next(b for b in found if b.is_sso_required)
     assert access.admits(strict, frozenset({"pwd", "otp"})) == "sso"
-    assert access.admits(strict, frozenset({"sso"})) == "yes"
+    assert access.admits(strict, frozenset({"sso"}), other.id) == "yes"
+    assert access.admits(strict, frozenset({"sso"}), new_id("org")) == "other"
     assert company.one in company.within(lambda s: access.of(s, company.id, user_id=here.user_id)).workspaces()  # type: ignore[union-attr]
     assert other.within(lambda s: access.of(s, other.id, user_id=here.user_id)).workspaces() == {other.two}  # type: ignore[union-attr]
 
