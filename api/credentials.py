@@ -17,6 +17,7 @@ from pathlib import Path
 from fastapi import Request
 
 from api.kernel.principal import EVERYTHING, REMEDY, Principal, UnauthenticatedError
+from nexus import private_files
 from nexus.errors import InputError
 from nexus.ids import workspace_slug
 from nexus.settings import Settings
@@ -44,10 +45,7 @@ def issue(settings: Settings, workspaces: Iterable[str]) -> str:
                 return str(entry["token"])
         token = "nxs_" + secrets.token_urlsafe(32)
         known.append({"token": token, "workspaces": wanted})
-        scratch = file.with_name(f".{file.name}.{os.getpid()}")
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump(known, out, indent=1)
-        scratch.replace(file)
+        private_files.write(file, json.dumps(known, indent=1))
         return token
     finally:
         os.close(handle)

@@ -3,17 +3,14 @@
 Belongs here: `run`, at every start, which makes or mends both. Does not belong here: registrations of other people's
 applications (api/oidc), who may see what (policies.py).
 
-The file is `<home>/secrets/dashboards.toml` (mode 0600), in the form of Streamlit's secrets. Whoever deletes it, or brings a
-database from elsewhere, gets a new secret at the next start.
+The file is `<home>/secrets/dashboards.toml` (mode 0600), in the form of Streamlit's secrets. What is secret in it follows from the
+key of the home (nexus/sealing.py): machines that share a database and that key write the same, and sign nobody out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import secrets
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +20,15 @@ from api.dashboards import policies
 from api.kernel.preconditions import Precondition
 from api.kernel.principal import EVERYTHING, EVERYWHERE, Principal
 from api.oidc import tokens
+from api.oidc.events import SecretRotated
 from api.oidc.models import Client
 from api.oidc.schemas import ClientIn
 from api.oidc.scopes import EMAIL, OPENID, PROFILE
 from api.oidc.service import ClientService
 from api.organisations.policies import CHECK
+from nexus import private_files
 from nexus.db import LOCAL_ORGANISATION, Database, Organisation, Session, Tenant
+from nexus.sealing import Sealer
 from nexus.settings import Settings
 
 NAME = "Nexus dashboards"
@@ -51,9 +51,8 @@ async def _run(settings: Settings) -> None:
             await session.execute(
                 select(Organisation.id).where(Organisation.id == LOCAL_ORGANISATION).with_for_update()
             )
-            known = _read(settings.dashboards_secrets)
-            client_id, secret = await _registered(session, registration(settings), known)
-            _write(settings.dashboards_secrets, _auth(settings, client_id, secret, known))
+            client_id, secret = await _registered(session, registration(settings), Sealer(settings, "dashboards"))
+            _write(settings.dashboards_secrets, _auth(settings, client_id, secret))
     finally:
         await database.close()
 
@@ -75,7 +74,7 @@ def registration(settings: Settings) -> ClientIn:
     )
 
 
-async def _registered(session: Session, wanted: ClientIn, known: dict[str, Any]) -> tuple[str, str]:
+async def _registered(session: Session, wanted: ClientIn, sealer: Sealer) -> tuple[str, str]:
     """Id and secret under which the application is registered now."""
     service = ClientService(session)
     whoever = Principal("local", "local", LOCAL_ORGANISATION, frozenset(), grants={EVERYWHERE: frozenset({EVERYTHING})})
@@ -83,23 +82,20 @@ async def _registered(session: Session, wanted: ClientIn, known: dict[str, Any])
         select(Client).where(Client.name == NAME, Client.is_trusted).order_by(Client.created_at).limit(1)
     )
     if found is None:
-        made, shown = await service.register(whoever, wanted)
-        assert shown
-        return made.id, shown
-    if ClientIn.model_validate(found, from_attributes=True, extra="ignore") != wanted:
+        found, _ = await service.register(whoever, wanted)
+    elif ClientIn.model_validate(found, from_attributes=True, extra="ignore") != wanted:
         await service.change(whoever, found.id, wanted, Precondition(None))
-    kept = str(known.get("client_secret", ""))
-    if known.get("client_id") == found.id and tokens.hashed(kept) == found.secret_hash:
-        return found.id, kept
-    _, shown = await service.rotate(found.id)
-    return found.id, shown
+    secret = f"nxk_{sealer.mac(found.id)}"
+    if found.secret_hash != tokens.hashed(secret):
+        found.secret_hash = tokens.hashed(secret)
+        session.record(SecretRotated(client_id=found.id))
+    return found.id, secret
 
 
-def _auth(settings: Settings, client_id: str, secret: str, known: dict[str, Any]) -> dict[str, Any]:
+def _auth(settings: Settings, client_id: str, secret: str) -> dict[str, Any]:
     return {
         "redirect_uri": registration(settings).redirect_uris[0],
-        # of before, so that a restart signs nobody out
-        "cookie_secret": known.get("cookie_secret") or secrets.token_urlsafe(32),
+        "cookie_secret": Sealer(settings, "dashboards-cookies").mac(client_id),
         "client_id": client_id,
         "client_secret": secret,
         "server_metadata_url": f"{settings.address}/.well-known/openid-configuration",
@@ -109,26 +105,11 @@ def _auth(settings: Settings, client_id: str, secret: str, known: dict[str, Any]
     }
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = tomllib.loads(file.read_text()).get("auth", {})
-    except (FileNotFoundError, tomllib.TOMLDecodeError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _write(file: Path, auth: dict[str, Any]) -> None:
     tables = auth.pop("client_kwargs")
     # strings and lists of them: JSON's form of those is TOML's too
     lines = ["[auth]", *(f"{name} = {json.dumps(value)}" for name, value in auth.items())]
     lines += ["[auth.client_kwargs]", *(f"{name} = {json.dumps(value)}" for name, value in tables.items())]
     text = "\n".join(lines) + "\n"
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if file.exists() and file.read_text() == text:
-        return
-    scratch = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    scratch.replace(file)
+    if not file.exists() or file.read_text() != text:
+        private_files.write(file, text)

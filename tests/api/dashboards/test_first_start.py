@@ -7,6 +7,8 @@ import threading
 import tomllib
 from typing import Any
 
+from pydantic import SecretStr
+
 from api.dashboards import first_start
 from api.kernel.permissions import catalogue
 from api.oidc import tokens
@@ -41,11 +43,14 @@ def test_one_application_however_often_it_starts(kernel: Kernel) -> None:
     assert kernel.sql(rows, first_start.NAME)[0][2] == [moved["redirect_uri"]]
     assert (moved["client_secret"], moved["cookie_secret"]) == (first["client_secret"], first["cookie_secret"])
 
-    here.dashboards_secrets.write_text("not toml [")
-    mended = told(here)
-    assert mended["client_id"] == first["client_id"]
-    assert mended["client_secret"] != first["client_secret"]
-    assert kernel.sql(rows, first_start.NAME)[0][1] == tokens.hashed(mended["client_secret"])
+    # of another machine over this database with this key, and after the file was lost: the same
+    here.dashboards_secrets.unlink()
+    assert told(here) == first
+    rotated = told(here.model_copy(update={"sealing_key": SecretStr("k" * 40)}))
+    assert rotated["client_id"] == first["client_id"]
+    assert {rotated[n] == first[n] for n in ("client_secret", "cookie_secret")} == {False}
+    assert kernel.sql(rows, first_start.NAME)[0][1] == tokens.hashed(rotated["client_secret"])
+    assert told(here) == first
 
 
 def test_every_page_needs_a_permission_that_there_is(kernel: Kernel) -> None:
