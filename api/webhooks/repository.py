@@ -58,6 +58,13 @@ async def enqueue(session: Session, endpoint: str, organisation: str, event: str
     return made
 
 
+async def forget(session: Session, organisation: str) -> None:
+    """Every endpoint of an organisation, with what hangs on it."""
+    await session.execute(
+        text("delete from app.webhooks_endpoint where organisation_id = :organisation"), {"organisation": organisation}
+    )
+
+
 async def event_type(session: Session, organisation: str, event: str) -> str | None:
     """Of an event of any workspace: for a session that sees every tenant."""
     sql = text("select type from app.events where id = :id and organisation_id = :organisation")

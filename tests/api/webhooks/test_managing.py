@@ -6,8 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from api.organisations.events import OrganisationClosed
 from api.webhooks.jobs import prune
-from nexus.db import Database
+from nexus.db import Database, Tenant
+from nexus.events.consumer import get
+from nexus.events.deliver import deliver
+from nexus.events.log import newest
 from tests.api.webhooks.desk import Desk, Shipped
 from tests.nexus.egress.receiver import Receiver
 
@@ -137,6 +141,25 @@ def test_what_ended_long_ago_is_forgotten_with_its_attempts(desk: Desk, receiver
     assert desk.caller.get(f"/v1/webhooks/deliveries/{old['id']}").status_code == 404
     assert desk.kernel.sql("select count(*) from app.webhooks_attempt where delivery_id = %s", old["id"]) == [(0,)]
     assert desk.kernel.sql("select count(*) from app.webhooks_secret where endpoint_id = %s", endpoint["id"]) == [(1,)]
+
+
+def test_of_an_organisation_that_is_closed_nothing_is_kept(desk: Desk, receiver: Receiver) -> None:
+    other = Desk(desk.kernel)
+    for one in (desk, other):
+        one.endpoint(f"{receiver.url}/{one.organisation}")
+        one.tell("o-1")
+
+    async def closed(database: Database) -> None:
+        async with database.system(Tenant(desk.organisation)) as session:
+            id = session.record(OrganisationClosed(organisation_id=desk.organisation, actor_id="usr_1"))
+        async with database.system() as session:
+            event = next(e for e in await newest(session, 50) if e.id == id)
+        await deliver(database, get("webhooks.forget_organisation"), [event])
+
+    desk.within(closed)
+    assert desk.get("endpoints")["data"] == desk.deliveries() == []
+    desk.send()
+    assert [got.path for got in receiver.received] == [f"/{other.organisation}"]
 
 
 def test_a_reader_changes_nothing(desk: Desk) -> None:
