@@ -21,7 +21,7 @@ import asyncpg
 from nexus import postgres
 from nexus.db import Database, roles
 from nexus.db.engine import connect
-from nexus.errors import ConflictError, MachineError, NexusError
+from nexus.errors import MachineError, NexusError
 from nexus.jobs import schedules, slots
 from nexus.jobs.attempt import attempt
 from nexus.settings import Settings
@@ -39,13 +39,13 @@ _AWAY = (OSError, NexusError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Engine:
-    """Runs jobs until told to stop. Raises ConflictError if another process has become the same executor."""
+    """Runs jobs until told to stop."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
         self._stopping = asyncio.Event()
-        self._running = 0
+        self._mine: int | None = None
 
     def stop(self) -> None:
         """What runs has GRACE seconds to end; what has not is gone on with by the next process."""
@@ -53,20 +53,13 @@ class Engine:
 
     async def run(self) -> None:
         """Until `stop`. A database that goes away is waited for."""
-        slot: int | None = None
         try:
             while not self._stopping.is_set():
                 control: asyncpg.Connection | None = None
                 try:
                     control = await connect(self._settings, roles.SYSTEM)
-                    is_first = slot is None
-                    slot = await slots.claim(control, slot)
-                    if is_first:
-                        await self._launch(slot)
-                    await self._watch(control, slot)
+                    await self._watch(control, await self._slot(control))
                 except Exception as error:
-                    if isinstance(error, ConflictError) and slot is not None:
-                        raise
                     if not isinstance(error, _AWAY) and machine_error(error) is None:
                         raise
                     _log.warning("jobs wait for the database: %s; again in %s s", error, PAUSE)
@@ -77,12 +70,25 @@ class Engine:
         finally:
             await self._shut()
 
+    async def _slot(self, control: asyncpg.Connection) -> int:
+        """The slot as whose executor DBOS runs here, held by `control`."""
+        if self._mine is not None and not await slots.reclaim(control, self._mine):
+            _log.warning("another worker is %s now: this one becomes another", slots.executor(self._mine))
+            await self._shut()
+        if self._mine is None:
+            slot = await slots.claim(control)
+            await self._launch(slot)
+            self._mine = slot
+        return self._mine
+
     async def _watch(self, control: asyncpg.Connection, slot: int) -> None:
         """Takes over orphans for as long as the connection that holds the slot lives."""
-        orphans = slots.Orphans(control, slot)
+        orphans, strays = slots.Orphans(control, slot), slots.Strays(control, slot)
         while not self._stopping.is_set():
             for dead in await orphans.take(_recover):
                 _log.warning("work of %s, which has died, is gone on with", slots.executor(dead))
+            if lost := await strays.take(_active()):
+                _log.warning("%s jobs were taken as the connection was cut, and are begun again", len(lost))
             await self._pause(LOOK)
 
     async def _launch(self, slot: int) -> None:
@@ -127,20 +133,13 @@ class Engine:
 
         @DBOS.workflow(name=WORKFLOW)
         async def work(id: str) -> None:
-            await self._work(id)
+            await self._until_written(lambda: attempt(self._database, id))
 
         @DBOS.workflow(name=schedules.WORKFLOW)
         async def fire(at: datetime | str, job: str) -> None:
             await self._until_written(lambda: schedules.begin(self._database, job, at))
 
         return work, fire
-
-    async def _work(self, id: str) -> None:
-        self._running += 1
-        try:
-            await self._until_written(lambda: attempt(self._database, id))
-        finally:
-            self._running -= 1
 
     async def _until_written(self, call: Any) -> None:
         """Calls until the database has taken what there is to write."""
@@ -155,12 +154,19 @@ class Engine:
                 await asyncio.sleep(PAUSE)
 
     async def _shut(self) -> None:
-        from dbos import DBOS
+        """What runs has GRACE seconds to end, and DBOS to note that it has."""
+        from dbos import DBOS, error
+        from dbos._dbos import _get_dbos_instance
 
-        for _ in range(int(GRACE / 0.1)):
-            if not self._running:
-                break
-            await asyncio.sleep(0.1)
+        self._mine = None
+        with contextlib.suppress(error.DBOSException):
+            for event in _get_dbos_instance().background_thread_stop_events:
+                # nothing more is begun
+                event.set()
+            for _ in range(int(GRACE / 0.1)):
+                if not _active():
+                    break
+                await asyncio.sleep(0.1)
         await asyncio.to_thread(DBOS.destroy)
         # DBOS has made its threads those of this loop, and ended them
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="nexus"))
@@ -168,6 +174,13 @@ class Engine:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _active() -> list[str]:
+    """Workflows that DBOS runs in this process. Raises DBOSException if it does not run."""
+    from dbos._dbos import _get_dbos_instance
+
+    return list(_get_dbos_instance()._active_workflows_set.activeList())
 
 
 async def _recover(executor: str) -> None:

@@ -10,7 +10,8 @@ lost its connection, and is about to have it again, is not taken for dead.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
 
 import asyncpg
 
@@ -18,6 +19,8 @@ from nexus.errors import ConflictError
 
 #: Class of the advisory locks, and how many workers there may be.
 _LOCK, MOST = 7306, 64
+_TRIES, _PAUSE = 10, 0.3
+_LOOKS = 5
 _PREFIX = "slot-"
 
 
@@ -25,15 +28,22 @@ def executor(slot: int) -> str:
     return f"{_PREFIX}{slot}"
 
 
-async def claim(connection: asyncpg.Connection, slot: int | None = None) -> int:
-    """Takes the lowest free slot, or that one, for as long as `connection` lives. Raises ConflictError if none is free."""
-    for candidate in range(MOST) if slot is None else (slot,):
-        if await _locked(connection, candidate):
-            return candidate
-    raise ConflictError(
-        f"slot {slot} has been taken by another worker" if slot is not None else f"{MOST} workers run already",
-        remedy="this process starts anew as another executor" if slot is not None else "stop one",
-    )
+async def claim(connection: asyncpg.Connection) -> int:
+    """Takes the lowest free slot, for as long as `connection` lives. Raises ConflictError if none is free."""
+    for slot in range(MOST):
+        if await _locked(connection, slot):
+            return slot
+    raise ConflictError(f"{MOST} workers run already", remedy="stop one")
+
+
+async def reclaim(connection: asyncpg.Connection, slot: int) -> bool:
+    """Takes the slot that this process had before it lost its connection; False if another has it meanwhile, for longer
+    than it takes to look for orphans."""
+    for _ in range(_TRIES):
+        if await _locked(connection, slot):
+            return True
+        await asyncio.sleep(_PAUSE)
+    return False
 
 
 class Orphans:
@@ -65,6 +75,32 @@ class Orphans:
             f"{_PREFIX}%",
         )
         return [int(row[0].removeprefix(_PREFIX)) for row in rows]
+
+
+class Strays:
+    """Work that is this executor's by the table, and that it knows nothing of: its connection was cut as it took it."""
+
+    def __init__(self, connection: asyncpg.Connection, mine: int) -> None:
+        self._connection = connection
+        self._mine = executor(mine)
+        self._seen: dict[str, int] = {}
+
+    async def take(self, active: Collection[str]) -> list[str]:
+        """Puts back into the queue what is still not among `active` after several looks: it may be about to begin."""
+        rows = await self._connection.fetch(
+            "select workflow_uuid from jobs.workflow_status where status = 'PENDING' and executor_id = $1", self._mine
+        )
+        unknown = {row[0] for row in rows} - set(active)
+        self._seen = {id: self._seen.get(id, 0) + 1 for id in unknown}
+        lost = [id for id, looks in self._seen.items() if looks >= _LOOKS]
+        if lost:
+            await self._connection.execute(
+                "update jobs.workflow_status set status = 'ENQUEUED', owner_xid = null, started_at_epoch_ms = null"
+                " where status = 'PENDING' and executor_id = $1 and workflow_uuid = any ($2)",
+                self._mine,
+                lost,
+            )
+        return lost
 
 
 async def _locked(connection: asyncpg.Connection, slot: int) -> bool:

@@ -20,7 +20,7 @@ POINTS = [
     for call in calls
     for point in ("begun", "written")
 ]
-QUICK = [("whole", "two-written"), ("broken", "un-two-written")]
+QUICK = [("broken", "un-two-written")]
 
 
 def killed(house: House, home: Path, saga: str, *points: str) -> None:
