@@ -37,6 +37,9 @@ from nexus.trouble import machine_error
 SLOTS, FOR_FAILING = 48, 24
 #: Seconds: for one request and its answer; between looks without a notification; after trouble with the database.
 WITHIN, POLL, TROUBLE = 15.0, 1.0, 2.0
+#: Seconds: in which requests that end are waited for together, so that each does not cost a look of its own; between looks
+#: at endpoints that are failing.
+GATHER, UNWELL = 0.01, 0.5
 #: Bytes of an answer that are read: more says nothing more.
 _READ = 4096
 _OURS = timedelta(minutes=5)
@@ -72,11 +75,14 @@ class Sender:
         try:
             listening.add_termination_listener(lambda _: self._wake.set())
             await listening.add_listener(queue.CHANNEL, lambda *_: self._wake.set())
+            looked = 0.0
             while not stopping.is_set():
                 if listening.is_closed():
                     raise asyncpg.InterfaceError("the connection that listens is closed")
                 self._wake.clear()
-                if not await self.step():
+                is_time = time.monotonic() - looked >= UNWELL
+                looked = time.monotonic() if is_time else looked
+                if not await self.step(failing=is_time):
                     await self._idle(stopping)
         finally:
             listening.terminate()
@@ -87,21 +93,23 @@ class Sender:
         await asyncio.wait([*waiting, *self._under_way], timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
         for wait in waiting:
             wait.cancel()
+        if not self._wake.is_set():
+            await asyncio.sleep(GATHER)
 
-    async def step(self) -> int:
-        """Begins to send what is due and has a place; how many."""
+    async def step(self, *, failing: bool = True) -> int:
+        """Begins to send what is due and has a place (to endpoints that are `failing` too); how many."""
         begun = 0
-        for failing in (False, True):
+        for unwell in (False, True) if failing else (False,):
             free = SLOTS - len(self._under_way)
-            if failing:
+            if unwell:
                 free = min(free, FOR_FAILING - sum(self._under_way.values()))
             if free <= 0:
                 continue
             async with self._database.system() as session:
-                claimed = await queue.claim(session, free, failing=failing)
+                claimed = await queue.claim(session, free, failing=unwell)
             for one in claimed:
                 task = asyncio.create_task(self._deliver(one))
-                self._under_way[task] = failing
+                self._under_way[task] = unwell
                 task.add_done_callback(lambda done: self._under_way.pop(done, None))
             begun += len(claimed)
         return begun
