@@ -18,7 +18,9 @@ with signins as (
         {{ json_text('data', 'session_id') }} as session_id,
         case
             when event_type = 'identity.signin.succeeded'
-                then {{ json_text('data', 'methods', 1) }} is not null or {{ json_text('data', 'methods', 0) }} <> 'pwd'
+                then {% for shown in ('mfa', 'otp', 'hwk') -%}
+                    {{ json_part('data', 'methods') }} like '%"{{ shown }}"%'{{ ' or ' if not loop.last }}
+                {%- endfor %}
         end as is_named_mfa,
         _load_seq
     from {{ ref('stg_nexus__event') }}
