@@ -193,8 +193,11 @@ def test_an_answer_belongs_to_its_browser_and_counts_once(
     _is(provider, ada.email)
     browser, other = house.browser(), house.browser()
     sent = way.begin(browser)
-    # a link with somebody else's answer signs nobody in
+    # a link with somebody else's answer signs nobody in, whether they are on the way themselves or not
     assert way.back(other, sent).status_code == 400
+    way.begin(other)
+    assert way.back(other, sent).status_code == 400
+    sent = way.begin(browser)
     assert way.back(browser, {"state": "att_" + "0" * 32}).status_code == 400
     assert way.back(browser, sent).status_code == 303
     assert way.back(browser, sent).status_code == 400

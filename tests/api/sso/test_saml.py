@@ -216,6 +216,7 @@ def test_a_response_counts_once_and_in_its_browser(house: House, way: Way, ada: 
     browser, thief = house.browser(), house.browser()
     response = way.idp.response(way.us, way.begin(browser), ada.email)
     # whoever reads it on its way, or makes somebody send it, has another browser
+    way.begin(thief)
     assert way.post(thief, response).status_code == 400
     assert way.post(browser, response).status_code == 403
     assert house.refusals()[-1] == "replayed"

@@ -18,9 +18,10 @@ with signins as (
         {{ json_text('data', 'session_id') }} as session_id,
         case
             when event_type = 'identity.signin.succeeded'
-                then {% for shown in ('mfa', 'otp', 'hwk') -%}
-                    {{ json_part('data', 'methods') }} like '%"{{ shown }}"%'{{ ' or ' if not loop.last }}
-                {%- endfor %}
+                then
+                    {{ json_part('data', 'methods') }} like '%"mfa"%'
+                    or {{ json_part('data', 'methods') }} like '%"otp"%'
+                    or {{ json_part('data', 'methods') }} like '%"hwk"%'
         end as is_named_mfa,
         _load_seq
     from {{ ref('stg_nexus__event') }}
