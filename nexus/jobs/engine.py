@@ -32,7 +32,7 @@ _log = logging.getLogger("nexus.jobs")
 QUEUE, WORKFLOW, APPLICATION = "nexus", "nexus.job", "nexus"
 #: Jobs that one worker runs at once; seconds between looks into the queue, at orphans, after trouble, and for what runs
 #: to end when told to stop.
-AT_ONCE, POLL, LOOK, PAUSE, GRACE = 8, 0.5, 1.0, 2.0, 8.0
+AT_ONCE, POLL, LOOK, PAUSE, GRACE = 16, 0.25, 1.0, 2.0, 8.0
 #: Of the two workflows below: what is pending goes on with a process of the same form only.
 FORM = "1"
 _AWAY = (OSError, NexusError, asyncpg.PostgresError, asyncpg.InterfaceError)

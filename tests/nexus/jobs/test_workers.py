@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from nexus import jobs
 from nexus.jobs import declare
-from nexus.jobs.engine import Engine
+from nexus.jobs.engine import AT_ONCE, Engine
 from nexus.settings import Settings
 from tests.nexus.jobs import workers
 from tests.nexus.jobs.house import House
@@ -69,7 +69,7 @@ def test_killed_alone_and_gone_on_with_by_the_next_in_its_slot(house: House, tmp
 
 def test_two_workers_are_two_executors_and_share_the_work(house: House, tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
-    ids = begin(house, "probe.wait", 2 * 8)
+    ids = begin(house, "probe.wait", 2 * AT_ONCE)
     with workers.workers(house.settings, tmp_path, 2) as two:
         until(lambda: len(list(tmp_path.glob("waiting-*"))) == 2, alive=two)
         running = "select count(distinct executor_id) from jobs.workflow_status where status = 'PENDING' and workflow_uuid like any (%s)"
