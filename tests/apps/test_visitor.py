@@ -51,7 +51,7 @@ def drawn(patch: pytest.MonkeyPatch, settings: Settings, token: str) -> AppTest:
     user = SimpleNamespace(is_logged_in=True, tokens={"access": token}, get={"name": "Ada Example"}.get)
     patch.setattr("streamlit.user", user)
     patch.setattr("apps.streamlit.components.data.settings", lambda: settings)
-    return AppTest.from_function(_page).run()
+    return AppTest.from_function(_page, default_timeout=30).run()
 
 
 def test_the_api_says_what_they_may(kernel: Kernel, here: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ def test_commands(counts: dict[str, int]) -> None:
     assert counts["commands"] == len(set(leaves(typer.main.get_command(build()))))
 
 
+@pytest.mark.slow  # collects every test of the house in another process
 def test_tests_are_those_that_pytest_finds() -> None:
     """pytest itself, asked for one folder, finds as many functions."""
     import subprocess
