@@ -92,6 +92,8 @@ GUARDED = _documented(401, 403, 404, 503)
 CHANGED = _documented(409, 412)
 #: What an endpoint with an Idempotency-Key may answer.
 CREATED = _documented(409)
+#: What an endpoint with a limit may answer.
+LIMITED = _documented(429)
 
 
 def problem(

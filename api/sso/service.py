@@ -23,7 +23,7 @@ from api.sso.models import Connection
 from api.sso.schemas import ConnectionIn
 from nexus.db import Session
 from nexus.egress import Policy
-from nexus.errors import InputError, NotFoundError
+from nexus.errors import InputError
 from nexus.ids import new_id
 from nexus.sealing import Sealer
 from nexus.settings import Settings
@@ -83,11 +83,11 @@ class ConnectionService:
         await self._session.delete(found)
 
     async def unlink(self, caller: Principal, id: str, user_id: str) -> None:
-        """Whoever has the user's address next is linked anew. Raises NotFoundError."""
+        """Whoever has the user's address next is linked anew. Raises NotFoundError; InputError if nobody is."""
         found = await repository.get(self._session, id, to_change=True)
         link_id = await repository.unlink(self._session, found.id, user_id)
         if link_id is None:
-            raise NotFoundError("this connection has named no such user", remedy="GET /v1/members lists user ids")
+            raise InputError("this connection has named no such user", remedy="GET /v1/members lists user ids")
         happened = LinkRemoved(link_id=link_id, connection_id=id, user_id=user_id, actor_id=caller.id)
         self._session.record(happened)
 

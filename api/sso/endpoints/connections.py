@@ -13,7 +13,7 @@ from api.kernel.permissions import public
 from api.kernel.preconditions import IfMatch, tag
 from api.kernel.routing import Router
 from api.kernel.transactions import Transaction, database
-from api.problems import CHANGED, CREATED, GUARDED
+from api.problems import CHANGED, CREATED, GUARDED, LIMITED
 from api.sso import checks, realm, repository
 from api.sso.models import Connection
 from api.sso.policies import ConnectionReader, ConnectionWriter
@@ -97,7 +97,7 @@ async def remove_connection(
     "/{connection_id}:test",
     summary="Look at what a connection needs, and say what is missing",
     dependencies=[unkeyed("it changes nothing"), limit(TokenBucket("sso_tests", 20, 60))],
-    responses=CREATED,
+    responses=LIMITED,
 )
 async def try_connection(connection_id: ConnectionId, caller: ConnectionWriter, request: Request) -> TestedOut:
     # one that ends before the provider is asked
@@ -123,6 +123,7 @@ async def unlink(
 @realms.get(
     "/realm",
     summary="Where somebody with an address signs in",
+    responses=LIMITED,
     dependencies=[
         public("who signs in has no credential yet; it says what a domain has, and of accounts nothing"),
         limit(TokenBucket("sso_realms", 60, 60), per=("address",)),
