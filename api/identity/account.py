@@ -10,6 +10,7 @@ from datetime import datetime
 
 from api.identity import sessions, signin
 from api.identity.passwords import LONGEST, Passwords, WeakPasswordError
+from api.identity.places import browser_name
 from api.identity.repository import sessions as session_rows
 from api.identity.repository import throttles, users
 from api.identity.resets import set_password
@@ -89,21 +90,3 @@ async def change_password(
         await set_password(session, user, renewed, "changed")
         await sessions.revoke_all(session, user.id, "password_changed", but=here.id)
         return await sessions.renew(session, here.id)
-
-
-def browser_name(user_agent: str) -> str:
-    """`Firefox on Linux`: enough to know one's own again."""
-    browsers = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
-    systems = {
-        "Android": "Android",
-        "iPhone": "iPhone",
-        "iPad": "iPad",
-        "Windows": "Windows",
-        "Mac OS": "macOS",
-        "Linux": "Linux",
-    }
-    browser = next((name for mark, name in browsers.items() if mark in user_agent), None)
-    system = next((name for mark, name in systems.items() if mark in user_agent), None)
-    if browser is None:
-        return user_agent.split("/")[0][:40] or "A program"
-    return f"{browser} on {system}" if system else browser

@@ -5,7 +5,14 @@ All belong to the organisation of this machine: a person is not one of any singl
 
 from __future__ import annotations
 
+from typing import Annotated, Any, ClassVar
+
+from api.identity.places import browser_name, network
 from nexus.events import Event
+from nexus.personal import Personal
+
+#: Sealed under the key of whom `user_id` names.
+Sealed = Annotated[str, Personal("user_id")]
 
 
 class UserCreated(Event, type="identity.user.created"):
@@ -49,26 +56,42 @@ class SessionRevoked(Event, type="identity.session.revoked"):
     because: str
 
 
-class SigninSucceeded(Event, type="identity.signin.succeeded"):
-    """Every factor that was needed has been shown."""
+def _coarser(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 there was no coarse form, and nothing was sealed."""
+    return {**data, "network": network(data["address"]), "browser": browser_name(data["user_agent"])}
+
+
+def _coarse(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in _coarser(data).items() if name not in {"address", "user_agent"}}
+
+
+class SigninSucceeded(Event, type="identity.signin.succeeded", version=2):
+    """Every factor that was needed has been shown. `network` and `browser` are what remains of where it was."""
+
+    upcasters: ClassVar = {1: _coarser}
 
     signin_id: str
     user_id: str
     session_id: str
-    address: str
-    user_agent: str
+    address: Sealed
+    user_agent: Sealed
+    network: str
+    browser: str
     methods: list[str]
     is_known_device: bool
 
 
-class SigninFailed(Event, type="identity.signin.failed"):
+class SigninFailed(Event, type="identity.signin.failed", version=2):
     """`user_id` is empty for an address that nobody here has. `reason`: `unknown_user`, `no_password`, `wrong_password`,
-    `inactive`, `throttled`, `too_many_sessions`, or one of a second factor."""
+    `inactive`, `throttled`, `too_many_sessions`, or one of a second factor. Where it was is told coarsely alone: sealing it under
+    a person's key would be work that an unknown address does not make, and whoever measures would learn who is known."""
+
+    upcasters: ClassVar = {1: _coarse}
 
     signin_id: str
     user_id: str | None
-    address: str
-    user_agent: str
+    network: str
+    browser: str
     method: str
     reason: str
 

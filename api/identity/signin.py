@@ -16,6 +16,7 @@ from api.identity import events, factors, realms, sessions
 from api.identity.directory import email_key, tell
 from api.identity.models import Device
 from api.identity.passwords import LONGEST, Passwords
+from api.identity.places import browser_name, network
 from api.identity.realms import SignInElsewhereError
 from api.identity.repository import sessions as session_rows
 from api.identity.repository import throttles, users
@@ -183,6 +184,8 @@ def succeeded(
         session_id=session_id,
         address=browser.address,
         user_agent=browser.user_agent,
+        network=network(browser.address),
+        browser=browser_name(browser.user_agent),
         methods=sorted(methods),
         is_known_device=is_known,
     )
@@ -193,8 +196,8 @@ def failed(session: Session, user_id: str | None, browser: Browser, method: str,
     happened = events.SigninFailed(
         signin_id=new_id("sgn"),
         user_id=user_id,
-        address=browser.address,
-        user_agent=browser.user_agent,
+        network=network(browser.address),
+        browser=browser_name(browser.user_agent),
         method=method,
         reason=reason,
     )

@@ -18,6 +18,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from nexus.db.refusals import refusal
 from nexus.events.event import Event, Recording
 from nexus.events.log import append
+from nexus.personal.vault import sealed
 from nexus.telemetry import spans
 from nexus.tenancy import Tenant, assume
 
@@ -99,6 +100,7 @@ class Session(AsyncSession):
             await self.flush()
         recorded, self._recorded = self._recorded, []
         if recorded:
+            await sealed(self, [(one.data, one.personal) for one in recorded])
             await append(self, recorded)
 
     async def rollback(self) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from nexus import slices
 from nexus.errors import ContractError
 from nexus.ids import new_id
+from nexus.personal.fields import personal_fields
 from nexus.telemetry import context
 from nexus.tenancy import Tenant
 
@@ -116,6 +117,8 @@ class Recording:
     causation_id: str | None
     expected_version: int | None
     data: dict[str, Any]
+    #: field of `data` → person under whose key it is sealed before it is written
+    personal: dict[str, str]
 
     @classmethod
     def of(
@@ -139,7 +142,12 @@ class Recording:
             causation_id=causation,
             expected_version=expected_version,
             data=happened.model_dump(mode="json"),
+            personal={
+                name: str(whose)
+                for name, field in personal_fields(type(happened)).items()
+                if (whose := getattr(happened, field)) is not None
+            },
         )
 
     def values(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "personal"}

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from api.identity import throttle
+from nexus.personal import is_sealed
 from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf, errors, hash_of, told
 
 
@@ -30,7 +31,8 @@ def test_in_and_out(people: PeopleOf, browser: Browser) -> None:
         "select data from app.events where type = 'identity.signin.succeeded' and data ->> 'user_id' = %s", ada.id
     )[0][0]
     assert told_of["methods"] == ["pwd"]
-    assert told_of["address"] == "127.0.0.1"
+    assert is_sealed(told_of["address"])
+    assert told_of["network"] == "127.0.0.0"
     assert told_of["user_agent"].startswith("python-httpx/")
     assert told_of["is_known_device"] is False
 

@@ -1,0 +1,40 @@
+"""Keys of persons and erasures, as the ORM sees them; `migrations/` makes the tables. Keys are read by nexus/personal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from nexus.db import Base
+
+
+class PersonKey(Base):
+    """The key under which append-only tables keep what is personal of `subject`; empty once they have been erased."""
+
+    __tablename__ = "privacy_key"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None]
+
+
+class Erasure(Base):
+    """That a person is to be erased, or has been: who asked, why, when, and how many rows of which table it was."""
+
+    __tablename__ = "privacy_erasure"
+    __table_args__ = (Index(None, "user_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    asked_by: Mapped[str]
+    reason: Mapped[str]
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    due_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    rows: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
