@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -14,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from api.identity.models import User
     from nexus.db import Session
+    from nexus.db.acts import Act
 
 T = TypeVar("T")
 Email = Annotated[str, typer.Argument(help="e-mail address of the user", show_default=False)]
@@ -130,21 +132,34 @@ def _print_link(reset_id: str) -> None:
 
 
 def run(work: Callable[[Session], Awaitable[T]], organisation: str | None = None) -> T:
-    """What `work` returns, done in one transaction: of the organisation, or of the system, which sees all."""
+    """What `work` returns, done in one transaction: of the organisation, or of the system, which sees all.
+
+    It is an act: the function that `work` is made in gives its name.
+    """
     from nexus.db import Database, Tenant
     from nexus.db.migrate import migrate
     from nexus.settings import get_settings
 
     settings = get_settings()
     migrate(settings)
+    command = f"{work.__module__.split('.')[1]}: {work.__qualname__.partition('.')[0].strip('_').replace('_', ' ')}"
 
     async def done() -> T:
         database = Database(settings, pool_size=4)
         try:
             within = database.transaction(Tenant(organisation)) if organisation else database.system()
             async with within as session:
+                session.act = partial(_act, command, organisation)
                 return await work(session)
         finally:
             await database.close()
 
     return asyncio.run(done())
+
+
+def _act(command: str, organisation: str | None) -> Act:
+    """What is done by a command is kept in the audit log of the organisation, or of this machine's; what was typed, which names people, not."""
+    from nexus.db import LOCAL_ORGANISATION
+    from nexus.db.acts import Act
+
+    return Act(organisation or LOCAL_ORGANISATION, "local", "local", None, command)

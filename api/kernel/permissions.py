@@ -36,6 +36,11 @@ class Permission:
     scope: Scope = "workspace"
     least: Level = "admin"
 
+    @property
+    def is_administrative(self) -> bool:
+        """Whether what is done by it is kept in the audit log: it is about the organisation, or for administrators alone."""
+        return self.scope == "organisation" or self.least in {"admin", "owner"}
+
 
 _catalogue: dict[str, Permission] = {}
 
@@ -77,6 +82,7 @@ class Requires:
                 remedy="ask who administers your organisation for a role that has it",
             )
         request.state.principal = principal
+        request.state.permission = self.permission
         if now := context.current():
             now.organisation, now.workspace = principal.organisation, principal.chosen
         return principal

@@ -9,10 +9,12 @@ making the answer. A service never commits; an endpoint refuses by raising, sinc
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.kernel.acts import asked
 from nexus.db import Database, Session
 from nexus.tenancy import Tenant
 
@@ -29,6 +31,7 @@ async def _transaction(request: Request) -> AsyncIterator[Session]:
         return principal.tenant if principal else None
 
     async with database(request).session(tenant) as session:
+        session.act = partial(asked, request)
         request.state.session = session
         yield session
         await session.commit()

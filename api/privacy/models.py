@@ -24,7 +24,7 @@ class PersonKey(Base):
 
 
 class Erasure(Base):
-    """That a person is to be erased, or has been: who asked, why, when, and how many rows of which table it was."""
+    """That a person has been erased: who asked, why, when, and how many rows of which table it was."""
 
     __tablename__ = "privacy_erasure"
     __table_args__ = (Index(None, "user_id"),)
@@ -33,8 +33,5 @@ class Erasure(Base):
     user_id: Mapped[str]
     asked_by: Mapped[str]
     reason: Mapped[str]
-    requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    due_at: Mapped[datetime]
-    cancelled_at: Mapped[datetime | None]
-    done_at: Mapped[datetime | None]
-    rows: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    done_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    rows: Mapped[dict[str, Any]] = mapped_column(JSONB)

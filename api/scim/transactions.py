@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import text
 
+from api.kernel.acts import asked
 from api.kernel.transactions import database
 from api.scim.policies import Provisioner
 from nexus.db import Session, roles
@@ -23,6 +25,7 @@ from nexus.db import Session, roles
 async def _transaction(request: Request, caller: Provisioner) -> AsyncIterator[Session]:
     async with database(request).system(caller.tenant) as session:
         await _become(session, roles.API)
+        session.act = partial(asked, request)
         request.state.session = session
         yield session
         await session.flush()

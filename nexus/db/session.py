@@ -6,15 +6,17 @@ to commit: the edge does (api/kernel/transactions.py, a consumer, a job), a serv
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlalchemy.orm import Session as SyncSession
-from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.orm.exc import StaleDataError
 
+from nexus.db.acts import Act, witnessed
+from nexus.db.changes import Change, rows_changed, statement_change
 from nexus.db.refusals import refusal
 from nexus.events.event import Event, Recording
 from nexus.events.log import append
@@ -24,13 +26,25 @@ from nexus.tenancy import Tenant, assume
 
 
 class _Tenanted(SyncSession):
-    """Begins every transaction by saying for whom it is."""
+    """Begins every transaction by saying for whom it is, and notes what changes if somebody's act is to be witnessed."""
 
 
 @event.listens_for(_Tenanted, "after_begin")
 def _begin(session: SyncSession, _: SessionTransaction, connection: Connection) -> None:
     sql, values = assume(session.info["tenant"]())
     connection.execute(text(sql), values)
+
+
+@event.listens_for(_Tenanted, "before_flush")
+def _note_rows(session: SyncSession, *_: object) -> None:
+    if session.info.get("act"):
+        session.info["changes"] += rows_changed(session)
+
+
+@event.listens_for(_Tenanted, "do_orm_execute")
+def _note_statement(state: ORMExecuteState) -> None:
+    if state.session.info.get("act") and (change := statement_change(state)):
+        state.session.info["changes"].append(change)
 
 
 class Session(AsyncSession):
@@ -41,6 +55,7 @@ class Session(AsyncSession):
     def __init__(self, engine: AsyncEngine, *, tenant: Tenant | Callable[[], Tenant | None] | None) -> None:
         super().__init__(engine, expire_on_commit=False)
         self.info["tenant"] = tenant if callable(tenant) else lambda: tenant
+        self.info["changes"] = []
         self._recorded: list[Recording] = []
         self._after: list[Callable[[], Awaitable[None]]] = []
 
@@ -49,6 +64,27 @@ class Session(AsyncSession):
         found = self.info["tenant"]()
         assert found is None or isinstance(found, Tenant)
         return found
+
+    @property
+    def act(self) -> Callable[[], Act | None] | None:
+        """What somebody does by this transaction, asked when it is about to commit: then witnesses see it, and what changed."""
+        found: Callable[[], Act | None] | None = self.info.get("act")
+        return found
+
+    @act.setter
+    def act(self, act: Callable[[], Act | None]) -> None:
+        self.info["act"] = act
+
+    @property
+    def changes(self) -> list[Change]:
+        """Rows that were written so far, if the transaction has an act."""
+        found: list[Change] = self.info["changes"]
+        return found
+
+    @property
+    def recorded(self) -> Sequence[Recording]:
+        """Events that will be written with this transaction."""
+        return self._recorded
 
     async def act_for(self, tenant: Tenant) -> None:
         """From now on this transaction acts for `tenant`: for requests that learn of it on the way, as a sign-in does."""
@@ -85,6 +121,8 @@ class Session(AsyncSession):
         """Flushes, appends the recorded events, commits. Raises ConflictError if another transaction was first."""
         try:
             with spans.span("commit", "internal", "database", {"events": len(self._recorded)}):
+                if self.act is not None and (act := self.act()) is not None:
+                    await witnessed(self, act)
                 await self.publish()
                 await super().commit()
         except (DBAPIError, StaleDataError) as error:
@@ -104,5 +142,5 @@ class Session(AsyncSession):
             await append(self, recorded)
 
     async def rollback(self) -> None:
-        self._after, self._recorded = [], []
+        self._after, self._recorded, self.info["changes"] = [], [], []
         await super().rollback()

@@ -1,4 +1,4 @@
-"""Keys of persons, under which append-only tables keep what is personal; and what became of requests to erase."""
+"""Keys of persons, under which append-only tables keep what is personal; and which persons were erased."""
 
 from alembic import op
 
@@ -25,11 +25,8 @@ create table app.privacy_erasure (
   -- who asked: the person, an organisation's administrator, or whoever runs the machine
   asked_by text not null,
   reason text not null,
-  requested_at timestamptz not null default now(),
-  due_at timestamptz not null,
-  cancelled_at timestamptz,
-  done_at timestamptz,
-  rows jsonb
+  done_at timestamptz not null default now(),
+  rows jsonb not null
 );
 create index ix_privacy_erasure_user_id on app.privacy_erasure (user_id);
 """

@@ -33,7 +33,7 @@ def test_in_and_out(people: PeopleOf, browser: Browser) -> None:
     assert told_of["methods"] == ["pwd"]
     assert is_sealed(told_of["address"])
     assert told_of["network"] == "127.0.0.0"
-    assert told_of["user_agent"].startswith("python-httpx/")
+    assert told_of["browser"] == "python-httpx"
     assert told_of["is_known_device"] is False
 
 
