@@ -40,6 +40,7 @@ SAID: dict[str, dict[str, Any]] = {
     "PUT /v1/members/{member_id}": {"json": {"status": "suspended", "is_break_glass": False}},
     "PUT /v1/roles/{role_id}": {"json": {"name": "Renamed", "permissions": ["models.read"]}},
     "PUT /v1/service-accounts/{service_account_id}": {"json": {"name": "Renamed"}},
+    "PATCH /v1/webhooks/endpoints/{endpoint_id}": {"json": {"description": "another"}},
     "PUT /v1/service-accounts/{service_account_id}/roles": {"json": {"roles": [{"role": "analyst", "scope": "*"}]}},
 }
 
@@ -79,8 +80,12 @@ def test_every_administrative_route_leaves_an_entry(kernel: Kernel, company: Com
         Domain(id=new_id("dom"), organisation_id=company.id, name=proved, proof="x", verified_at=boss.created_at)
     )
     ids = {"mem": other.id, "usr": other.user_id, "org": company.id}
-    silent = []
-    for method, path, operation in ACTS:
+    silent: list[str] = []
+    again: set[tuple[str, str]] = set()
+    # what needs something that is made after it is asked again
+    waiting = list(ACTS)
+    while waiting:
+        method, path, operation = waiting.pop(0)
         bodies = Bodies(DOCUMENT, ids, company.one, f"audit{secrets.token_hex(3)}", least=True)
         before = len(entries(kernel, company.id))
         answer = owner.request(
@@ -89,6 +94,10 @@ def test_every_administrative_route_leaves_an_entry(kernel: Kernel, company: Com
             headers={"X-Nexus-Reason": "a test"},
             **SAID.get(f"{method} {path}", bodies.request(operation)),
         )
+        if answer.status_code == 404 and method == "POST" and (method, path) not in again:
+            again.add((method, path))
+            waiting.insert(sum(m == "POST" and ":" not in p for m, p, _ in waiting), (method, path, operation))
+            continue
         if not answer.is_success:
             silent.append(f"{method} {path}: {answer.text}")
             continue
