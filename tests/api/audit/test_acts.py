@@ -28,6 +28,7 @@ from tests.api.test_every_route import DECLARED, DOCUMENT, OPERATIONS
 #: Routes that change nothing, so there is nothing to write down; and those that need what no test has here.
 ASKS = {
     "POST /v1/authz:check": "a question",
+    "POST /v1/members/{member_id}:erase": "tests/api/privacy has somebody to spare",
     "POST /v1/operations/{operation_id}:cancel": "no slice begins long work yet",
     "POST /v1/domains/{domain_id}:verify": "tests/api/organisations/test_joining.py has a name server",
 }
