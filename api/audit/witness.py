@@ -29,12 +29,14 @@ _HIDDEN_KEYS = {"user_name_key", "email_key"}
 SECRET, PERSONAL = "(secret)", "(personal)"
 #: What every change of a row changes besides, and says nothing.
 _COUNTED = {"updated_at", "version", "created_at"}
+#: Written with whatever is done, and nobody's act.
+_HOUSEKEEPING = {"idempotency_key", "privacy_key", "audit_entry", "inbox"}
 #: Rows of one act that are written down one by one, and bytes of one entry.
 MOST, LARGEST = 200, 100_000
 
 
 async def witness(session: Session, act: Act) -> None:
-    changes = [c for c in session.changes if not c.table.startswith("audit_")]
+    changes = [c for c in session.changes if c.table not in _HOUSEKEEPING]
     told = list(session.recorded)
     if not changes and not told:
         return

@@ -5,12 +5,16 @@ Belongs here: reading it from the ORM. Does not belong here: what is done with i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, inspect
+from sqlalchemy import ColumnElement, TextClause, inspect
 from sqlalchemy.orm import ORMExecuteState, Session
+
+_WRITES = re.compile(r"\s*(?P<verb>insert|update|delete)\s+(into\s+|from\s+)?app\.(?P<table>\w+)", re.IGNORECASE)
+_DID = {"insert": "created", "update": "changed", "delete": "removed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,10 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def statement_change(state: ORMExecuteState) -> Change | None:
-    """Of an `update` or `delete` of a mapped table: that it was, and which columns it set."""
+    """Of a statement that writes past the ORM: that it did, and where it is not plain text which columns it set."""
+    if isinstance(state.statement, TextClause):
+        match = _WRITES.match(state.statement.text)
+        return Change(match["table"], _DID[match["verb"].lower()], "", {}, {}) if match else None
     did = "changed" if state.is_update else "removed" if state.is_delete else "created" if state.is_insert else ""
     if not did or state.bind_mapper is None:
         return None

@@ -35,15 +35,20 @@ def _begin(session: SyncSession, _: SessionTransaction, connection: Connection) 
     connection.execute(text(sql), values)
 
 
+def _is_witnessed(session: SyncSession) -> bool:
+    act = session.info.get("act")
+    return act is not None and act() is not None
+
+
 @event.listens_for(_Tenanted, "before_flush")
 def _note_rows(session: SyncSession, *_: object) -> None:
-    if session.info.get("act"):
+    if _is_witnessed(session):
         session.info["changes"] += rows_changed(session)
 
 
 @event.listens_for(_Tenanted, "do_orm_execute")
 def _note_statement(state: ORMExecuteState) -> None:
-    if state.session.info.get("act") and (change := statement_change(state)):
+    if _is_witnessed(state.session) and (change := statement_change(state)):
         state.session.info["changes"].append(change)
 
 
