@@ -58,6 +58,7 @@ def test_killed_at_a_point_and_gone_on_with_by_a_living_worker(house: House, tmp
     assert rows == [(2, 1)]
 
 
+@pytest.mark.slow
 def test_killed_alone_and_gone_on_with_by_the_next_in_its_slot(house: House, tmp_path: Path) -> None:
     (tmp_path / "between").touch()
     begin(house, "probe.steps")
@@ -95,6 +96,7 @@ def test_what_was_taken_as_the_connection_was_cut_is_begun_again(house: House, t
     assert house.said() == ["first 0", "second 0"]
 
 
+@pytest.mark.slow
 def test_told_to_stop_it_ends_what_runs(house: House, tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     begin(house, "probe.wait")

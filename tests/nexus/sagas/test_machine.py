@@ -125,4 +125,4 @@ class Sagas(RuleBasedStateMachine):
 
 
 TestSagas = Sagas.TestCase
-TestSagas.settings = settings(max_examples=60, stateful_step_count=25, deadline=None, derandomize=True)
+TestSagas.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, derandomize=True)
