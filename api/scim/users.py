@@ -44,7 +44,7 @@ class Users:
             wanted.active = True if wanted.active is None else wanted.active
             called = resources.display_name(wanted)
             user_id = await self._people.found_or_made(resources.addresses(wanted), called)
-            if await self._members.rows.member_by_user(user_id):
+            if await self._members.rows.member_by_user(self._caller.organisation, user_id):
                 raise UniquenessException(detail="the organisation has a member with this address already")
             member = await self._members.create(self._caller.organisation, user_id, (), actor=self._caller.id)
             said = ScimUser(member_id=member.id, organisation_id=member.organisation_id, suspended_at=None)

@@ -69,8 +69,11 @@ class RowRepository:
     async def has_name(self, model: type[Role] | type[Group] | type[ServiceAccount], name: str, but: str = "") -> bool:
         return bool(await self._session.scalar(select(exists().where(model.name == name, model.id != but))))
 
-    async def member_by_user(self, user_id: str) -> Member | None:
-        found: Member | None = await self._session.scalar(select(Member).where(Member.user_id == user_id))
+    async def member_by_user(self, organisation: str, user_id: str) -> Member | None:
+        """A person may be a member of others too, and whoever accepts an invitation has a session that sees them all."""
+        found: Member | None = await self._session.scalar(
+            select(Member).where(Member.organisation_id == organisation, Member.user_id == user_id)
+        )
         return found
 
     async def has_members(self, organisation: str) -> bool:
@@ -101,12 +104,13 @@ class RowRepository:
             delete(GroupMember).where(GroupMember.group_id == group, GroupMember.member_id.in_(members))
         )
 
-    async def owners(self) -> tuple[int, int]:
+    async def owners(self, organisation: str) -> tuple[int, int]:
         """How many active members own the organisation directly and unconditionally, and how many of them break glass."""
         row = await self._session.execute(
             select(func.count(), func.count().filter(Member.is_break_glass))
             .select_from(Member)
             .where(
+                Member.organisation_id == organisation,
                 Member.status == "active",
                 exists().where(
                     Assignment.member_id == Member.id,

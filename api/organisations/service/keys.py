@@ -109,7 +109,7 @@ class KeyService:
 
     async def own(self, caller: Principal) -> str:
         """The caller's member id; empty for who is none."""
-        found = await self.rows.member_by_user(str(caller.claims.get("user_id") or caller.id))
+        found = await self.rows.member_by_user(caller.organisation, str(caller.claims.get("user_id") or caller.id))
         return found.id if found else ""
 
     async def _holder(self, caller: Principal, account: str | None) -> tuple[Member | None, ServiceAccount | None]:
@@ -118,7 +118,7 @@ class KeyService:
             if not caller.allows(ACCOUNTS.name):
                 raise ForbiddenError(f"this needs the permission {ACCOUNTS.name} ({ACCOUNTS.description})")
             return None, await self.rows.get(ServiceAccount, account)
-        member = await self.rows.member_by_user(caller.id)
+        member = await self.rows.member_by_user(caller.organisation, caller.id)
         if member is None:
             raise ForbiddenError("only members have keys of their own", remedy="make one of a service account")
         return member, None

@@ -51,7 +51,7 @@ class MemberService:
     ) -> Member:
         """Makes a user a member; whoever calls has checked that the roles may be given. Raises ConflictError if it is one."""
         await self.rows.lock(organisation)
-        if await self.rows.member_by_user(user_id):
+        if await self.rows.member_by_user(organisation, user_id):
             raise ConflictError("this user is a member already", remedy="change their roles instead")
         made = Member(
             id=new_id("mem"),

@@ -36,7 +36,7 @@ class OrganisationService:
         seen.check(found.version)
         before = _state(found, policy)
         if said.is_sso_required and not policy.is_sso_required:
-            await self._could_do_without_passwords()
+            await self._could_do_without_passwords(found.id)
         found.name, policy.is_sso_required = said.name, said.is_sso_required
         if said.is_mfa_required is not None:
             policy.is_mfa_required = said.is_mfa_required
@@ -76,8 +76,8 @@ class OrganisationService:
             self._session.record(happened)
         return found
 
-    async def _could_do_without_passwords(self) -> None:
-        _, glass = await self.rules.rows.owners()
+    async def _could_do_without_passwords(self, organisation: str) -> None:
+        _, glass = await self.rules.rows.owners(organisation)
         if not glass:
             raise ConflictError(
                 "no active owner may break glass: should the identity provider fail, nobody could get in",

@@ -65,10 +65,10 @@ class Rules:
         Raises LastOwnerError. Where single sign-on is required, an owner who breaks glass must remain as well.
         """
         await self.rows.lock(organisation)
-        before, glass_before = await self.rows.owners()
+        before, glass_before = await self.rows.owners(organisation)
         yield
         await self._session.flush()
-        after, glass_after = await self.rows.owners()
+        after, glass_after = await self.rows.owners(organisation)
         if before and not after:
             raise LastOwnerError(
                 "an organisation has an owner, and this is the last", remedy="make another owner first"

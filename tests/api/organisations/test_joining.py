@@ -78,6 +78,18 @@ def test_an_invitation_makes_a_member_once(company: Company, owner: Caller) -> N
     assert owner.delete(f"/v1/invitations/{made.json()['id']}").status_code == 409
 
 
+def test_who_is_a_member_elsewhere_joins_too(kernel: Kernel, company: Company, owner: Caller) -> None:
+    elsewhere = Company(kernel)
+    address = email()
+    first = invite(elsewhere.caller(elsewhere.member(("owner", "*"))), address, role="owner").json()["token"]
+    second = invite(owner, address).json()["token"]
+    with browser(company, address) as invited:
+        assert invited.post("/v1/invitations:accept", json={"token": first}).status_code == 200
+        accepted = invited.post("/v1/invitations:accept", json={"token": second})
+        assert accepted.status_code == 200, accepted.text
+    assert owner.get(f"/v1/members/{accepted.json()['member_id']}").json()["roles"][0]["role"] == "viewer"
+
+
 def test_two_browsers_accept_at_once(company: Company, owner: Caller) -> None:
     address = email()
     token = {"token": invite(owner, address).json()["token"]}
