@@ -16,7 +16,6 @@ from typing import Annotated, Any, ClassVar
 
 import orjson
 from fastapi import Depends, Header, Request, Response
-from sqlalchemy import text
 
 from api.kernel.transactions import Transaction
 from nexus.db import Session
@@ -26,11 +25,6 @@ from nexus.errors import ConflictError, InputError
 KEPT = timedelta(hours=24)
 LONGEST = 255
 _HEADERS = ("content-type", "location", "etag")
-_CLAIM = text("select * from app.claim_key(:org, :workspace, :route, :key, :kept)")
-_KEEP = text(
-    "insert into app.idempotency_key (organisation_id, workspace_id, route, key, fingerprint, status, headers, body)"
-    " values (:org, :workspace, :route, :key, :fingerprint, :status, cast(:headers as jsonb), :body)"
-)
 
 
 class KeyLengthError(InputError):
@@ -88,7 +82,7 @@ async def claim(
         "key": key,
     }
     fingerprint = await _fingerprint(request)
-    found = (await session.execute(_CLAIM, {**scope, "kept": KEPT})).one()
+    found = await session.claim({**scope, "kept": KEPT})
     if not found.is_free:
         raise KeyBusyError("a request with this Idempotency-Key is being answered", remedy="send it again in a moment")
     if found.fingerprint is not None:
@@ -136,7 +130,7 @@ async def keep(request: Request, response: Response) -> None:
         "headers": orjson.dumps(headers).decode(),
         "body": bytes(response.body),
     }
-    await held.session.execute(_KEEP, values)
+    held.session.keep(values)
 
 
 async def _fingerprint(request: Request) -> str:

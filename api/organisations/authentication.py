@@ -8,18 +8,16 @@ Each request reads the key, so a revoked one opens nothing from its revocation o
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fastapi import FastAPI, Request
 
-from api.identity import directory
 from api.kernel.principal import Principal, UnauthenticatedError
 from api.kernel.transactions import database
 from api.organisations import access, keys, roles
 from api.organisations.access import Circumstances
 from api.organisations.grants import intersection, normal
-from api.organisations.models import ApiKey
-from api.organisations.repository.access import Subject
-from api.organisations.repository.keys import KeyRepository
-from nexus.db import Session
+from api.organisations.repository.keys import Held, valid
 
 
 class ApiKeys:
@@ -29,40 +27,32 @@ class ApiKeys:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.startswith(keys.MARK):
             return None
-        circumstances = Circumstances(
-            address=request.client.host if request.client else None, kind="api_key", methods=frozenset({"key"})
-        )
-        async with database(request).system() as session:
-            repository = KeyRepository(session)
-            found = await repository.valid(keys.digest(token)) if keys.is_key(token) else None
-            # one answer for all: whether a key ever was one is not said
-            if found is None or not found[1].is_active or not await _is_here(session, found[1]):
-                raise UnauthenticatedError("the API key is not valid", remedy="make another: POST /v1/api-keys")
-            key, subject, is_stale = found
-            held = await access.given_to(session, key.organisation_id, subject)
-            if is_stale:
-                await repository.note_use(key)
-        return _principal(key, held, circumstances)
+        held = await valid(database(request), keys.digest(token)) if keys.is_key(token) else None
+        # one answer for all: whether a key ever was one is not said
+        if held is None:
+            raise UnauthenticatedError("the API key is not valid", remedy="make another: POST /v1/api-keys")
+        if any(given.condition is not None for given in held.given):
+            address = request.client.host if request.client else None
+            return _principal(held, Circumstances(address=address, kind="api_key", methods=frozenset({"key"})))
+        return _unconditional(held)
 
 
-async def _is_here(session: Session, subject: Subject) -> bool:
-    """A member's key opens nothing from the moment on at which the person is deactivated, in every organisation."""
-    if subject.user_id is None:
-        return True
-    person = await directory.user(session, subject.user_id)
-    return person is not None and person.active
+@lru_cache(maxsize=2000)
+def _unconditional(held: Held) -> Principal:
+    return _principal(held, None)
 
 
-def _principal(key: ApiKey, held: access.Access, circumstances: Circumstances) -> Principal:
-    grants = intersection(normal(key.scopes), held.grants(circumstances))
+def _principal(held: Held, circumstances: Circumstances | None) -> Principal:
+    has = access.Access(held.subject, held.organisation, held.workspaces, held.given)
+    grants = intersection(normal(held.scopes), has.grants(circumstances))
     of_member = held.subject.kind == "member"
     return Principal(
         kind="api_key" if of_member else "service",
-        id=key.id if of_member else held.subject.id,
-        organisation=key.organisation_id,
-        workspaces=roles.workspaces(grants, held.known_workspaces),
+        id=held.id if of_member else held.subject.id,
+        organisation=held.organisation,
+        workspaces=roles.workspaces(grants, held.workspaces),
         grants=grants,
-        claims={"api_key_id": key.id, "user_id": held.subject.user_id},
+        claims={"api_key_id": held.id, "user_id": held.subject.user_id},
     )
 
 

@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nexus import postgres
 from nexus.db import roles
+from nexus.db.lookups import Lookups
 from nexus.db.session import Session
 from nexus.errors import MachineError
+from nexus.events.wake import Wake
 from nexus.settings import Settings
 from nexus.tenancy import Tenant
 
@@ -49,9 +51,19 @@ class Database:
         """Runs as `nexus_system`: policies let it see every tenant."""
         return self._engine(roles.SYSTEM, max(2, self._pool_size // 4))
 
+    @cached_property
+    def lookups(self) -> Lookups:
+        """Single statements as `nexus_system`, without a session."""
+        return Lookups(lambda: connect(self._settings, roles.SYSTEM), max(2, self._pool_size // 4))
+
+    @cached_property
+    def wake(self) -> Wake:
+        """Called after a commit that recorded events."""
+        return Wake(self.lookups.row)
+
     def session(self, tenant: Tenant | Callable[[], Tenant | None] | None) -> Session:
         """A session whose transaction acts for `tenant`, which may be a function asked when it begins."""
-        return Session(self.api, tenant=tenant)
+        return Session(self.api, tenant=tenant, wake=lambda: self.wake())
 
     @asynccontextmanager
     async def transaction(self, tenant: Tenant | None) -> AsyncIterator[Session]:
@@ -66,7 +78,7 @@ class Database:
 
         `tenant` is whose the events recorded in it are.
         """
-        async with Session(self.everything, tenant=tenant) as session:
+        async with Session(self.everything, tenant=tenant, wake=lambda: self.wake()) as session:
             yield session
             await session.commit()
 
@@ -76,6 +88,10 @@ class Database:
         return {name: (pool.checkedout(), pool.checkedin()) for name, pool in pools.items()}
 
     async def close(self) -> None:
+        if "wake" in self.__dict__:
+            await self.__dict__.pop("wake").done()
+        if "lookups" in self.__dict__:
+            await self.__dict__.pop("lookups").close()
         for name in ("api", "everything"):
             if name in self.__dict__:
                 await self.__dict__.pop(name).dispose()

@@ -7,8 +7,9 @@ to commit: the edge does (api/kernel/transactions.py, a consumer, a job), a serv
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Row, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
@@ -19,10 +20,17 @@ from nexus.db.acts import Act, witnessed
 from nexus.db.changes import Change, rows_changed, statement_change
 from nexus.db.refusals import refusal
 from nexus.events.event import Event, Recording
-from nexus.events.log import append
+from nexus.events.log import append, batch
 from nexus.personal.vault import sealed
 from nexus.telemetry import spans
 from nexus.tenancy import Tenant, assume
+
+_OPEN = text("select * from app.open_request(:org, :workspace, :route, :key, :kept)")
+_CLAIM = text("select * from app.claim_key(:org, :workspace, :route, :key, :kept)")
+_END = text(
+    "select app.end_request(cast(:batch as jsonb), :org, :workspace, :route, :key, :fingerprint, :status,"
+    " cast(:headers as jsonb), :body)"
+)
 
 
 class _Tenanted(SyncSession):
@@ -31,6 +39,9 @@ class _Tenanted(SyncSession):
 
 @event.listens_for(_Tenanted, "after_begin")
 def _begin(session: SyncSession, _: SessionTransaction, connection: Connection) -> None:
+    if claim := session.info.pop("claim", None):
+        session.info["claimed"] = connection.execute(_OPEN, claim).one()
+        return
     sql, values = assume(session.info["tenant"]())
     connection.execute(text(sql), values)
 
@@ -57,8 +68,18 @@ class Session(AsyncSession):
 
     sync_session_class = _Tenanted
 
-    def __init__(self, engine: AsyncEngine, *, tenant: Tenant | Callable[[], Tenant | None] | None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        tenant: Tenant | Callable[[], Tenant | None] | None,
+        wake: Callable[[], None] | None = None,
+    ) -> None:
+        """`wake` is called after a commit with events."""
         super().__init__(engine, expire_on_commit=False)
+        self._wake = wake
+        self._has_told = False
+        self._kept: dict[str, Any] | None = None
         self.info["tenant"] = tenant if callable(tenant) else lambda: tenant
         self.info["changes"] = []
         self._recorded: list[Recording] = []
@@ -97,6 +118,18 @@ class Session(AsyncSession):
         sql, values = assume(tenant)
         await self.execute(text(sql), values)
 
+    async def claim(self, values: dict[str, Any]) -> Row[Any]:
+        """What `app.claim_key` says of an Idempotency-Key; with the statement that says the tenant, if none was sent yet."""
+        self.info["claim"] = values
+        await self.connection()
+        self.info.pop("claim", None)
+        claimed: Row[Any] | None = self.info.pop("claimed", None)
+        return (await self.execute(_CLAIM, values)).one() if claimed is None else claimed
+
+    def keep(self, values: dict[str, Any]) -> None:
+        """Keeps an answer under an Idempotency-Key with this transaction."""
+        self._kept = values
+
     def record(
         self,
         happened: Event,
@@ -132,6 +165,9 @@ class Session(AsyncSession):
                 await super().commit()
         except (DBAPIError, StaleDataError) as error:
             raise refusal(error) or error from error
+        if self._has_told and self._wake is not None:
+            self._wake()
+        self._has_told = False
         after, self._after = self._after, []
         for call in after:
             await call()
@@ -142,10 +178,16 @@ class Session(AsyncSession):
         if self.new or self.dirty or self.deleted:
             await self.flush()
         recorded, self._recorded = self._recorded, []
+        kept, self._kept = self._kept, None
+        self._has_told = self._has_told or bool(recorded)
         if recorded:
             await sealed(self, [(one.data, one.personal) for one in recorded])
+        if kept is not None:
+            await self.execute(_END, {"batch": batch(recorded), **kept})
+        elif recorded:
             await append(self, recorded)
 
     async def rollback(self) -> None:
-        self._after, self._recorded, self.info["changes"] = [], [], []
+        self._after, self._recorded, self._kept, self._has_told = [], [], None, False
+        self.info["changes"] = []
         await super().rollback()

@@ -89,10 +89,17 @@ class Recorded:
         return {name: value for name, value in envelope.items() if value is not None}
 
 
+_APPEND = text("select app.append_events(cast(:batch as jsonb))")
+
+
 async def append(session: AsyncSession, recordings: Sequence[Recording]) -> None:
-    """Writes them in one statement, and wakes who waits once the transaction has committed."""
-    batch = orjson.dumps([recording.values() for recording in recordings]).decode()
-    await session.execute(text("select app.append_events(cast(:batch as jsonb))"), {"batch": batch})
+    """Writes them in one statement. Whoever commits it wakes who waits (wake.py)."""
+    await session.execute(_APPEND, {"batch": batch(recordings)})
+
+
+def batch(recordings: Sequence[Recording]) -> str:
+    """As `app.append_events` takes them."""
+    return orjson.dumps(recordings).decode()
 
 
 async def read(

@@ -127,14 +127,17 @@ class AccessRepository:
 
 
 def _given(assignment: Assignment, name: str | None, permissions: list[str] | None, group: str | None) -> Given:
-    built_in = assignment.role in roles.BUILT_IN
-    return Given(
-        assignment.id,
-        assignment.role,
-        assignment.role if built_in else name or "",
-        roles.permissions(assignment.role) if built_in else frozenset(permissions or ()),
-        assignment.scope,
-        assignment.condition,
-        assignment.group_id,
+    return given(
+        assignment.id, assignment.role, name, permissions, assignment.scope, assignment.condition, assignment.group_id,
         group,
-    )
+    )  # fmt: skip
+
+
+def given(
+    id: str, role: str, name: str | None, permissions: list[str] | None, scope: str, condition: str | None,
+    group_id: str | None, group: str | None,
+) -> Given:  # fmt: skip
+    """`name` and `permissions` are those of a custom role; None for a built-in one, and for one that is gone."""
+    built_in = role in roles.BUILT_IN
+    allowed = roles.permissions(role) if built_in else frozenset(permissions or ())
+    return Given(id, role, role if built_in else name or "", allowed, scope, condition, group_id, group)
