@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from api import credentials, docs, openapi, problems
 from api.guard import Guard
 from api.kernel.principal import authenticators
+from api.kernel.routing import Index
 from api.kernel.tracing import Traced
 from nexus.db import Database
 from nexus.limits import limiter
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # not `include_router`: it would match every path twice, and look at each slice in turn
         app.router.routes.extend(found.router.routes)
         app.state.routes += found.router.routes
+    app.router.routes.insert(0, Index(app.state.routes))
     return app
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -150,6 +151,7 @@ def install(app: FastAPI) -> None:
         return problem(error.status_code, code, detail, request.url.path, remedy=remedy, headers=headers)
 
     @app.exception_handler(DBAPIError)
+    @app.exception_handler(asyncpg.PostgresError)
     @app.exception_handler(StaleDataError)
     async def refused(request: Request, error: Exception) -> JSONResponse:
         if lost := refusal(error):

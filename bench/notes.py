@@ -17,24 +17,23 @@ import asyncpg
 import psycopg
 from fastapi import Depends, FastAPI, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import select
-from sqlalchemy.orm import Mapped, mapped_column
 
 from api.app import create_app
 from api.identity import directory
-from api.kernel.idempotency import IdempotencyKey
+from api.kernel.idempotency import DirectKey
 from api.kernel.ids import id_field, path_id
 from api.kernel.permissions import permission, requires
 from api.kernel.preconditions import tag
 from api.kernel.principal import Principal
-from api.kernel.routing import Router
+from api.kernel.routing import Index, Router
 from api.kernel.text import printable
-from api.kernel.transactions import Transaction
+from api.kernel.transactions import DirectTransaction
 from api.organisations import keys
 from api.organisations.models import ApiKey, Assignment, Member
 from api.problems import CREATED, GUARDED
 from nexus import postgres
-from nexus.db import Base, Database, Organisation, Session, Tenant, Timestamps, Versioned, Workspace
+from nexus.db import Database, Organisation, Tenant, Workspace
+from nexus.db.direct import Direct
 from nexus.db.migrate import migrate
 from nexus.errors import NotFoundError
 from nexus.events import Event
@@ -57,12 +56,9 @@ grant select, insert, update, delete on app.bench_note to nexus_api
 """
 
 
-class Note(Timestamps, Versioned, Base):
-    __tablename__ = "bench_note"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    workspace_id: Mapped[str]
-    title: Mapped[str]
+_COLUMNS = "id, title, created_at, updated_at, version"
+_INSERT = f"insert into app.bench_note (id, workspace_id, title, version) values ($1, $2, $3, 1) returning {_COLUMNS}"
+_SELECT = f"select {_COLUMNS} from app.bench_note where id = $1"
 
 
 class NoteCreated(Event, type="bench.note.created"):
@@ -87,24 +83,23 @@ class NoteOut(BaseModel):
 
 
 class NoteService:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Direct) -> None:
         self._session = session
 
-    async def create(self, workspace: str, said: NoteIn) -> Note:
-        made = Note(id=new_id("note"), workspace_id=workspace, title=said.title)
-        self._session.add(made)
-        self._session.record(NoteCreated(note_id=made.id, title=said.title), expected_version=0)
-        await self._session.flush()
+    async def create(self, workspace: str, said: NoteIn) -> Any:
+        id = new_id("note")
+        made = await self._session.row(_INSERT, id, workspace, said.title)
+        self._session.record(NoteCreated(note_id=id, title=said.title), expected_version=0)
         return made
 
-    async def get(self, id: str) -> Note:
-        found = await self._session.scalar(select(Note).where(Note.id == id))
+    async def get(self, id: str) -> Any:
+        found = await self._session.row(_SELECT, id)
         if found is None:
             raise NotFoundError("there is no such note")
         return found
 
 
-async def _service(session: Transaction) -> NoteService:
+async def _service(session: DirectTransaction) -> NoteService:
     return NoteService(session)
 
 
@@ -119,24 +114,25 @@ def nexus() -> FastAPI:
     Writer = Annotated[Principal, requires(write)]
     router = Router(prefix="/v1/notes", responses=GUARDED)
 
-    async def create(said: NoteIn, caller: Writer, key: IdempotencyKey, notes: Notes, response: Response) -> NoteOut:  # type: ignore[valid-type]
-        made = await notes.create(caller.workspace, said)  # type: ignore[attr-defined]
+    async def create(said: NoteIn, caller: Writer, key: DirectKey, notes: Notes, response: Response) -> NoteOut:  # type: ignore[valid-type]
+        made = NoteOut.model_validate(dict(await notes.create(caller.workspace, said)))  # type: ignore[attr-defined]
         response.headers["Location"] = f"/v1/notes/{made.id}"
         tag(response, made.version)
-        return NoteOut.model_validate(made)
+        return made
 
     async def get(
         note_id: Annotated[str, path_id("note")], caller: Reader, notes: Notes, response: Response
     ) -> NoteOut:  # type: ignore[valid-type]
-        found = await notes.get(note_id)
+        found = NoteOut.model_validate(dict(await notes.get(note_id)))
         tag(response, found.version)
-        return NoteOut.model_validate(found)
+        return found
 
     for endpoint in (create, get):
         endpoint.__annotations__ |= {"caller": Writer if endpoint is create else Reader, "said": NoteIn}
     router.add_api_route("", create, methods=["POST"], status_code=201, responses=CREATED)
     router.add_api_route("/{note_id}", get, methods=["GET"])
     app = create_app(get_settings())
+    app.router.routes.insert(0, Index(router.routes))
     app.router.routes.extend(router.routes)
     app.state.routes += router.routes
     return app
@@ -155,18 +151,12 @@ def bare() -> FastAPI:
 
     @app.post("/v1/notes", status_code=201)
     async def create(said: NoteIn) -> NoteOut:
-        row = await app.state.pool.fetchrow(
-            "insert into app.bench_note (id, workspace_id, title, version) values ($1, $2, $3, 1)"
-            " returning id, title, created_at, updated_at, version",
-            new_id("note"), WORKSPACE, said.title,
-        )  # fmt: skip
+        row = await app.state.pool.fetchrow(_INSERT, new_id("note"), WORKSPACE, said.title)
         return NoteOut.model_validate(dict(row))
 
     @app.get("/v1/notes/{note_id}")
     async def get(note_id: str) -> NoteOut:
-        row = await app.state.pool.fetchrow(
-            "select id, title, created_at, updated_at, version from app.bench_note where id = $1", note_id
-        )
+        row = await app.state.pool.fetchrow(_SELECT, note_id)
         return NoteOut.model_validate(dict(row))
 
     return app

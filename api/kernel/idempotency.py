@@ -17,8 +17,9 @@ from typing import Annotated, Any, ClassVar
 import orjson
 from fastapi import Depends, Header, Request, Response
 
-from api.kernel.transactions import Transaction
+from api.kernel.transactions import DirectTransaction, Transaction
 from nexus.db import Session
+from nexus.db.direct import Direct
 from nexus.errors import ConflictError, InputError
 
 #: How long an answer is kept.
@@ -52,19 +53,26 @@ class Replayed(Exception):
 class Claim:
     """A key that this request holds until its transaction ends."""
 
-    session: Session
+    session: Session | Direct
     scope: dict[str, str]
     fingerprint: str
 
 
-async def claim(
-    request: Request,
-    session: Transaction,
-    key: Annotated[
-        str | None,
-        Header(alias="Idempotency-Key", description="at most 255 characters; the same key gives the same answer"),
-    ] = None,
-) -> str | None:
+_Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="at most 255 characters; the same key gives the same answer"),
+]
+
+
+async def claim(request: Request, session: Transaction, key: _Key = None) -> str | None:
+    return await _claimed(request, session, key)
+
+
+async def claim_direct(request: Request, session: DirectTransaction, key: _Key = None) -> str | None:
+    return await _claimed(request, session, key)
+
+
+async def _claimed(request: Request, session: Session | Direct, key: str | None) -> str | None:
     """Raises Replayed with the kept answer; KeyBusyError, KeyReusedError, KeyLengthError as the key deserves."""
     if key is None:
         return None
@@ -83,19 +91,21 @@ async def claim(
     }
     fingerprint = await _fingerprint(request)
     found = await session.claim({**scope, "kept": KEPT})
-    if not found.is_free:
+    is_free, known, status, headers, body = found
+    if not is_free:
         raise KeyBusyError("a request with this Idempotency-Key is being answered", remedy="send it again in a moment")
-    if found.fingerprint is not None:
-        if found.fingerprint != fingerprint:
+    if known is not None:
+        if known != fingerprint:
             raise KeyReusedError("this Idempotency-Key came with another request before", remedy="use a new key for it")
-        headers = {**orjson.loads(found.headers), "Idempotent-Replay": "true"}
-        raise Replayed(Response(bytes(found.body), found.status, headers=headers))
+        raise Replayed(Response(bytes(body), status, headers={**orjson.loads(headers), "Idempotent-Replay": "true"}))
     request.state.claim = Claim(session, scope, fingerprint)
     return key
 
 
 #: Declares that a POST takes an Idempotency-Key; after the alias that checks the permission. Needs `routing.Router`.
 IdempotencyKey = Annotated[str | None, Depends(claim, scope="function")]
+#: The same for an endpoint with a DirectTransaction.
+DirectKey = Annotated[str | None, Depends(claim_direct, scope="function")]
 
 
 class Unkeyed:

@@ -7,11 +7,13 @@ transaction commits. Does not belong here: what a dependency can do.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from api.kernel.bodies import UnreadRequest, exact
 from api.kernel.idempotency import Replayed, keep
@@ -55,3 +57,32 @@ class Router(APIRouter):
             *args, route_class=Route, responses={**RESPONSES, **(responses or {})},
             generate_unique_id_function=lambda route: route.name, **options,
         )  # fmt: skip
+
+
+class Index(BaseRoute):
+    """Finds a route by the beginning of its path, where the framework would try every one of every slice in turn.
+
+    Whatever it does not find is looked for in the usual way: other methods, slashes too many, what is not there.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._routes: dict[str, list[APIRoute]] = {}
+        for route in routes:
+            if isinstance(route, APIRoute) and "{" not in (start := _start(route.path)):
+                self._routes.setdefault(start, []).append(route)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        for route in self._routes.get(_start(scope["path"]), ()) if scope["type"] == "http" else ():
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                return match, found
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["route"].handle(scope, receive, send)
+
+
+def _start(path: str) -> str:
+    """`/v1/notes` of `/v1/notes/{note_id}`."""
+    second = path.find("/", path.find("/", 1) + 1)
+    return path if second <= 0 else path[:second]

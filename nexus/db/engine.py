@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nexus import postgres
 from nexus.db import roles
-from nexus.db.lookups import Lookups
+from nexus.db.direct import Connections, Direct
 from nexus.db.session import Session
 from nexus.errors import MachineError
 from nexus.events.wake import Wake
@@ -52,9 +52,13 @@ class Database:
         return self._engine(roles.SYSTEM, max(2, self._pool_size // 4))
 
     @cached_property
-    def lookups(self) -> Lookups:
-        """Single statements as `nexus_system`, without a session."""
-        return Lookups(lambda: connect(self._settings, roles.SYSTEM), max(2, self._pool_size // 4))
+    def lookups(self) -> Connections:
+        """Single statements as `nexus_system`, straight through the driver: whose credential is this?"""
+        return Connections(lambda: connect(self._settings, roles.SYSTEM), max(2, self._pool_size // 4))
+
+    @cached_property
+    def _hot(self) -> Connections:
+        return Connections(lambda: connect(self._settings, roles.API), self._pool_size)
 
     @cached_property
     def wake(self) -> Wake:
@@ -64,6 +68,19 @@ class Database:
     def session(self, tenant: Tenant | Callable[[], Tenant | None] | None) -> Session:
         """A session whose transaction acts for `tenant`, which may be a function asked when it begins."""
         return Session(self.api, tenant=tenant, wake=lambda: self.wake())
+
+    @asynccontextmanager
+    async def direct(self, tenant: Callable[[], Tenant | None]) -> AsyncIterator[Direct]:
+        """A transaction without SQLAlchemy, for whoever `tenant` says; rolled back unless it is committed."""
+        async with self._hot.one() as connection:
+            made = Direct(connection, tenant, lambda: self.wake())
+            try:
+                yield made
+            except Exception:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await made.rollback()
+                raise
+            await made.rollback()
 
     @asynccontextmanager
     async def transaction(self, tenant: Tenant | None) -> AsyncIterator[Session]:
@@ -90,8 +107,9 @@ class Database:
     async def close(self) -> None:
         if "wake" in self.__dict__:
             await self.__dict__.pop("wake").done()
-        if "lookups" in self.__dict__:
-            await self.__dict__.pop("lookups").close()
+        for name in ("lookups", "_hot"):
+            if name in self.__dict__:
+                await self.__dict__.pop(name).close()
         for name in ("api", "everything"):
             if name in self.__dict__:
                 await self.__dict__.pop(name).dispose()

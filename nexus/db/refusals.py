@@ -26,11 +26,11 @@ def refusal(error: BaseException) -> NexusError | None:
     """ConflictError for a lost race; None for anything else."""
     if isinstance(error, StaleDataError):
         return ConflictError("it was changed meanwhile", remedy="read it again and decide anew")
-    if not isinstance(error, DBAPIError):
-        return None
-    state = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, DBAPIError):
+        error = error.orig or error
+    state = getattr(error, "sqlstate", None)
     if state == STALE_STREAM:
-        told = str(error.orig).rpartition(">: ")[2]
+        told = str(error).rpartition(">: ")[2]
         return ConflictError(told, remedy="read it again and decide anew")
     told = _CONFLICTS.get(str(state), "")
     return ConflictError(told, remedy="send it again, or look at what is there") if told else None

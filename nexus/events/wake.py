@@ -15,6 +15,7 @@ from nexus.errors import MachineError
 from nexus.events.log import CHANNEL
 
 _log = logging.getLogger("nexus.events")
+_TOGETHER_S = 0.002
 _NOTIFY = "select pg_notify($1, '')"
 
 
@@ -33,6 +34,8 @@ class Wake:
 
     async def _send(self) -> None:
         while self._is_due:
+            # many commits come together: one notification tells of all that come in this moment
+            await asyncio.sleep(_TOGETHER_S)
             self._is_due = False
             try:
                 await self._row(_NOTIFY, CHANNEL)

@@ -13,11 +13,11 @@ from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from api.kernel.idempotency import IdempotencyKey
+from api.kernel.idempotency import DirectKey, IdempotencyKey
 from api.kernel.permissions import Permission, requires
 from api.kernel.principal import Principal
 from api.kernel.routing import Router
-from api.kernel.transactions import Transaction
+from api.kernel.transactions import DirectTransaction, Transaction
 from nexus.db import Database, Tenant
 from nexus.errors import ConflictError
 from nexus.events import Event
@@ -66,6 +66,29 @@ async def count(
 @router.get("")
 async def counted(caller: Counter, session: Transaction) -> list[str]:
     return list(await session.scalars(text("select name from app.probe order by name")))
+
+
+@router.post("/direct", status_code=201)
+async def count_directly(
+    said: Said, caller: Counter, key: DirectKey, session: DirectTransaction, response: Response
+) -> dict[str, Any]:
+    await session.row(
+        "insert into app.probe (workspace_id, name) values ($1, $2) returning name", caller.workspace, said.name
+    )
+    session.record(Counted(count_id=said.name), expected_version=said.expected)
+    if said.then == "refuse":
+        raise ConflictError("no")
+    if said.then == "break":
+        raise RuntimeError("broken")
+    if said.then == "other tenant":
+        await session.row("insert into app.probe (workspace_id, name) values ('other', 'x') returning name")
+    response.headers["Location"] = f"/v1/probe/{said.name}"
+    return {"name": said.name}
+
+
+@router.get("/direct")
+async def counted_directly(caller: Counter, session: DirectTransaction) -> list[str]:
+    return [name for (name,) in await session.rows("select name from app.probe order by name")]
 
 
 async def _until(event: threading.Event) -> None:
@@ -178,12 +201,13 @@ def test_a_key_in_flight_is_refused_for_now(here: Caller) -> None:
     assert here.events() == ["probe.count.counted"]
 
 
-def test_fifty_clients_with_one_key(here: Caller) -> None:
+@pytest.mark.parametrize("path", ["/v1/probe", "/v1/probe/direct"])
+def test_fifty_clients_with_one_key(here: Caller, path: str) -> None:
     """Exactly one does it; the others are told to wait, or given its answer."""
     headers = {"Idempotency-Key": "fifty"}
     answers: list[httpx.Response] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(here.post("/v1/probe", json={"name": "f"}, headers=headers)))
+        threading.Thread(target=lambda: answers.append(here.post(path, json={"name": "f"}, headers=headers)))
         for _ in range(50)
     ]
     for thread in threads:
@@ -196,6 +220,25 @@ def test_fifty_clients_with_one_key(here: Caller) -> None:
     assert all(a.headers["retry-after"] for a in answers if a.status_code == 409)
     assert here.get("/v1/probe").json() == ["f"]
     assert here.events() == ["probe.count.counted"]
+
+
+def test_a_transaction_straight_through_the_driver_promises_the_same(probed: Kernel, here: Caller) -> None:
+    path, headers = "/v1/probe/direct", {"Idempotency-Key": "k"}
+    for then, status in (("refuse", 409), ("break", 500), ("other tenant", 500)):
+        assert here.post(path, json={"then": then}, headers=headers).status_code == status
+        assert here.get(path).json() == []
+        assert here.events() == []
+    first = here.post(path, json={"name": "x", "expected": 0}, headers=headers)
+    again = here.post(path, json={"name": "x", "expected": 0}, headers=headers)
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, {"name": "x"})
+    assert again.headers["idempotent-replay"] == "true"
+    assert here.post(path, json={"name": "y"}, headers=headers).json()["code"] == "idempotency_key_reused"
+    stale = here.post(path, json={"name": "x", "expected": 0})
+    assert (stale.status_code, stale.json()["detail"]) == (409, "count/x has version 1, not 0")
+    assert here.post(path, json={"name": "z"}).status_code == 201
+    assert here.get(path).json() == here.get("/v1/probe").json() == ["x", "z"]
+    assert here.events() == ["probe.count.counted"] * 2
+    assert probed.caller().get(path).json() == []
 
 
 def test_connections_that_are_cut_under_load(here: Caller) -> None:

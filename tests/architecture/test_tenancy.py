@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import create_app
-from api.kernel.idempotency import Unkeyed, claim
+from api.kernel.idempotency import Unkeyed, claim, claim_direct
 from api.kernel.permissions import Permission, catalogue, declared
 from api.kernel.routing import Route
 from nexus import postgres, slices
@@ -135,9 +135,10 @@ def test_every_post_takes_a_key_or_says_why_not() -> None:
         if "POST" not in (route.methods or ()):
             continue
         calls = list(_calls(route.dependant))
-        if claim in calls and not isinstance(route, Route):
+        is_keyed = claim in calls or claim_direct in calls
+        if is_keyed and not isinstance(route, Route):
             wrong.append(f"{route.path}: a key needs api.kernel.routing.Router")
-        if claim not in calls and not any(isinstance(call, Unkeyed) for call in calls):
+        if not is_keyed and not any(isinstance(call, Unkeyed) for call in calls):
             wrong.append(f"{route.path}: take an IdempotencyKey, or say unkeyed(…)")
     assert not wrong, "\n".join(wrong)
 
