@@ -15,6 +15,7 @@ import re
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.patience import in_time
 from api.problems import problem
 
 _NAMES = {"localhost", "127.0.0.1", "[::1]"}
@@ -54,9 +55,13 @@ class Guard:
                     answer.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, guarded)
+        has_body = "content-length" in headers or "transfer-encoding" in headers
+        await self._app(scope, in_time(receive) if has_body else receive, guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str, str] | None:
+        if len(headers.getlist("host")) > 1:
+            # whoever stands before this server may have judged by the other one
+            return 400, "unreadable", "a request has one Host"
         host = headers.get("host", "").lower()
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if name in self._webhook_hosts:

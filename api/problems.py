@@ -32,6 +32,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "The request took too long",
     409: "Conflict",
     412: "It has changed",
     413: "The request is too large",
@@ -41,7 +42,14 @@ _TITLES = {
     500: "Something broke",
     503: "Not available now",
 }
-_CODES = {400: "unreadable", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+_CODES = {
+    400: "unreadable",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "timeout",
+}
 _log = logging.getLogger("nexus.api")
 
 

@@ -16,11 +16,13 @@ def run(settings: Settings, port: int | None = None) -> None:
     """Until SIGTERM. No line for each request: it would hold addresses and queries; spans and metrics tell more."""
     import uvicorn
 
+    from api.patience import Protocol
+
     # uvicorn finishes its requests and then raises the signal again; by default that ends the process before it could
     # give back the embedded database
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logs.configure(settings.log_level, settings.log_format)
     uvicorn.run(
         "api.app:app", host=settings.host, port=port or settings.api_port, log_config=None, access_log=False,
-        server_header=False,
+        server_header=False, http=Protocol,
     )  # fmt: skip

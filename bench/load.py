@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from nexus.errors import MachineError
@@ -52,8 +52,8 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
             time.sleep(0.05)
 
 
-def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """One request as it goes over the wire; `_` in a header's name is a hyphen."""
+def request(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """One request as it goes over the wire."""
     lines = [
         f"{method} {path} HTTP/1.1",
         "Host: 127.0.0.1",

@@ -16,7 +16,7 @@ def _measured(place: Place, clock: Clock, side: str) -> int:
     token = notes.prepare(settings)
     headers = {"Authorization": f"Bearer {token}"} if side == "nexus" else {}
     ids = notes.fill(settings, NOTES)
-    asked = [request("GET", f"/v1/notes/{ids[n % NOTES]}", **headers) for n in range(place.rows)]
+    asked = [request("GET", f"/v1/notes/{ids[n % NOTES]}", headers) for n in range(place.rows)]
     with server(f"bench.notes:{side}") as port:
         ask(port, asked[:WARM])
         with clock:

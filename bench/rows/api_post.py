@@ -16,8 +16,8 @@ WARM = 500
 def _requests(first: int, number: int, token: str | None) -> list[bytes]:
     made = []
     for n in range(first, first + number):
-        headers = {"Authorization": f"Bearer {token}", "Idempotency_Key": f"key-{n}"} if token else {}
-        made.append(request("POST", "/v1/notes", json.dumps({"title": f"note {n}"}).encode(), **headers))
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"key-{n}"} if token else {}
+        made.append(request("POST", "/v1/notes", headers, json.dumps({"title": f"note {n}"}).encode()))
     return made
 
 

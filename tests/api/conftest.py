@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from api import credentials
 from api.app import create_app
+from api.patience import Protocol
 from nexus.ports import free_port
 from nexus.settings import Settings
 from tests.features import shared
@@ -29,7 +30,7 @@ def served(session_settings: Settings) -> Settings:
 def running(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """Address of the application while it is served."""
     port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", http=Protocol))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -11,6 +11,7 @@ down_revision = "kernel_0007"
 branch_labels = None
 depends_on = None
 
+#: Of kernel_0007, with and without the notification.
 APPEND = """
 create or replace function app.append_events(batch jsonb) returns void language plpgsql as $$
 declare
@@ -23,11 +24,15 @@ begin
   from (select distinct (value ->> 'organisation_id') || '/' || (value ->> 'stream') as stream
         from jsonb_array_elements(batch) order by 1) streams;
   for happened in select value from jsonb_array_elements(batch) loop
-    select coalesce(max(sequence), 0) into last from app.events
+    select max(sequence) into last from app.events
     where organisation_id = happened ->> 'organisation_id' and stream = happened ->> 'stream';
+    if last is null then
+      select coalesce(max(sequence), 0) into last from app.pruned_stream
+      where organisation_id = happened ->> 'organisation_id' and stream = happened ->> 'stream';
+    end if;
     expected := (happened ->> 'expected_version')::bigint;
     if expected is not null and expected <> last then
-      raise exception '%% has version %%, not %%', happened ->> 'stream', last, expected using errcode = 'NX409';
+      raise exception '% has version %, not %', happened ->> 'stream', last, expected using errcode = 'NX409';
     end if;
     insert into app.events (
       id, type, source, subject, stream, sequence, time, schemaver, organisation_id, workspace_id,
@@ -37,7 +42,7 @@ begin
       last + 1, (happened ->> 'time')::timestamptz, (happened ->> 'schemaver')::int,
       happened ->> 'organisation_id', happened ->> 'workspace_id', happened ->> 'traceparent',
       happened ->> 'correlation_id', happened ->> 'causation_id', happened -> 'data');
-  end loop;%s
+  end loop;{notify}
 end $$
 """
 NOTIFY = "\n  perform pg_notify('nexus_events', '');"
@@ -66,11 +71,11 @@ end $$;
 
 
 def upgrade() -> None:
-    op.execute(APPEND % "")
+    op.execute(APPEND.format(notify=""))
     op.execute(REQUEST)
 
 
 def downgrade() -> None:
     op.execute("drop function app.end_request(jsonb, text, text, text, text, text, int, jsonb, bytea)")
     op.execute("drop function app.open_request(text, text, text, text, interval)")
-    op.execute(APPEND % NOTIFY)
+    op.execute(APPEND.format(notify=NOTIFY))

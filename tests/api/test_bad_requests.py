@@ -1,0 +1,150 @@
+"""What no client of good will sends: strings that break programs, requests that are none, bodies without end or bottom."""
+
+from __future__ import annotations
+
+import socket
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api import patience
+from api.app import create_app
+from tests.api.bodies import Bodies
+from tests.api.kernel import Kernel
+from tests.api.organisations.company import Company
+
+DOCUMENT = create_app().openapi()
+WITH_BODY = [
+    (method.upper(), path, operation)
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if "application/json" in operation.get("requestBody", {}).get("content", {}) and "webhook" not in path
+]
+#: JSON texts: escapes reach what a client's own encoder would refuse to send.
+NAUGHTY = {
+    "nul": r'"a\u0000b"',
+    "lone surrogate": r'"\ud800"',
+    "right to left": r'"\u202eabc\u202c\u200f"',
+    "combining": '"Z' + "\u0351\u0489" * 40 + '"',
+    "zero width": r'"\ufeff\u200b\u2060"',
+    "newlines": r'"a\r\nSet-Cookie: x=1"',
+    "sql": r'"\u0027; drop table app.events; --"',
+    "markup": r'"<script>alert(1)</script><img src=x onerror=y>"',
+    "template": r'"{{7*7}}${7*7}<%= 7 %>#{7}%s%n"',
+    "path": r'"../../../../etc/passwd\u0000.png"',
+    "number as text": '"1e309"',
+    "long": '"' + "a" * 100_000 + '"',
+    "empty": '""',
+    "number": "1e309",
+    "big integer": "9" * 400,
+    "null": "null",
+    "deep": "[" * 5_000 + "]" * 5_000,
+}
+PATHS = (
+    "/v1/models/%00", "/v1/models/%2e%2e/%2e%2e/etc/passwd", "/v1//models", "//v1/models", "/v1/models/.", "/v1/models/..;/",
+    "/v1/models/churn%0d%0aX-Evil:1", "/v1/models/%ff%fe", "/v1/models/" + "a" * 5_000, "/v1/models?limit=%00&limit=1",
+    "/v1/members?cursor=%00", "/v1/members?cursor=W1siY3JlYXRlZF9hdCIsImlkIl0sWyJcdTAwMDAiLCJcdTAwMDAiXV0",
+    "/v1/members?limit=99999999999999999999", "/docs/%2e%2e%2f__init__.py",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def owned(kernel: Kernel) -> tuple[Company, httpx.Client]:
+    company = Company(kernel)
+    owner = company.caller(company.member(("owner", "*"), is_break_glass=True))
+    owner.headers["X-Nexus-Workspace"] = company.one
+    return company, owner
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), WITH_BODY, ids=[f"{m} {p}" for m, p, _ in WITH_BODY])
+def test_strings_that_break_programs(
+    owned: tuple[Company, httpx.Client], method: str, path: str, operation: dict[str, object]
+) -> None:
+    """In every text of the body at once; refused or kept as it came, never a mistake of ours."""
+    company, owner = owned
+    target = Bodies(DOCUMENT, {}, company.one, "x").path(path, operation)
+    example = operation["requestBody"]["content"]["application/json"]["example"]  # type: ignore[index]
+    for name, text in NAUGHTY.items():
+        body = "{" + ",".join(f'"{field}": {text}' for field in example) + "}"
+        answer = owner.request(method, target, content=body.encode(), headers={"Content-Type": "application/json"})
+        assert answer.status_code < 500 or answer.status_code in {502, 503}, f"{name}: {answer.text}"
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json", name
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_and_queries_that_are_tricks(owned: tuple[Company, httpx.Client], path: str) -> None:
+    company, owner = owned
+    answer = _raw(company.kernel.address, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                  f"Authorization: {owner.headers['authorization']}\r\n\r\n".encode())  # fmt: skip
+    status = int(answer.split(b" ", 2)[1])
+    assert status in {307, 400, 404, 422}, answer
+    assert b"x-evil" not in answer.lower().partition(b"\r\n\r\n")[0]
+    assert b"root:" not in answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nHost: 127.0.0.1\r\n",
+        "GET http://evil.example/healthz HTTP/1.1\r\nHost: evil.example\r\n",
+        "POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nContent-Length: 5\r\n",
+        "POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: " + "a" * 200_000 + "\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX Bad: 1\r\n",
+        "BREW /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+        "GET /healthz HTTP/9.9\r\nHost: 127.0.0.1\r\n",
+    ],
+    ids=["two hosts", "two hosts, the other first", "absolute", "two lengths", "length and chunks", "negative length",
+         "huge header", "blank in a name", "no method", "no version"],
+)  # fmt: skip
+def test_requests_that_are_none(kernel: Kernel, head: str) -> None:
+    answer = _raw(kernel.address, f"{head}Connection: close\r\n\r\n".encode() + b"{}")
+    assert not answer or 400 <= int(answer.split(b" ", 2)[1]) < 500, answer[:200]
+    assert httpx.get(f"{kernel.address}/healthz").status_code == 200
+
+
+def test_a_method_is_what_it_says(kernel: Kernel) -> None:
+    """No header and no query turns a GET into something that changes."""
+    headers = {"X-HTTP-Method-Override": "DELETE", "X-Method-Override": "DELETE"}
+    answer = httpx.get(f"{kernel.address}/healthz?_method=DELETE", headers=headers)
+    assert answer.json() == {"status": "ok"}
+
+
+def test_headers_that_never_end(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", 0.2)
+    assert _raw(kernel.address, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ") == b""
+
+
+def test_a_body_that_never_ends(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "BODY_WITHIN", 0.2)
+    token = kernel.caller().headers["authorization"]
+    answer = _raw(
+        kernel.address,
+        f"POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode(),
+    )
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"urn:nexus:problem:timeout" in answer
+
+
+def _raw(address: str, sent: bytes) -> bytes:
+    """Everything that comes back until the server closes the connection."""
+    place = urlsplit(address)
+    with socket.create_connection((place.hostname, place.port), timeout=15) as connection:
+        connection.sendall(sent)
+        came = b""
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            try:
+                part = connection.recv(65_536)
+            except ConnectionResetError:
+                break
+            if not part:
+                break
+            came += part
+    return came
