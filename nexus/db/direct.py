@@ -2,7 +2,7 @@
 
 Belongs here: the same promises as `Session` (tenant, events, Idempotency-Key, nothing told on rollback) without its ORM,
 which costs a request more than everything else together (docs/performance-of-the-api.md). Does not belong here: when to
-commit: the edge does.
+commit: the edge does; what the audit log is to witness, and events with personal data: those need a `Session`.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Direct:
         if tenant is None:
             raise RuntimeError("an event belongs to an organisation: the transaction acts for none")
         made = Recording.of(happened, tenant, expected_version=expected_version, causation=causation)
+        if made.personal:
+            raise RuntimeError("an event with personal data is sealed by a Session: use Transaction")
         self._recorded.append(made)
         return made.id
 

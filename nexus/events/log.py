@@ -99,7 +99,7 @@ async def append(session: AsyncSession, recordings: Sequence[Recording]) -> None
 
 def batch(recordings: Sequence[Recording]) -> str:
     """As `app.append_events` takes them."""
-    return orjson.dumps(recordings).decode()
+    return orjson.dumps([recording.values() for recording in recordings]).decode()
 
 
 async def read(
