@@ -36,13 +36,9 @@ def _tell(consumers: Sequence[Progress], jobs: Sequence[Depth]) -> None:
         metrics.LAG.labels(one.name).set((now - one.oldest).total_seconds() if one.oldest else 0)
         metrics.LETTERS.labels(one.name, "retrying").set(one.retrying)
         metrics.LETTERS.labels(one.name, "dead").set(one.dead)
-    # of what has ended meanwhile there is no row
-    metrics.JOBS.clear()
-    metrics.JOBS_LATE.clear()
-    late: dict[str, float] = {}
+    late: dict[tuple[str, ...], float] = {}
     for depth in jobs:
-        metrics.JOBS.labels(depth.name, depth.state).set(depth.number)
         if depth.state in {"pending", "waiting"} and depth.oldest:
-            late[depth.name] = max(late.get(depth.name, 0.0), (now - depth.oldest).total_seconds())
-    for name, seconds in late.items():
-        metrics.JOBS_LATE.labels(name).set(seconds)
+            late[depth.name,] = max(late.get((depth.name,), 0.0), (now - depth.oldest).total_seconds())
+    metrics.JOBS.tell({(depth.name, depth.state): depth.number for depth in jobs})
+    metrics.JOBS_LATE.tell(late)

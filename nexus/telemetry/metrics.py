@@ -6,6 +6,8 @@ Labels are names of routes, rules and consumers, never of tenants or people: the
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -14,6 +16,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 # a second series for each counter, which tells when the process began
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -40,9 +44,30 @@ BEHIND = Gauge(
 )
 LAG = Gauge("nexus_consumer_lag_seconds", "Age of the oldest event not passed.", ["consumer"], registry=REGISTRY)
 LETTERS = Gauge("nexus_consumer_letters", "Events being retried, or dead.", ["consumer", "state"], registry=REGISTRY)
-JOBS = Gauge("nexus_jobs", "Jobs that wait, run, or have failed.", ["job", "state"], registry=REGISTRY)
-JOBS_LATE = Gauge("nexus_jobs_late_seconds", "How long the oldest job waits that is due.", ["job"], registry=REGISTRY)
 POOL = Gauge("nexus_database_connections", "Connections of the pools.", ["pool", "state"], registry=REGISTRY)
+
+
+class Latest(Collector):
+    """A gauge that has the series of the last look alone: of what has ended there is none. (A library's own gauge cannot
+    forget series in every mode of the library, and another library of this process may choose the mode.)"""
+
+    def __init__(self, name: str, meaning: str, labels: Sequence[str]) -> None:
+        self._name, self._meaning, self._labels = name, meaning, labels
+        self._seen: Mapping[tuple[str, ...], float] = {}
+        REGISTRY.register(self)
+
+    def tell(self, seen: Mapping[tuple[str, ...], float]) -> None:
+        self._seen = dict(seen)
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(self._name, self._meaning, labels=self._labels)
+        for labels, value in self._seen.items():
+            family.add_metric(labels, value)
+        yield family
+
+
+JOBS = Latest("nexus_jobs", "Jobs that wait, run, or have failed.", ["job", "state"])
+JOBS_LATE = Latest("nexus_jobs_late_seconds", "How long the oldest job waits that is due.", ["job"])
 
 
 def text() -> bytes:

@@ -1,3 +1,5 @@
+{% set network = "coalesce(" ~ json_text('data', 'network') ~ ", " ~ json_text('data', 'address') ~ ")" %}
+
 -- whose address was typed in stays with the identity service: its events name people by id,
 -- and where they were is sealed under their key since version 2: the network and the browser's name remain
 with signins as (
@@ -13,7 +15,7 @@ with signins as (
         occurred_at as login_at,
         case when event_type = 'identity.signin.succeeded' then 'success' else 'failure' end as outcome,
         {{ json_text('data', 'reason') }} as reason,
-        {{ address_only("coalesce(" ~ json_text('data', 'network') ~ ", " ~ json_text('data', 'address') ~ ")") }} as ip_address,
+        {{ address_only(network) }} as ip_address,
         cast(null as text) as country_code,
         coalesce({{ json_text('data', 'browser') }}, {{ json_text('data', 'user_agent') }}) as user_agent,
         {{ json_text('data', 'session_id') }} as session_id,
