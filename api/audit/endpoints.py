@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from api.audit import repository
 from api.audit.policies import AuditReader
@@ -14,11 +15,12 @@ from api.audit.schemas import EntryOut
 from api.audit.service import shown
 from api.kernel.pages import Page, PageQuery
 from api.kernel.routing import Router
+from api.kernel.text import moment
 from api.kernel.transactions import Transaction
 from api.problems import GUARDED
 
 router = Router(prefix="/v1/audit", tags=["audit"], responses=GUARDED)
-_Time = Annotated[datetime | None, Query(description="RFC 3339")]
+_Time = Annotated[datetime | None, BeforeValidator(moment), Query(description="RFC 3339")]
 
 
 @router.get("")

@@ -5,9 +5,11 @@ Belongs here: validators of text. Does not belong here: lengths, which a schema 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _ALLOWED = {"\n", "\t"}
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def printable(text: str) -> str:
@@ -18,3 +20,11 @@ def printable(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return unicodedata.normalize("NFC", text)
+
+
+def moment(text: object) -> object:
+    """`text` if it is a moment of RFC 3339. Raises ValueError for anything else that a lenient reader would make one of,
+    such as a number of seconds, which a parameter of an address is text for."""
+    if isinstance(text, str) and not _RFC3339.fullmatch(text):
+        raise ValueError("must be a moment such as 2026-01-31T12:00:00Z (RFC 3339)")
+    return text

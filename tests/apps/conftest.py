@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -53,3 +54,11 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     yield publish
     marts.reader(get_settings()).close()
     get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """`AppTest` makes its script the process's `__main__`, which processes that later tests start would run again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main

@@ -73,6 +73,7 @@ def pytest_in(root: Path, *arguments: str) -> str:
     return run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
 
 
+@pytest.mark.slow
 def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
     mine = "help_desk or cash or test_imports or test_names or test_text or test_raw_relations or test_pages_and"
     said = pytest_in(
@@ -84,6 +85,7 @@ def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
     assert "failed" not in said
 
 
+@pytest.mark.slow
 def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: Path) -> None:
     said = pytest_in(
         tree, "tests/api/test_notes.py", "tests/architecture", "tests/nexus/db/test_migrations.py",
