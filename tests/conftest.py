@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -62,16 +63,23 @@ def session_settings() -> Iterator[Settings]:
     shutil.rmtree(server.data, ignore_errors=True)
 
 
-@pytest.fixture
-def settings(session_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """A home of its own with a database of its own on the shared server."""
+@contextmanager
+def database_of_its_own(session_settings: Settings, home: Path) -> Iterator[Settings]:
+    """A home with an empty database of its own on the shared server."""
     name = f"test_{next(_numbers)}"
     server = postgres.dsn(session_settings, "postgres")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database {name}".encode())
-    yield Settings(home=tmp_path / "home", database_url=SecretStr(server.replace("/postgres?", f"/{name}?")))
+    yield Settings(home=home, database_url=SecretStr(server.replace("/postgres?", f"/{name}?")))
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.fixture
+def settings(session_settings: Settings, tmp_path: Path) -> Iterator[Settings]:
+    """A home of its own with a database of its own on the shared server."""
+    with database_of_its_own(session_settings, tmp_path / "home") as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def verify(
     """
     from api.audit import repository
     from api.audit.chain import Verifier
-    from api.identity.commands import run
+    from nexus.db.command import run
     from nexus.errors import GateError, InputError
 
     marks = dict(_mark(text) for text in head or ())
@@ -88,7 +88,7 @@ def export(
     from api.audit import repository
     from api.audit.repository import Asked
     from api.audit.service import shown
-    from api.identity.commands import run
+    from nexus.db.command import run
 
     asked = Asked(
         since=since.replace(tzinfo=UTC) if since else None, until=until.replace(tzinfo=UTC) if until else None

@@ -56,7 +56,7 @@ async def witness(session: Session, act: Act) -> None:
         "address": await sealed_text(session, act.person, act.address) if act.person and act.address else act.address,
         "reason": act.reason,
         "trace_id": now.trace_id if now else None,
-        "changes": [_shown(c) for c in changes[:MOST]],
+        "changes": [said for c in changes[:MOST] if _says_something(said := _shown(c))],
         "events": [{"id": e.id, "type": e.type, "subject": e.subject, "data": e.data} for e in told[:MOST]],
         "left_out": max(0, len(changes) - MOST) + max(0, len(told) - MOST),
     }
@@ -79,6 +79,11 @@ def _shown(change: Change) -> dict[str, Any]:
         "table": change.table, "did": change.did, "key": change.key,
         "before": plain(change.before), "after": plain(change.after),
     }  # fmt: skip
+
+
+def _says_something(said: dict[str, Any]) -> bool:
+    """A row that only counts that something else has changed says nothing by itself."""
+    return said["did"] != "changed" or bool(said["before"] or said["after"] or not said["key"])
 
 
 def _value(name: str, value: Any, personal: frozenset[str]) -> Any:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.health import repository
 from nexus.db import Database
-from nexus.db.migrate import heads
+from nexus.db.migrate import newer, outstanding
 from nexus.errors import NexusError
 from nexus.trouble import machine_error
 
@@ -49,13 +49,18 @@ async def database(at: Database) -> dict[str, Any]:
             "detail": detail,
             "remedy": "nexus migrate; `nexus doctor` says more",
         }
-    expected = heads()
-    if known != expected:
-        missing = ", ".join(sorted(expected - known)) or "what is there is newer"
+    if unknown := newer(known):
         return {
             "name": "database",
             "ready": False,
-            "detail": f"migrations differ: {missing}",
+            "detail": f"the database was migrated by a newer Nexus: it stands at {', '.join(unknown)}",
+            "remedy": "update Nexus",
+        }
+    if missing := outstanding(known):
+        return {
+            "name": "database",
+            "ready": False,
+            "detail": f"migrations that the database lacks: {', '.join(missing)}",
             "remedy": "nexus migrate",
         }
     return {"name": "database", "ready": True, "detail": f"at {', '.join(sorted(known))}"}

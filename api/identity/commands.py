@@ -5,19 +5,14 @@ Belongs here: arguments and what is printed. Does not belong here: rules about p
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from api.identity.models import User
     from nexus.db import Session
-    from nexus.db.acts import Act
 
-T = TypeVar("T")
 Email = Annotated[str, typer.Argument(help="e-mail address of the user", show_default=False)]
 users = typer.Typer(no_args_is_help=True)
 
@@ -32,6 +27,7 @@ def list_() -> None:
     from rich.table import Table
 
     from api.identity.repository import users as rows
+    from nexus.db.command import run
     from nexus.progress import console
 
     shown = Table("address", "name", "id", "password", "")
@@ -45,6 +41,7 @@ def list_() -> None:
 def add(email: Email, name: Annotated[str, typer.Option(help="as they are called", show_default=False)]) -> None:
     """Add somebody, and print the link with which they set their password (once, within half an hour)."""
     from api.identity import directory
+    from nexus.db.command import run
     from nexus.settings import get_settings
 
     async def added(session: Session) -> str:
@@ -60,6 +57,7 @@ def add(email: Email, name: Annotated[str, typer.Option(help="as they are called
 @users.command("reset-link")
 def reset_link(email: Email) -> None:
     """Print a link that sets a new password for somebody, once, within half an hour: hand it to them and nobody else."""
+    from nexus.db.command import run
     from nexus.settings import get_settings
 
     async def made(session: Session) -> str:
@@ -77,6 +75,7 @@ def reset_link(email: Email) -> None:
 @users.command("sign-out")
 def sign_out(email: Email) -> None:
     """End every browser session of somebody."""
+    from nexus.db.command import run
 
     async def ended(session: Session) -> int:
         from api.identity import sessions
@@ -89,6 +88,7 @@ def sign_out(email: Email) -> None:
 @users.command()
 def deactivate(email: Email) -> None:
     """Keep somebody from signing in, and end every session of theirs."""
+    from nexus.db.command import run
 
     async def done(session: Session) -> None:
         from api.identity import directory
@@ -102,6 +102,7 @@ def deactivate(email: Email) -> None:
 @users.command()
 def reactivate(email: Email) -> None:
     """Let somebody sign in again."""
+    from nexus.db.command import run
 
     async def done(session: Session) -> None:
         from api.identity import directory
@@ -129,37 +130,3 @@ def _print_link(reset_id: str) -> None:
     from nexus.settings import get_settings
 
     typer.echo(resets.link(get_settings(), reset_id))
-
-
-def run(work: Callable[[Session], Awaitable[T]], organisation: str | None = None) -> T:
-    """What `work` returns, done in one transaction: of the organisation, or of the system, which sees all.
-
-    It is an act: the function that `work` is made in gives its name.
-    """
-    from nexus.db import Database, Tenant
-    from nexus.db.migrate import migrate
-    from nexus.settings import get_settings
-
-    settings = get_settings()
-    migrate(settings)
-    command = f"{work.__module__.split('.')[1]}: {work.__qualname__.partition('.')[0].strip('_').replace('_', ' ')}"
-
-    async def done() -> T:
-        database = Database(settings, pool_size=4)
-        try:
-            within = database.transaction(Tenant(organisation)) if organisation else database.system()
-            async with within as session:
-                session.act = partial(_act, command, organisation)
-                return await work(session)
-        finally:
-            await database.close()
-
-    return asyncio.run(done())
-
-
-def _act(command: str, organisation: str | None) -> Act:
-    """What is done by a command is kept in the audit log of the organisation, or of this machine's; what was typed, which names people, not."""
-    from nexus.db import LOCAL_ORGANISATION
-    from nexus.db.acts import Act
-
-    return Act(organisation or LOCAL_ORGANISATION, "local", "local", None, command)

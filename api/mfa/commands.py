@@ -27,7 +27,8 @@ def of_people() -> None:
 @factors.command()
 def remove(email: Annotated[str, typer.Argument(help="e-mail address of the user", show_default=False)]) -> None:
     """Remove every passkey, app and recovery code of somebody, and end their sessions. Be sure that it is they who ask."""
-    from api.identity.commands import known, run
+    from api.identity.commands import known
+    from nexus.db.command import run
 
     async def done(session: Session) -> int:
         from api.identity import sessions

@@ -5,18 +5,16 @@ Belongs here: arguments and what is printed. Does not belong here: rules about a
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nexus.tenancy import LOCAL_ORGANISATION
 
 if TYPE_CHECKING:
-    from nexus.db import Database
+    from api.oidc.models import Client
+    from nexus.db import Session
 
-T = TypeVar("T")
 Organisation = Annotated[str, typer.Option(help="whose application it is; default: the organisation of this machine")]
 clients = typer.Typer(no_args_is_help=True)
 
@@ -40,7 +38,7 @@ def add(
     from api.kernel.commands import body
     from api.kernel.principal import EVERYTHING, EVERYWHERE, Principal
     from api.oidc.schemas import ClientIn
-    from nexus.db import Tenant
+    from nexus.db.command import run
 
     method = "client_secret_basic" if secret else "none"
     said = body(
@@ -51,14 +49,13 @@ def add(
     )  # fmt: skip
     whoever = Principal("local", "local", organisation, frozenset(), grants={EVERYWHERE: frozenset({EVERYTHING})})
 
-    async def added(database: Database) -> tuple[str, str | None]:
+    async def added(session: Session) -> tuple[str, str | None]:
         from api.oidc.service import ClientService
 
-        async with database.transaction(Tenant(organisation)) as session:
-            made, shown = await ClientService(session).register(whoever, said)
-            return made.id, shown
+        made, shown = await ClientService(session).register(whoever, said)
+        return made.id, shown
 
-    client_id, shown = _run(added)
+    client_id, shown = run(added, organisation)
     typer.echo(f"client_id {client_id}")
     if shown:
         typer.echo(f"client_secret {shown}")
@@ -70,19 +67,17 @@ def list_(organisation: Organisation = LOCAL_ORGANISATION) -> None:
     from rich.table import Column, Table
 
     from api.kernel.pages import Cut
-    from api.oidc.models import Client
-    from nexus.db import Tenant
+    from nexus.db.command import run
     from nexus.progress import console
 
-    async def found(database: Database) -> list[Client]:
+    async def found(session: Session) -> list[Client]:
         from api.oidc.repository.clients import ClientRepository
 
-        async with database.transaction(Tenant(organisation)) as session:
-            return list((await ClientRepository(session).page(Cut(200, None))).rows)
+        return list((await ClientRepository(session).page(Cut(200, None))).rows)
 
     # an id that is cut can be copied by nobody
     shown = Table(Column("client_id", no_wrap=True, min_width=39), "name", "secret", "goes back to")
-    for client in _run(found):
+    for client in run(found, organisation):
         shown.add_row(client.id, client.name, "yes" if client.secret_hash else "no", "\n".join(client.redirect_uris))
     console().print(shown)
 
@@ -92,43 +87,25 @@ def remove(
     client_id: Annotated[str, typer.Argument(show_default=False)], organisation: Organisation = LOCAL_ORGANISATION
 ) -> None:
     """Remove an application, and end everything that it was granted."""
-    from nexus.db import Tenant
+    from nexus.db.command import run
 
-    async def removed(database: Database) -> None:
+    async def removed(session: Session) -> None:
         from api.kernel.preconditions import Precondition
         from api.oidc.service import ClientService
 
-        async with database.transaction(Tenant(organisation)) as session:
-            await ClientService(session).remove(client_id, Precondition(None))
+        await ClientService(session).remove(client_id, Precondition(None))
 
-    _run(removed)
+    run(removed, organisation)
     typer.echo("removed")
 
 
 @clients.command("rotate-keys")
 def rotate_keys() -> None:
     """Sign with new keys from now on; those of before are published for another week."""
-    from api.oidc.keys import Keys
+    from api.oidc import keys
+    from nexus.db.command import run
     from nexus.sealing import Sealer
     from nexus.settings import get_settings
 
-    _run(lambda database: Keys(database, Sealer(get_settings(), "oidc-signing-key")).rotate())
+    run(lambda session: keys.rotate(session, Sealer(get_settings(), "oidc-signing-key")))
     typer.echo("rotated; running processes sign with the new keys within a minute")
-
-
-def _run(work: Callable[[Database], Awaitable[T]]) -> T:
-    from nexus.db import Database
-    from nexus.db.migrate import migrate
-    from nexus.settings import get_settings
-
-    settings = get_settings()
-    migrate(settings)
-
-    async def done() -> T:
-        database = Database(settings, pool_size=2)
-        try:
-            return await work(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(done())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from api.identity.events import SessionRevoked, UserDeactivated
-from api.oidc.events import GrantRevoked
+from api.oidc.events import GrantOutlives, GrantRevoked
 from api.oidc.flow.server import revoke
 from api.oidc.keys import ring_of
 from api.oidc.models import Grant
@@ -16,12 +16,15 @@ from api.oidc.repository import grants as rows
 from api.oidc.tokens import Issuer
 from api.organisations.events import OrganisationClosed
 from nexus import egress
+from nexus.db import Tenant
 from nexus.errors import ProviderError
 from nexus.events.consumer import Delivery, consumer
 from nexus.sealing import Sealer
 from nexus.settings import get_settings
 
 PATIENCE = 5.0
+#: Why a grant ends because whoever gave it is no longer signed in; other ends are the application's own, or its removal.
+ENDS_SESSION = {"signed_out", "user_deactivated", "deprovisioned", "erased"}
 
 
 @consumer(
@@ -40,15 +43,26 @@ async def end_grants(delivery: Delivery) -> None:
         await revoke(delivery.session, "organisation_closed", Grant.organisation_id == happened.organisation_id)
     if isinstance(happened, SessionRevoked):
         await revoke(delivery.session, "signed_out", Grant.session_id == happened.session_id, ~Grant.is_offline)
+        if not delivery.is_replay:
+            for grant in await rows.outliving(delivery.session, happened.session_id):
+                told = GrantOutlives(
+                    grant_id=grant.id,
+                    client_id=grant.client_id,
+                    user_id=happened.user_id,
+                    session_id=happened.session_id,
+                )
+                delivery.session.record(told, tenant=Tenant(grant.organisation_id))
 
 
-@consumer("oidc.tell_clients", "oidc.grant.revoked", every_tenant=True, timeout=timedelta(seconds=15))
+@consumer(
+    "oidc.tell_clients", "oidc.grant.revoked", "oidc.grant.outlived", every_tenant=True, timeout=timedelta(seconds=15)
+)
 async def tell_clients(delivery: Delivery) -> None:
     """Back-Channel Logout 1.0: before the commit, since being told twice does no harm, and never does."""
     happened = delivery.event
-    assert isinstance(happened, GrantRevoked)
+    assert isinstance(happened, GrantRevoked | GrantOutlives)
     client = await rows.client(delivery.session, happened.client_id)
-    ends_session = happened.because in {"signed_out", "user_deactivated", "deprovisioned"}
+    ends_session = isinstance(happened, GrantOutlives) or happened.because in ENDS_SESSION
     if not ends_session or client is None or client.backchannel_logout_uri is None or delivery.is_replay:
         return
     if happened.user_id is None or happened.session_id is None:

@@ -41,3 +41,12 @@ class GrantRevoked(Event, type="oidc.grant.revoked"):
     user_id: str | None
     session_id: str | None
     because: str
+
+
+class GrantOutlives(Event, type="oidc.grant.outlived"):
+    """The browser session in which it was given is over. It lives on, and its application is told all the same."""
+
+    grant_id: str
+    client_id: str
+    user_id: str
+    session_id: str

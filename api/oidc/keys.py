@@ -99,18 +99,17 @@ class Keys:
         """Makes the next question read anew."""
         self._ring = None
 
-    async def rotate(self) -> None:
-        """Makes new keys sign from now on; those of before stay published for as long as what they have signed may live."""
-        async with self._database.system() as session:
-            now = await rows.lock(session)
-            await rows.stop_signing(session, now)
-            for algorithm in ALGORITHMS:
-                session.add(await _made(self._sealer, algorithm, now, now + SIGNS_FOR))
-        self.forget()
-
     async def _load(self) -> Ring:
         async with self._database.system() as session:
             return await ring_of(session, self._sealer)
+
+
+async def rotate(session: Session, sealer: Sealer) -> None:
+    """Makes new keys sign from now on; those of before stay published for as long as what they have signed may live."""
+    now = await rows.lock(session)
+    await rows.stop_signing(session, now)
+    for algorithm in ALGORITHMS:
+        session.add(await _made(sealer, algorithm, now, now + SIGNS_FOR))
 
 
 async def ring_of(session: Session, sealer: Sealer) -> Ring:

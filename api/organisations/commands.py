@@ -30,18 +30,21 @@ def register(app: typer.Typer) -> None:
 def add_key(
     name: Annotated[str, typer.Argument(help="of the program; it becomes a service account", show_default=False)],
     role: Annotated[str, typer.Option(help="what the program may: owner, admin, analyst, viewer or role_…")] = "viewer",
-    may: Annotated[list[str] | None, typer.Option(help="let the key do this alone (a permission); repeatable")] = None,
+    may: Annotated[
+        list[str] | None,
+        typer.Option(help="let the key do this alone (a permission); repeatable; default: what its role may"),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="for so long it is valid")] = 30,
     organisation: Organisation = LOCAL_ORGANISATION,
 ) -> None:
     """Make a program with a role everywhere in the organisation, and print its key (once)."""
-    from api.identity.commands import run
     from api.kernel.commands import body
-    from api.kernel.principal import EVERYTHING, EVERYWHERE
+    from api.kernel.principal import EVERYWHERE
     from api.organisations.schemas.access import AccountIn, RoleGivenIn
     from api.organisations.schemas.keys import KeyIn
     from api.organisations.service.accounts import AccountService
     from api.organisations.service.keys import KeyService
+    from nexus.db.command import run
 
     async def added(session: Session) -> str:
         from api.kernel.preconditions import Precondition
@@ -50,12 +53,10 @@ def add_key(
         account = await accounts.create(whoever, body(AccountIn, {"name": name}, HELP))
         given = [body(RoleGivenIn, {"role": role, "scope": EVERYWHERE}, HELP)]
         await accounts.set_roles(whoever, account.id, given, Precondition(None))
-        said = body(
-            KeyIn,
-            {"name": name, "scopes": {EVERYWHERE: may or [EVERYTHING]}, "expires_in_days": days,
-             "service_account_id": account.id},
-            HELP,
-        )  # fmt: skip
+        own = await accounts.rules.of_assignments(await accounts.rows.assignments(account))
+        scopes = {EVERYWHERE: may or sorted(own.get(EVERYWHERE, ()))}
+        values = {"name": name, "scopes": scopes, "expires_in_days": days, "service_account_id": account.id}
+        said = body(KeyIn, values, HELP)
         return (await KeyService(session).create(whoever, said))[1]
 
     typer.echo(run(added, organisation))
@@ -67,8 +68,8 @@ def prove(
     organisation: Organisation = LOCAL_ORGANISATION,
 ) -> None:
     """Hold a domain for proved without asking DNS: you answer for it. Its people can then be provisioned and invited."""
-    from api.identity.commands import run
     from api.organisations.service.domains import DomainService
+    from nexus.db.command import run
 
     async def proved(session: Session) -> None:
         await DomainService(session, None).trust(_whoever(organisation), name)

@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
 @privacy.command()
 def export(email: Email) -> None:
     """Print everything that is held of somebody, as JSON."""
-    from api.identity.commands import known, run
+    from api.identity.commands import known
+    from nexus.db.command import run
 
     async def exported(session: Session) -> str:
         from api.privacy import service
@@ -41,7 +42,8 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask whether it is meant")] = False,
 ) -> None:
     """Erase somebody: rows are deleted, what is kept for ever becomes unreadable. It cannot be taken back."""
-    from api.identity.commands import known, run
+    from api.identity.commands import known
+    from nexus.db.command import run
 
     if not yes:
         typer.confirm(f"Erase {email} for ever?", abort=True)

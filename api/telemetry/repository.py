@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from nexus import slices
 from nexus.db import Database, Session
 from nexus.events.offsets import Progress, progress
 from nexus.jobs.rows import Depth, depths
@@ -19,7 +20,8 @@ async def trace(session: Session, trace_id: str) -> list[dict[str, Any]]:
 
 
 class Background:
-    """How far consumers are and which jobs there are, asked at most every FRESH seconds."""
+    """How far consumers are, which jobs there are, and what slices measure (`api/<domain>/metrics.py`:
+    `measure(session)`, over every tenant), asked at most every FRESH seconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,4 +33,6 @@ class Background:
             self._asked = time.monotonic()
             async with self._database.system() as session:
                 self._found = (await progress(session), await depths(session))
+                for module in slices.modules("metrics").values():
+                    await module.measure(session)
         return self._found

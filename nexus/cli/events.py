@@ -1,4 +1,4 @@
-"""`nexus events tail | consumers | pause | resume | replay | dead-letters`: looking at the log, and mending its readers.
+"""`nexus events tail | consumers | pause | resume | forget | replay | dead-letters`: looking at the log, mending its readers.
 
 Belongs here: arguments and what people see. Does not belong here: the log and its readers (nexus/events).
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from nexus.db import Database
+    from nexus.db import Database, Session
     from nexus.events import Position, Recorded
+    from nexus.events.letters import Letter
+    from nexus.events.offsets import Progress
+    from nexus.events.replay import Span
 
-T = TypeVar("T")
 Types = Annotated[
     list[str] | None, typer.Option("--type", help="of this type; may end in *, may be given several times")
 ]
@@ -35,20 +36,6 @@ def register(app: typer.Typer) -> None:
     )
 
 
-def _run(call: Callable[[Database], Awaitable[T]]) -> T:
-    from nexus.db import Database
-    from nexus.settings import get_settings
-
-    async def inside() -> T:
-        database = Database(get_settings(), pool_size=8)
-        try:
-            return await call(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(inside())
-
-
 @events.command()
 def tail(
     type_: Types = None,
@@ -58,6 +45,7 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="CloudEvents, one a line")] = False,
 ) -> None:
     """Print the newest events, oldest first."""
+    from nexus.db.command import over
     from nexus.events.log import newest, read
 
     async def go(database: Database) -> None:
@@ -72,10 +60,10 @@ def tail(
             at = more[-1].at if more else at
             _print([event for event in more if stream in (None, event.stream)], as_json)
 
-    _run(go)
+    over(go)
 
 
-async def _end(session: Any) -> Position:
+async def _end(session: Session) -> Position:
     from nexus.events import Position
     from nexus.events.log import newest
 
@@ -97,26 +85,30 @@ def _print(found: list[Recorded], as_json: bool) -> None:
 
 @events.command()
 def consumers(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
-    """Show how far each consumer is, and how far behind."""
+    """Show how far each consumer is, and how far behind; one that is of no use to anybody is `retired`."""
     from dataclasses import asdict
 
+    from nexus.db.command import run
+    from nexus.events.consumer import is_known
     from nexus.events.offsets import progress
     from nexus.progress import console, table
 
-    async def go(database: Database) -> Any:
-        async with database.system() as session:
-            return await progress(session)
-
-    found = _run(go)
+    found: list[Progress] = run(progress)
     if as_json:
-        typer.echo(json.dumps([asdict(p) for p in found], default=str, indent=1))
+        said = [{**asdict(p), "is_retired": not is_known(p.name)} for p in found]
+        typer.echo(json.dumps(said, default=str, indent=1))
         return
-    rows = [
-        (p.name, "paused" if p.is_paused else "", p.delivered, p.behind, p.retrying, p.dead, p.oldest or "")
-        for p in found
-    ]
+    rows = [(p.name, _state(p), p.delivered, p.behind, p.retrying, p.dead, p.oldest or "") for p in found]
     columns = ("consumer", "", "delivered", "behind", "retrying", "dead", "oldest not passed")
     console(stderr=False).print(table("", columns, rows))
+
+
+def _state(consumer: Progress) -> str:
+    from nexus.events.consumer import is_known
+
+    if not is_known(consumer.name):
+        return "retired"
+    return "paused" if consumer.is_paused else ""
 
 
 @events.command()
@@ -132,14 +124,24 @@ def resume(name: Name) -> None:
 
 
 def _pause(name: str, is_paused: bool) -> None:
+    from nexus.db.command import run
     from nexus.events import consumer, offsets
 
-    async def go(database: Database) -> None:
-        async with database.system() as session:
-            await offsets.ensure(session, consumer.get(name))
-            await offsets.pause(session, name, is_paused)
+    async def go(session: Session) -> None:
+        await offsets.ensure(session, consumer.get(name))
+        await offsets.pause(session, name, is_paused)
 
-    _run(go)
+    run(go)
+
+
+@events.command()
+def forget(name: Name) -> None:
+    """Forget a consumer that no code declares any more: what it had not passed, its letters, and that it holds old events back."""
+    from nexus.db.command import run
+    from nexus.events import retired
+
+    gone = run(lambda session: retired.forget(session, name))
+    typer.echo(f"forgot {name}: {gone.behind} events that it had not passed, {gone.retrying + gone.dead} letters")
 
 
 @events.command()
@@ -153,15 +155,39 @@ def replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only count them")] = False,
 ) -> None:
     """Give a consumer events again that it has had; effects outside the database are left out."""
+    from nexus.db.command import over
     from nexus.events import consumer
     from nexus.events.replay import Span
     from nexus.events.replay import replay as again
 
     span = Span(stream, tuple(type_ or ()), _utc(since), _utc(until))
-    given = _run(lambda database: again(database, consumer.get(name), span, rate=rate, dry_run=dry_run))
+
+    async def go(database: Database) -> Any:
+        if not dry_run:
+            await _noted(database, name, span)
+        return await again(database, consumer.get(name), span, rate=rate, dry_run=dry_run)
+
+    given = over(go)
     for kind, number in sorted(given.items()):
         typer.echo(f"{number:8} {kind}")
     typer.echo(f"{given.total():8} {'would be given again' if dry_run else 'given again'}")
+
+
+async def _noted(database: Database, name: str, span: Span) -> None:
+    """A replay takes many transactions: the act is noted before the first."""
+    from dataclasses import asdict
+
+    from nexus.db.changes import Change
+    from nexus.db.command import about
+    from nexus.events import consumer
+    from nexus.events.replay import check
+    from nexus.tenancy import LOCAL_ORGANISATION
+
+    check(consumer.get(name))
+    wanted = {key: value if isinstance(value, str | None) else str(value) for key, value in asdict(span).items()}
+    async with database.system() as session:
+        about(session, LOCAL_ORGANISATION)
+        session.changes.append(Change("consumer", "replayed", name, {}, wanted))
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -184,14 +210,11 @@ def list_letters(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """List them, oldest first."""
+    from nexus.db.command import run
     from nexus.events.letters import dead
     from nexus.progress import console, table
 
-    async def go(database: Database) -> Any:
-        async with database.system() as session:
-            return await dead(session, name)
-
-    found = _run(go)
+    found: list[Letter] = run(lambda session: dead(session, name))
     if as_json:
         said = [
             {"consumer": d.consumer, "attempts": d.attempts, "failed_at": d.failed_at, "error": d.error, "event": d.recorded.cloud_event()}
@@ -206,13 +229,10 @@ def list_letters(
 @letters.command()
 def show(name: Name, event: Annotated[str, typer.Argument(help="its id (evt_…)")]) -> None:
     """Print one whole: the event and its last error."""
+    from nexus.db.command import run
     from nexus.events.letters import required
 
-    async def go(database: Database) -> Any:
-        async with database.system() as session:
-            return await required(session, name, event)
-
-    [letter] = _run(go)
+    [letter] = run(lambda session: required(session, name, event))
     typer.echo(json.dumps(letter.recorded.cloud_event(), ensure_ascii=False, indent=1))
     typer.echo(f"{letter.attempts} attempts, the last at {letter.failed_at}: {letter.error}")
 
@@ -238,10 +258,7 @@ def purge(
 
 
 def _act(what: str, name: str, event: str | None) -> int:
+    from nexus.db.command import run
     from nexus.events import letters as acts
 
-    async def go(database: Database) -> int:
-        async with database.system() as session:
-            return int(await getattr(acts, what)(session, name, event))
-
-    return _run(go)
+    return int(run(lambda session: getattr(acts, what)(session, name, event)))

@@ -5,11 +5,9 @@ Belongs here: arguments and what people see. Does not belong here: jobs (nexus/j
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from nexus.db import Session
     from nexus.jobs.rows import Row
 
-T = TypeVar("T")
 Id = Annotated[str, typer.Argument(help="a job from `nexus jobs list` (job_…)", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
@@ -26,21 +23,6 @@ jobs = typer.Typer(no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     app.add_typer(jobs, name="jobs", help="What workers do in the background: look at it, stop it, let it begin again.")
-
-
-def run(call: Callable[[Session], Awaitable[T]]) -> T:
-    from nexus.db import Database
-    from nexus.settings import get_settings
-
-    async def inside() -> T:
-        database = Database(get_settings(), pool_size=4)
-        try:
-            async with database.system() as session:
-                return await call(session)
-        finally:
-            await database.close()
-
-    return asyncio.run(inside())
 
 
 @jobs.command("list")
@@ -53,6 +35,7 @@ def list_jobs(
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
+    from nexus.db.command import run
     from nexus.errors import InputError
     from nexus.jobs import rows
     from nexus.progress import console, table
@@ -74,6 +57,7 @@ def list_jobs(
 @jobs.command()
 def show(id: Id) -> None:
     """Print one whole: arguments, attempts, result or error, trace."""
+    from nexus.db.command import run
     from nexus.jobs import rows
 
     _print(run(lambda session: rows.get(session, id)))
@@ -82,18 +66,14 @@ def show(id: Id) -> None:
 @jobs.command()
 def cancel(id: Id) -> None:
     """Stop a job: at once if it waits, at its next step if it runs and looks."""
-    from nexus.jobs import rows
-
-    row = run(lambda session: rows.cancel(session, id))
+    row = _act("cancel", id)
     typer.echo("cancelled" if row.state == "cancelled" else "asked to stop: it runs")
 
 
 @jobs.command()
 def retry(id: Id) -> None:
     """Let a job that failed or was cancelled begin again. Parts that it has done stay done."""
-    from nexus.jobs import rows
-
-    typer.echo(f"{run(lambda session: rows.retry(session, id)).state}: a worker will take it")
+    typer.echo(f"{_act('retry', id).state}: a worker will take it")
 
 
 @jobs.command()
@@ -101,6 +81,7 @@ def schedules(as_json: Json = False) -> None:
     """List what begins by the clock, and when it last did."""
     from sqlalchemy import text
 
+    from nexus.db.command import run
     from nexus.jobs import declare
     from nexus.progress import console, table
 
@@ -126,6 +107,19 @@ def schedules(as_json: Json = False) -> None:
         return
     columns = ("schedule", "second minute hour day month weekday (UTC)", "last begun", "and is")
     console(stderr=False).print(table("", columns, [tuple(value or "" for value in row) for row in said]))
+
+
+def _act(what: str, id: str) -> Row:
+    from nexus.db.command import about, run
+    from nexus.jobs import rows
+
+    async def go(session: Session) -> Row:
+        row: Row = await getattr(rows, what)(session, id)
+        if row.organisation_id:
+            about(session, row.organisation_id)
+        return row
+
+    return run(go)
 
 
 def _print(row: Row) -> None:

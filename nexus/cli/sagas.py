@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nexus.cli.jobs import run
-
 if TYPE_CHECKING:
     from nexus.db import Session
 
@@ -36,6 +34,7 @@ def list_sagas(
     """List sagas, newest first."""
     from sqlalchemy import select
 
+    from nexus.db.command import run
     from nexus.progress import console, table
     from nexus.sagas.models import SagaRow
 
@@ -55,6 +54,7 @@ def list_sagas(
 @sagas.command()
 def show(id: Id, as_json: Json = False) -> None:
     """Print one whole: its steps, and every attempt at each."""
+    from nexus.db.command import run
     from nexus.progress import console, table
     from nexus.sagas import rows
 
@@ -108,14 +108,16 @@ def abandon(id: Id, reason: Reason) -> None:
 
 
 def _act(how: str, id: str, reason: str) -> None:
+    from nexus.db.command import about, run
     from nexus.errors import InputError
-    from nexus.sagas import mending
+    from nexus.sagas import mending, rows
 
     if not reason.strip():
         raise InputError("the reason is blank", remedy="say why: it is kept in the event that tells of it")
 
     async def go(session: Session) -> str:
         by = f"command:{getpass.getuser()}"
+        about(session, (await rows.row(session, id)).organisation_id)
         return str((await getattr(mending, how)(session, id, by=by, reason=reason)).state)
 
     typer.echo(f"{run(go)}{': undone by the next worker that sees it' if how == 'cancel' else ''}")

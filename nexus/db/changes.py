@@ -1,20 +1,37 @@
-"""What a flush writes: row by row, what was before and what is after.
+"""What a transaction writes: row by row, what was before and what is after.
 
-Belongs here: reading it from the ORM. Does not belong here: what is done with it, what of it is secret or personal (audit).
+Belongs here: reading it from the ORM, and around statements that write past it. Does not belong here: what is done with
+it, what of it is secret or personal (audit). Nothing is looked at unless somebody's act is to be witnessed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, TextClause, inspect
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Result,
+    Table,
+    TextClause,
+    Update,
+    inspect,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import ORMExecuteState, Session
 
 _WRITES = re.compile(r"\s*(?P<verb>insert|update|delete)\s+(into\s+|from\s+)?app\.(?P<table>\w+)", re.IGNORECASE)
 _DID = {"insert": "created", "update": "changed", "delete": "removed"}
+#: Rows of one statement that are looked at; of more it is only told that there were.
+MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,11 @@ class Change:
     key: str
     before: dict[str, Any]
     after: dict[str, Any]
+
+
+def is_witnessed(session: Session) -> bool:
+    act = session.info.get("act")
+    return act is not None and act() is not None
 
 
 def rows_changed(session: Session) -> list[Change]:
@@ -74,19 +96,85 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if not isinstance(value, ColumnElement)}
 
 
-def statement_change(state: ORMExecuteState) -> Change | None:
-    """Of a statement that writes past the ORM: that it did, and where it is not plain text which columns it set."""
-    if isinstance(state.statement, TextClause):
-        match = _WRITES.match(state.statement.text)
-        return Change(match["table"], _DID[match["verb"].lower()], "", {}, {}) if match else None
-    did = "changed" if state.is_update else "removed" if state.is_delete else "created" if state.is_insert else ""
-    if not did or state.bind_mapper is None:
+def note_statement(state: ORMExecuteState) -> Result[Any] | None:
+    """Notes what a statement that writes past the ORM does, row by row if the rows can be looked up; its result if so."""
+    noted_rows: list[Change] = state.session.info["changes"]
+    statement = state.statement
+    if isinstance(statement, TextClause):
+        match = _WRITES.match(statement.text)
+        if match is None or match["table"] in state.session.info.get("looked_at", ()):
+            return None
+        result: Result[Any] = state.invoke_statement()
+        if getattr(result, "rowcount", -1) != 0:
+            noted_rows.append(Change(match["table"], _DID[match["verb"].lower()], "", {}, {}))
+        return result
+    if isinstance(statement, Update | Delete) and isinstance(statement.table, Table) and not state.is_executemany:
+        return _around(state, statement, statement.table, noted_rows)
+    if state.is_insert and state.bind_mapper is not None:
+        columns = getattr(statement, "_values", None) or {}
+        said = {str(getattr(c, "key", c)): "…" for c in columns}
+        noted_rows.append(Change(str(getattr(state.bind_mapper.local_table, "name", "")), "created", "", {}, said))
+    return None
+
+
+def _around(state: ORMExecuteState, statement: Update | Delete, table: Table, into: list[Change]) -> Result[Any] | None:
+    connection = state.session.connection()
+    found = select(table).limit(MOST + 1)
+    if statement.whereclause is not None:
+        found = found.where(statement.whereclause)
+    was = _by_key(table, connection.execute(found, state.parameters or {}).mappings().all())
+    if len(was) > MOST:
+        into.append(
+            Change(table.name, "changed" if state.is_update else "removed", "", {}, {"rows": f"more than {MOST}"})
+        )
         return None
-    columns = getattr(state.statement, "_values", None) or {}
-    return Change(
-        str(getattr(state.bind_mapper.local_table, "name", "")),
-        did,
-        "",
-        {},
-        {str(getattr(c, "key", c)): "…" for c in columns},
-    )
+    result: Result[Any] = state.invoke_statement()
+    into += _compared(table.name, was, _now(connection, table, was) if state.is_update else {})
+    return result
+
+
+def _now(connection: Connection, table: Table, keys: Collection[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
+    if not keys:
+        return {}
+    chosen = select(table).where(tuple_(*table.primary_key).in_(list(keys)))
+    return _by_key(table, connection.execute(chosen).mappings().all())
+
+
+def _by_key(table: Table, rows: Sequence[Mapping[Any, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    names = [column.name for column in table.primary_key]
+    return {tuple(row[name] for name in names): dict(row) for row in rows}
+
+
+def _compared(
+    table: str, was: Mapping[tuple[Any, ...], dict[str, Any]], now: Mapping[tuple[Any, ...], dict[str, Any]]
+) -> Iterator[Change]:
+    for key, before in was.items():
+        after = now.get(key)
+        named = "/".join(str(part) for part in key)
+        if after is None:
+            yield Change(table, "removed", named, before, {})
+        elif differ := [name for name in before if before[name] != after.get(name)]:
+            yield Change(table, "changed", named, {n: before[n] for n in differ}, {n: after.get(n) for n in differ})
+    for key in now.keys() - was.keys():
+        yield Change(table, "created", "/".join(str(part) for part in key), {}, now[key])
+
+
+@asynccontextmanager
+async def noted(
+    session: AsyncSession, table: str, key: Sequence[str], columns: Sequence[str], where: str, values: Mapping[str, Any]
+) -> AsyncIterator[None]:
+    """Around statements in plain text, which nobody can look into: `columns` of the rows that `where` finds, before and
+    after. All but `values` is SQL of ours; no column is personal, since an audit log is for ever."""
+    if not is_witnessed(session.sync_session):
+        yield
+        return
+    sql = text(f"select {', '.join([*key, *columns])} from app.{table} where {where} limit {MOST}")
+    session.info.setdefault("looked_at", set()).add(table)
+
+    async def looked_up() -> dict[tuple[Any, ...], dict[str, Any]]:
+        rows = (await session.execute(sql, values)).mappings().all()
+        return {tuple(row[name] for name in key): {name: row[name] for name in columns} for row in rows}
+
+    was = await looked_up()
+    yield
+    session.info["changes"] += _compared(table, was, await looked_up())

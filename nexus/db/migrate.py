@@ -8,7 +8,7 @@ people who add to two slices never meet. Everything that is pending is applied i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -68,14 +68,19 @@ def script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config())
 
 
-def heads() -> set[str]:
-    """Revisions that a database which is up to date has noted: the newest of every branch, less those that another depends on."""
-    known = script()
-    stood_on: set[str] = set()
-    for revision in known.walk_revisions():
-        needed = revision.dependencies or ()
-        stood_on |= {needed} if isinstance(needed, str) else set(needed)
-    return set(known.get_heads()) - stood_on
+def outstanding(noted: Collection[str]) -> list[str]:
+    """Revisions that a database which has noted these still lacks, oldest first.
+
+    By what they stand on: which of several it has noted depends on the order in which branches came to stand on one
+    another, so no list of newest revisions can be compared with it.
+    """
+    done = _lineage(set(noted))
+    return [revision for revision in _order() if revision not in done]
+
+
+def newer(noted: Collection[str]) -> list[str]:
+    """Those that this code does not know."""
+    return sorted(set(noted) - set(_order()))
 
 
 def migrate(settings: Settings, target: str = "heads") -> list[str]:
@@ -92,10 +97,9 @@ def pending(settings: Settings) -> list[str]:
     engine = create_engine(sqlalchemy_url(settings))
     try:
         with engine.connect() as connection:
-            done = _lineage(applied(connection))
+            return outstanding(applied(connection))
     finally:
         engine.dispose()
-    return [revision for revision in _order() if revision not in done]
 
 
 def applied(connection: Connection) -> set[str]:
@@ -112,12 +116,12 @@ def _upgrade(connection: Connection, target: str) -> list[str]:
     from alembic import command
 
     before = applied(connection)
-    if newer := before - set(_order()):
+    if unknown := newer(before):
         raise InputError(
-            f"the database was migrated by a newer Nexus: it stands at {', '.join(sorted(newer))}",
+            f"the database was migrated by a newer Nexus: it stands at {', '.join(unknown)}",
             remedy="update Nexus; or restore a backup of this version into an empty home",
         )
-    if target == "heads" and before == heads():
+    if target == "heads" and not outstanding(before):
         return []
     done = _lineage(before)
     made = config()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, event, text
+from sqlalchemy import Connection, Result, Row, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
 from nexus.db.acts import Act, witnessed
-from nexus.db.changes import Change, rows_changed, statement_change
+from nexus.db.changes import Change, is_witnessed, note_statement, rows_changed
 from nexus.db.refusals import refusal
 from nexus.events.event import Event, Recording
 from nexus.events.log import append, batch
@@ -46,21 +46,15 @@ def _begin(session: SyncSession, _: SessionTransaction, connection: Connection) 
     connection.execute(text(sql), values)
 
 
-def _is_witnessed(session: SyncSession) -> bool:
-    act = session.info.get("act")
-    return act is not None and act() is not None
-
-
 @event.listens_for(_Tenanted, "before_flush")
 def _note_rows(session: SyncSession, *_: object) -> None:
-    if _is_witnessed(session):
+    if is_witnessed(session):
         session.info["changes"] += rows_changed(session)
 
 
 @event.listens_for(_Tenanted, "do_orm_execute")
-def _note_statement(state: ORMExecuteState) -> None:
-    if _is_witnessed(state.session) and (change := statement_change(state)):
-        state.session.info["changes"].append(change)
+def _note_statement(state: ORMExecuteState) -> Result[Any] | None:
+    return note_statement(state) if is_witnessed(state.session) else None
 
 
 class Session(AsyncSession):

@@ -20,6 +20,8 @@ from nexus.events.log import Recorded
 if TYPE_CHECKING:
     from nexus.db.session import Session
 
+#: The name under which the lake notes how far it has drained the log, beside the consumers.
+LAKE = "lake"
 #: Pauses before the second, third, … attempt; after the last of them an event is a dead letter.
 PAUSES = (
     timedelta(seconds=1),
@@ -112,6 +114,11 @@ def consumers() -> dict[str, Consumer]:
     """Name → consumer, of every slice."""
     slices.modules("consumers")
     return dict(sorted(_register.items()))
+
+
+def is_known(name: str) -> bool:
+    """Whether somebody declares it. The lake, which keeps its place beside the consumers, always is."""
+    return name == LAKE or name in consumers()
 
 
 def get(name: str) -> Consumer:

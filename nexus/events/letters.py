@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from nexus.db.changes import noted
 from nexus.errors import NotFoundError, Permanent
 from nexus.events.consumer import Consumer
 from nexus.events.log import COLUMNS, Recorded, recorded
@@ -28,6 +29,8 @@ from app.events where id = any (:ids)
 on conflict (consumer, event_id) do update set state = excluded.state, attempts = excluded.attempts,
   next_at = excluded.next_at, failed_at = excluded.failed_at, error = excluded.error
 """
+#: What the audit log is told of letters: errors may repeat what somebody wrote.
+NOTED = ("delivery", ("consumer", "event_id"), ("state", "attempts"))
 _OF_EVENT = ", ".join(f"e.{c.strip()}" for c in COLUMNS.split(","))
 
 
@@ -117,7 +120,9 @@ async def requeue(session: AsyncSession, consumer: str, event: str | None = None
     """Lets a consumer try its dead letters (or one) again, from the first attempt; how many."""
     found = await required(session, consumer, event)
     sql = "update app.delivery set state = 'retrying', attempts = 0, next_at = now() where consumer = :c and event_id = any (:e)"
-    await session.execute(text(sql), {"c": consumer, "e": [letter.recorded.id for letter in found]})
+    values = {"c": consumer, "e": [letter.recorded.id for letter in found]}
+    async with noted(session, *NOTED, "consumer = :c and event_id = any (:e)", values):
+        await session.execute(text(sql), values)
     await session.execute(text("select pg_notify('nexus_events', '')"))
     return len(found)
 
@@ -126,8 +131,10 @@ async def purge(session: AsyncSession, consumer: str, event: str | None = None) 
     """Gives up a consumer's dead letters (or one): it never has them, and what waited behind them goes on. The events stay
     in the log."""
     found = await required(session, consumer, event)
-    for letter in found:
-        await settle(session, consumer, letter.recorded)
+    values = {"c": consumer, "streams": [letter.recorded.stream for letter in found]}
+    async with noted(session, *NOTED, "consumer = :c and stream = any (:streams)", values):
+        for letter in found:
+            await settle(session, consumer, letter.recorded)
     return len(found)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from nexus.db.changes import noted
 from nexus.errors import ConflictError
 from nexus.events.consumer import Consumer
 from nexus.events.log import Position
@@ -107,7 +108,10 @@ async def advance(session: AsyncSession, name: str, was: Position, to: Position,
 
 
 async def pause(session: AsyncSession, name: str, is_paused: bool) -> None:
-    await session.execute(text("update app.consumer set is_paused = :p where name = :n"), {"n": name, "p": is_paused})
+    async with noted(session, "consumer", ["name"], ["is_paused"], "name = :n", {"n": name}):
+        await session.execute(
+            text("update app.consumer set is_paused = :p where name = :n"), {"n": name, "p": is_paused}
+        )
 
 
 async def progress(session: AsyncSession) -> list[Progress]:

@@ -19,12 +19,11 @@ from sqlalchemy import text
 
 from nexus.db import Session
 from nexus.events import inbox
+from nexus.events.consumer import LAKE
 from nexus.jobs.declare import schedule
 from nexus.jobs.work import Work
 from nexus.settings import Settings, get_settings
 
-#: The name under which the lake notes how far it has drained the log, beside the consumers.
-LAKE = "lake"
 #: Events of one transaction.
 BATCH = 5_000
 #: Answers kept by Idempotency-Key are given for a day; later they are of no use.

@@ -52,11 +52,8 @@ async def replay(
     that fails ends the replay with the consumer's error; what came before stays done. Raises InputError for a consumer
     that must not have an event twice.
     """
-    if not consumer.replayable and not dry_run:
-        raise InputError(
-            f"consumer {consumer.name!r} must not have an event twice",
-            remedy="make what it writes the same again, declare it `replayable`, then replay",
-        )
+    if not dry_run:
+        check(consumer)
     async with database.system() as session:
         end, _ = await offsets.get(session, consumer)
     given: Counter[str] = Counter()
@@ -72,6 +69,15 @@ async def replay(
             if rate:
                 await asyncio.sleep(max(0.0, began + given.total() / rate - time.monotonic()))
     return given
+
+
+def check(consumer: Consumer) -> None:
+    """Raises InputError for a consumer that must not have an event twice."""
+    if not consumer.replayable:
+        raise InputError(
+            f"consumer {consumer.name!r} must not have an event twice",
+            remedy="make what it writes the same again, declare it `replayable`, then replay",
+        )
 
 
 async def _chosen(database: Database, consumer: Consumer, span: Span, end: Position) -> AsyncIterator[list[Recorded]]:

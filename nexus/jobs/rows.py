@@ -21,10 +21,12 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from nexus.db.changes import noted
 from nexus.errors import ConflictError, NotFoundError
 from nexus.tenancy import Tenant
 
 STATES = ("pending", "running", "waiting", "succeeded", "failed", "cancelled")
+_NOTED = ("job", ("id",), ("name", "state", "is_cancel_requested", "failures", "deaths"))
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 _COLUMNS = (
     "id, name, organisation_id, workspace_id, arguments, state, attempts, failures, deaths, note, result, error, "
@@ -131,10 +133,9 @@ async def cancel(session: AsyncSession, id: str) -> Row:
     row = await get(session, id, to_change=True)
     if row.state in ENDED:
         raise ConflictError(f"job {id} has {row.state} already")
-    if row.state == "running":
-        await change(session, id, is_cancel_requested=True)
-    else:
-        await change(session, id, state="cancelled", is_cancel_requested=True)
+    ends = {} if row.state == "running" else {"state": "cancelled"}
+    async with noted(session, *_NOTED, "id = :id", {"id": id}):
+        await change(session, id, is_cancel_requested=True, **ends)
     return await get(session, id)
 
 
@@ -143,10 +144,11 @@ async def retry(session: AsyncSession, id: str) -> Row:
     row = await get(session, id, to_change=True)
     if row.state not in {"failed", "cancelled"}:
         raise ConflictError(f"job {id} is {row.state}: there is nothing to begin again")
-    await change(
-        session, id, state="waiting", failures=0, deaths=0, is_cancel_requested=False, finished_at=None,
-        error=None, next_at=timedelta(0),
-    )  # fmt: skip
+    async with noted(session, *_NOTED, "id = :id", {"id": id}):
+        await change(
+            session, id, state="waiting", failures=0, deaths=0, is_cancel_requested=False, finished_at=None,
+            error=None, next_at=timedelta(0),
+        )  # fmt: skip
     return await get(session, id)
 
 

@@ -17,8 +17,8 @@ from nexus import postgres
 from nexus.connections import Connection, folder
 from nexus.db import roles
 from nexus.errors import MachineError
+from nexus.events.consumer import LAKE
 from nexus.events.log import Position
-from nexus.events.pruning import LAKE
 from nexus.settings import Settings
 from nexus.tenancy import LOCAL_ORGANISATION
 from orchestration.live.connections import OWN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.kernel.limits import limit
 from api.kernel.permissions import public
 from api.kernel.routing import Router
+from nexus.ids import new_id
 from nexus.limits import SlidingWindow
 from nexus.telemetry.otlp import document
 from nexus.telemetry.spans import span
@@ -63,6 +65,41 @@ def test_jobs_are_counted_by_name_and_state(kernel: Kernel) -> None:
     [late] = re.findall(r'nexus_jobs_late_seconds{job="probe.counted"} (\S+)', said)
     assert 3600 <= float(late) < 4000
     kernel.sql("delete from app.job where name = 'probe.counted'")
+
+
+def test_webhooks_are_measured(kernel: Kernel) -> None:
+    def said() -> dict[str, float]:
+        kernel.app.state.background._asked = float("-inf")
+        text = httpx.get(kernel.address + "/metrics").text
+        found = re.findall(r"^(nexus_webhooks_\S+) (\S+)$", text, re.MULTILINE)
+        return {name: float(value) for name, value in found}
+
+    before, organisation = said(), new_id("org")
+    endpoint = (
+        "insert into app.webhooks_endpoint (id, organisation_id, url, description, event_types, workspaces, is_enabled,"
+    )
+    endpoint += " disabled_because, created_by, version) values (%s, %s, 'https://a.example', '', '{*}', '{}', %s, %s, 'test', 1)"
+    working, gone = new_id("whe"), new_id("whe")
+    kernel.sql(endpoint, working, organisation, True, None)
+    kernel.sql(endpoint, gone, organisation, False, "gone")
+    delivery = (
+        "insert into app.webhooks_delivery (id, organisation_id, endpoint_id, event_id, event_type, state, next_at)"
+    )
+    delivery += " values (%s, %s, %s, %s, 'a.b.c', %s, now() + %s)"
+    waits = {"due": timedelta(minutes=-90), "later": timedelta(hours=1), "failed": timedelta(0), "off": timedelta(0)}
+    for name, wait in waits.items():
+        of, state = (gone if name == "off" else working), "failed" if name == "failed" else "pending"
+        kernel.sql(delivery, new_id("dlv"), organisation, of, name, state, wait)
+    after = said()
+    kernel.sql("delete from app.webhooks_endpoint where organisation_id = %s", organisation)
+    assert {name: value - before[name] for name, value in after.items() if "late_seconds" not in name} == {
+        'nexus_webhooks_deliveries{state="pending"}': 3, 'nexus_webhooks_deliveries{state="delivered"}': 0,
+        'nexus_webhooks_deliveries{state="failed"}': 1, 'nexus_webhooks_waiting{when="due"}': 1,
+        'nexus_webhooks_waiting{when="later"}': 1, 'nexus_webhooks_endpoints{state="working"}': 1,
+        'nexus_webhooks_endpoints{state="failing"}': 0, 'nexus_webhooks_endpoints{state="disabled_asked"}': 0,
+        'nexus_webhooks_endpoints{state="disabled_failing"}': 0, 'nexus_webhooks_endpoints{state="disabled_gone"}': 1,
+    }  # fmt: skip
+    assert after["nexus_webhooks_late_seconds"] >= 90 * 60
 
 
 def test_metrics_can_be_scraped_and_name_no_one(kernel: Kernel) -> None:

@@ -100,6 +100,12 @@ async def revoke(session: Session, because: str, *conditions: ColumnElement[bool
     return list(await session.scalars(changed, execution_options={"populate_existing": True}))
 
 
+async def outliving(session: Session, session_id: str) -> list[Grant]:
+    """Grants that were given in this browser session and live on without it."""
+    given = select(Grant).where(Grant.session_id == session_id, Grant.is_offline, Grant.revoked_at.is_(None))
+    return list(await session.scalars(given))
+
+
 async def consented(session: Session, user_id: str, client_id: str) -> set[str]:
     found = await session.get(Consent, (user_id, client_id))
     return set(found.scopes) if found else set()

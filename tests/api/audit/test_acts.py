@@ -32,6 +32,7 @@ ASKS = {
     "POST /v1/sso/connections/{connection_id}:unlink": "needs somebody who came from elsewhere: tests/api/sso",
     **{f"POST /v1/sagas/{{saga_id}}:{verb}": "needs a saga that is stuck" for verb in ("abandon", "retry", "skip")},
     "POST /v1/members/{member_id}:erase": "tests/api/privacy has somebody to spare",
+    "POST /v1/webhooks/endpoints/{endpoint_id}:recover": "nothing has failed here: tests/api/webhooks/test_sending.py",
     "POST /v1/operations/{operation_id}:cancel": "no slice begins long work yet",
     "POST /v1/domains/{domain_id}:verify": "tests/api/organisations/test_joining.py has a name server",
 }
@@ -54,6 +55,8 @@ def administrative(method: str, path: str) -> bool:
     return method not in {"GET", "HEAD"} and any(p.is_administrative for p in needed)
 
 
+#: What a change of a row says.
+BEFORE_AND_AFTER = {"created": (False, True), "changed": (True, True), "removed": (True, False)}
 #: Things are made first and removed last.
 _ORDER = {"POST": 0, "PUT": 1, "PATCH": 1, "DELETE": 3}
 ACTS = sorted(
@@ -121,6 +124,9 @@ def test_every_administrative_route_leaves_an_entry(kernel: Kernel, company: Com
         assert entry["action"] == f"{method} {path}"
         assert (entry["actor_kind"], entry["actor_id"], entry["reason"]) == ("user", boss.user_id, "a test")
         assert entry["changes"] or entry["events"], entry
+        for change in entry["changes"]:
+            told = (bool(change["before"]), bool(change["after"]))
+            assert not change["key"] or told == BEFORE_AND_AFTER[change["did"]], change
         assert (
             entry["trace_id"] == answer.headers["x-trace-id"] if "x-trace-id" in answer.headers else entry["trace_id"]
         )

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from api.oidc import consumers
+from api.privacy import service as privacy
 from nexus import egress
 from nexus.db import Database
 from nexus.errors import ProviderError
@@ -104,6 +105,36 @@ def test_an_application_is_told_until_it_answers(
     assert (claims["aud"], claims["sub"], claims["sid"]) == (app.id, house.person.id, browser.session_id)
     assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
     assert "nonce" not in claims
+
+
+def test_an_application_is_told_of_an_erasure(
+    house: House, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    app = house.app(name="Erased", redirect_uris=[BACK], backchannel_logout_uri=application.address)
+    person = house.somebody()
+    browser = Browser(house.kernel, person)
+    app.signed_in(browser)
+    people.within(house.kernel.settings, lambda s: privacy.erase(s, person.id, "local", "they asked"))
+    assert delivered(house, "oidc.tell_clients", "user_id", person.id) == 1
+    claims = house.claims(application.told[0])
+    assert (claims["aud"], claims["sub"], claims["sid"]) == (app.id, person.id, browser.session_id)
+
+
+def test_an_application_whose_grant_outlives_the_session_is_told_too(
+    house: House, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back-Channel Logout 2.7: the refresh token of `offline_access` stays, the sign-out is told all the same."""
+    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    app = house.app(name="Offline", redirect_uris=[BACK], backchannel_logout_uri=application.address)
+    browser = Browser(house.kernel, house.person)
+    _, token = app.signed_in(browser, scope="openid offline_access")
+    people.within(house.kernel.settings, lambda s: people.sessions.revoke(s, house.person.id, browser.session_id))
+    assert delivered(house, "oidc.end_grants", "session_id", browser.session_id) == 1
+    assert delivered(house, "oidc.tell_clients", "session_id", browser.session_id) == 1
+    assert house.claims(application.told[0])["sid"] == browser.session_id
+    again = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+    assert again.status_code == 200
 
 
 def test_an_application_that_is_gone_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -329,13 +329,14 @@ def test_keys_rotate_and_old_ones_stay_for_a_while(house: House, web: App) -> No
     known = len(httpx.get(house.at("jwks")).json()["keys"])
     import asyncio
 
-    from api.oidc.keys import Keys
+    from api.oidc import keys
     from nexus.db import Database
     from nexus.sealing import Sealer
 
     async def rotate() -> None:
         database = Database(house.kernel.settings)
-        await Keys(database, Sealer(house.kernel.settings, "oidc-signing-key")).rotate()
+        async with database.system() as session:
+            await keys.rotate(session, Sealer(house.kernel.settings, "oidc-signing-key"))
         await database.close()
 
     asyncio.run(rotate())

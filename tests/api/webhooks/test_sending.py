@@ -152,6 +152,10 @@ def test_everything_given_up_since_then_is_recovered(desk: Desk, receiver: Recei
     place = f"/v1/webhooks/endpoints/{endpoint['id']}:recover"
     since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     assert desk.caller.post(place, json={"since": since}).json() == {"deliveries": 2}
+    acts = "select body::jsonb from app.audit_entry where organisation_id = %s order by number desc limit 1"
+    [[act]] = desk.kernel.sql(acts, desk.organisation)
+    # a statement over many rows, told row by row
+    assert [(c["before"]["state"], c["after"]["state"]) for c in act["changes"]] == [("failed", "pending")] * 2
     desk.send()
     assert len(receiver.received) == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +15,7 @@ from sqlalchemy import create_engine
 
 from nexus import operations, postgres, slices
 from nexus.db import roles
-from nexus.db.migrate import CONTEXT, _owned, config, heads, migrate, pending, script
+from nexus.db.migrate import CONTEXT, _owned, config, migrate, outstanding, pending, script
 from nexus.db.models import Base
 from nexus.errors import InputError
 from nexus.settings import Settings
@@ -36,7 +37,7 @@ def test_from_empty_and_again(settings: Settings) -> None:
     assert {"organisation", "workspace", "events", "migration"} <= tables(settings)
     with psycopg.connect(postgres.dsn(settings)) as connection:
         # by this /readyz tells whether a database is where the code expects it
-        assert {row[0] for row in connection.execute("select version_num from app.migration")} == heads()
+        assert outstanding({row[0] for row in connection.execute("select version_num from app.migration")}) == []
 
 
 def test_every_branch_stands_on_the_kernel_and_carries_its_slice() -> None:
@@ -58,6 +59,36 @@ def test_up_from_every_earlier_revision_and_all_the_way_back(settings: Settings)
         command.downgrade(made, "base")
     assert tables(settings) == {"migration"}
     assert migrate(settings) == ORDER
+
+
+#: Branches that come to stand on another's newest revision; the last by the name of the branch.
+BRANCHES = {
+    "a_0001": (None, ()), "a_0002": ("a_0001", ()), "b_0001": (None, ("a_0001",)), "c_0001": (None, ("a_0002",)),
+    "b_0002": ("b_0001", ("c_0001",)), "d_0001": (None, ("b",)),
+}  # fmt: skip
+
+
+def test_branches_that_stand_on_the_newest_of_others(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever revisions Alembic has noted: what a database lacks is what it lacks."""
+    for name, (down, needed) in BRANCHES.items():
+        label = None if down else (name[0],)
+        (tmp_path / f"{name}.py").write_text(
+            f"revision, down_revision, branch_labels, depends_on = {name!r}, {down!r}, {label!r}, {needed!r}\n"
+            "def upgrade() -> None: ...\ndef downgrade() -> None: ...\n"
+        )
+    monkeypatch.setattr("nexus.db.migrate.places", lambda: [tmp_path])
+    script.cache_clear()
+    try:
+        migrate(settings, "b_0001")
+        assert set(pending(settings)) == BRANCHES.keys() - {"a_0001", "b_0001"}
+        migrate(settings, "c_0001")
+        assert set(pending(settings)) == {"b_0002", "d_0001"}
+        assert set(migrate(settings)) == {"b_0002", "d_0001"}
+        assert (pending(settings), migrate(settings)) == ([], [])
+    finally:
+        script.cache_clear()
 
 
 def test_a_migration_that_fails_leaves_nothing(settings: Settings) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from nexus import cli
+from nexus import cli, postgres
 from nexus.db import Database, Tenant
 from nexus.db.migrate import migrate
-from nexus.errors import InputError, NotFoundError
+from nexus.errors import ConflictError, InputError, NotFoundError
 from nexus.events import Event
 from nexus.events.consumer import Delivery, consumer
 from nexus.events.relay import step
@@ -126,3 +127,28 @@ def test_pause(typed: Settings) -> None:
     assert json.loads(say("consumers", "--json"))[0]["is_paused"] is True
     say("resume", "kitchen.smell")
     assert json.loads(say("consumers", "--json"))[0]["is_paused"] is False
+
+
+def test_a_retired_consumer_is_forgotten(typed: Settings) -> None:
+    """It holds old events back for as long as it is known; who is declared, or still at work, is not forgotten."""
+    with pytest.raises(ConflictError, match=r"kitchen\.smell' is declared"):
+        say("forget", "kitchen.smell")
+    with pytest.raises(ConflictError, match="the lake reads the log"):
+        say("forget", "lake")
+    with pytest.raises(NotFoundError, match=r"kitchen\.noise"):
+        say("forget", "kitchen.noise")
+    with psycopg.connect(postgres.dsn(typed), autocommit=True) as sql:
+        sql.execute("insert into app.consumer (name) values ('kitchen.noise')")
+        sql.execute(
+            "insert into app.delivery (consumer, event_id, organisation_id, stream, state, generation, xid, position)"
+            " select 'kitchen.noise', id, organisation_id, stream, 'dead', generation, xid, position from app.events limit 1"
+        )
+        assert "retired" in say("consumers")
+        assert [c["is_retired"] for c in json.loads(say("consumers", "--json"))] == [True, False]
+        sql.execute("select pg_advisory_lock(hashtextextended('consumer kitchen.noise', 7305))")
+        with pytest.raises(ConflictError, match="a worker still works on"):
+            say("forget", "kitchen.noise")
+        sql.execute("select pg_advisory_unlock_all()")
+        assert say("forget", "kitchen.noise") == "forgot kitchen.noise: 3 events that it had not passed, 1 letters\n"
+        assert [c["name"] for c in json.loads(say("consumers", "--json"))] == ["kitchen.smell"]
+        assert sql.execute("select count(*) from app.delivery where consumer = 'kitchen.noise'").fetchone() == (0,)

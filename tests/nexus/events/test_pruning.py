@@ -17,8 +17,8 @@ from nexus.db import Database, Tenant
 from nexus.db.migrate import migrate
 from nexus.errors import ConflictError
 from nexus.events import Event, letters, offsets, read
-from nexus.events.consumer import Consumer, Delivery
-from nexus.events.pruning import LAKE, prune
+from nexus.events.consumer import LAKE, Consumer, Delivery
+from nexus.events.pruning import prune
 from nexus.events.relay import step
 from nexus.settings import Settings
 
