@@ -86,14 +86,15 @@ class NoteService:
     def __init__(self, session: Direct) -> None:
         self._session = session
 
-    async def create(self, workspace: str, said: NoteIn) -> Any:
-        id = new_id("note")
-        made = await self._session.row(_INSERT, id, workspace, said.title)
+    def create(self, workspace: str, said: NoteIn) -> dict[str, Any]:
+        id, now = new_id("note"), datetime.now(UTC)
+        made = {"id": id, "title": said.title, "created_at": now, "updated_at": now, "version": 1}
+        self._session.insert("app.bench_note", workspace_id=workspace, **made)
         self._session.record(NoteCreated(note_id=id, title=said.title), expected_version=0)
         return made
 
-    async def get(self, id: str) -> Any:
-        found = await self._session.row(_SELECT, id)
+    async def get(self, id: str) -> dict[str, Any]:
+        found = await self._session.only(_SELECT, id)
         if found is None:
             raise NotFoundError("there is no such note")
         return found
@@ -115,7 +116,7 @@ def nexus() -> FastAPI:
     router = Router(prefix="/v1/notes", responses=GUARDED)
 
     async def create(said: NoteIn, caller: Writer, key: DirectKey, notes: Notes, response: Response) -> NoteOut:  # type: ignore[valid-type]
-        made = NoteOut.model_validate(dict(await notes.create(caller.workspace, said)))  # type: ignore[attr-defined]
+        made = NoteOut.model_validate(notes.create(caller.workspace, said))  # type: ignore[attr-defined]
         response.headers["Location"] = f"/v1/notes/{made.id}"
         tag(response, made.version)
         return made
@@ -123,7 +124,7 @@ def nexus() -> FastAPI:
     async def get(
         note_id: Annotated[str, path_id("note")], caller: Reader, notes: Notes, response: Response
     ) -> NoteOut:  # type: ignore[valid-type]
-        found = NoteOut.model_validate(dict(await notes.get(note_id)))
+        found = NoteOut.model_validate(await notes.get(note_id))
         tag(response, found.version)
         return found
 

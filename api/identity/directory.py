@@ -22,8 +22,6 @@ from nexus.ids import new_id
 
 #: Whose events those about people are.
 HOUSE = Tenant(LOCAL_ORGANISATION)
-#: SQL for look-ups of other slices: whether the person of the column `{}` may still sign in.
-ACTIVE = "exists (select from app.identity_user where identity_user.id = {} and deactivated_at is null)"
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 LONGEST_NAME = 200
 

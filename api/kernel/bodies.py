@@ -14,9 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
-from fastapi import Request, params
+from fastapi import params
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from api.kernel.short import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Unread:
     text: bytes
 
 
-class UnreadRequest(Request):
+class UnreadRequest(Kept):
     """A request whose body the framework passes on as it came."""
 
     async def json(self) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from fastapi import Depends, Request, Response
 
+from api.kernel import short
 from api.kernel.principal import Principal, Recognised
 from nexus.errors import NexusError, Transient
 from nexus.limits import Decision, Limiter, Rule
@@ -42,7 +43,10 @@ class Limit:
 
     async def _take(self, request: Request, response: Response, principal: Principal | None) -> None:
         limiter: Limiter = request.app.state.limiter
-        decision, known = await limiter.take(self.rule, self._key(request, principal))
+        taken = short.taken(request)
+        if self not in taken:
+            taken[self] = await limiter.take(self.rule, self._key(request, principal))
+        decision, known = taken[self]
         verdict = "allowed" if decision.allowed else "refused"
         metrics.LIMITED.labels(self.rule.name, verdict, str(known).lower()).inc()
         headers = _headers(self.rule, decision) if known else {}

@@ -11,13 +11,18 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from api.kernel import short
 from api.kernel.bodies import UnreadRequest, exact
 from api.kernel.idempotency import Replayed, keep
+from api.kernel.short import Kept
+from api.kernel.transactions import direct
 from api.problems import RESPONSES
+from nexus.db.at_once import Again
 
 
 class Route(APIRoute):
@@ -26,6 +31,8 @@ class Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._is_exact = exact(endpoint)
         super().__init__(path, endpoint, **options)
+        #: whether it may go the short way: it can be answered twice, since nothing of it is read but its JSON
+        self.is_direct = (self._is_exact or self.body_field is None) and _asks(self.dependant, direct)
         if path.startswith("/v1/"):
             # `{id}:verb` is a path of its own: no `{id}` of ours has a colon
             self.path_regex = re.compile(self.path_regex.pattern.replace("[^/]+", "[^/:]+"))
@@ -36,14 +43,33 @@ class Route(APIRoute):
         async def handled(request: Request) -> Response:
             if self._is_exact:
                 request = UnreadRequest(request.scope, request.receive)
+            elif self.is_direct:
+                request = Kept(request.scope, request.receive)
             try:
                 response = await handler(request)
             except Replayed as replayed:
                 return replayed.response
+            except Exception:
+                await short.settle(request)
+                raise
             await keep(request, response)
             return response
 
         return handled
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.is_direct:
+            await super().handle(scope, receive, send)
+            return
+        first = dict(scope)
+        try:
+            await super().handle(scope, receive, send)
+        except Again:
+            await super().handle(short.turned_round(scope, first), receive, send)
+
+
+def _asks(dependant: Dependant, call: Callable[..., Any]) -> bool:
+    return dependant.call is call or any(_asks(below, call) for below in dependant.dependencies)
 
 
 class Router(APIRouter):

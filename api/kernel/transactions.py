@@ -14,6 +14,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.kernel import short
 from api.kernel.acts import asked
 from nexus.db import Database, Session
 from nexus.db.direct import Direct
@@ -38,17 +39,20 @@ async def _transaction(request: Request) -> AsyncIterator[Session]:
         await session.commit()
 
 
-async def _direct(request: Request) -> AsyncIterator[Direct]:
+async def direct(request: Request) -> AsyncIterator[Direct]:
     def tenant() -> Tenant | None:
         principal = getattr(request.state, "principal", None)
         return principal.tenant if principal else None
 
-    async with database(request).direct(tenant) as session:
+    session = database(request).direct(tenant, partial(short.owed, request.scope), short.is_possible(request))
+    try:
         yield session
         await session.commit()
+    finally:
+        await session.close()
 
 
 #: The transaction of this request. scope="function": it ends before the answer is sent, not after.
 Transaction = Annotated[Session, Depends(_transaction, scope="function")]
 #: The same straight through the driver, for the few endpoints that are asked thousands of times (nexus/db/direct.py).
-DirectTransaction = Annotated[Direct, Depends(_direct, scope="function")]
+DirectTransaction = Annotated[Direct, Depends(direct, scope="function")]

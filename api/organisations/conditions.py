@@ -10,7 +10,7 @@ a condition is parsed alone, so that it cannot close its braces and bring a poli
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from nexus.errors import InputError
 
 if TYPE_CHECKING:
-    from cedarpy import PolicySet
+    from cedarpy import Entities, PolicySet
 
 LONGEST = 1000
 EXAMPLE = 'context.methods.contains("otp") && context.address.isInRange(ip("10.0.0.0/8"))'
+_CONTEXT = {"Var": "context"}
 _POLICY = "permit(principal, action, resource) when {{ {} }};"
 
 
@@ -71,24 +72,44 @@ def check(condition: str) -> str:
 
 def holds(condition: str, principal: str, action: str, circumstances: Circumstances) -> bool:
     """Whether it is fulfilled; one that reads what is not there is not."""
+    _, reads = _parsed(condition)
+    context = circumstances.context()
+    if reads is not None:
+        # Cedar reads each attribute as text of its own language: those that nobody asks for cost as much as the rest together
+        context = {name: value for name, value in context.items() if name in reads}
+    said = json.dumps(circumstances.resource, sort_keys=True) if circumstances.resource else "{}"
+    return _fulfilled(condition, principal, circumstances.kind, action, said, json.dumps(context, sort_keys=True))
+
+
+@lru_cache(maxsize=5000)
+def _fulfilled(condition: str, principal: str, kind: str, action: str, resource: str, context: str) -> bool:
+    """Of the same texts the same is true: the time, where a condition reads it, is one of them."""
     from cedarpy import is_authorized
 
-    resource = 'Resource::"asked"'
     request = {
-        "principal": f"Subject::{json.dumps(principal)}",
-        "action": f"Action::{json.dumps(action)}",
-        "resource": resource,
-        "context": circumstances.context(),
+        "principal": {"type": "Subject", "id": principal},
+        "action": {"type": "Action", "id": action},
+        "resource": {"type": "Resource", "id": "asked"},
+        "context": context,
     }
-    entities = [
-        {"uid": {"type": "Resource", "id": "asked"}, "attrs": dict(circumstances.resource), "parents": []},
-        {"uid": {"type": "Subject", "id": principal}, "attrs": {"kind": circumstances.kind}, "parents": []},
-    ]
-    return bool(is_authorized(request, _parsed(condition), entities).allowed)
+    policies, _ = _parsed(condition)
+    return bool(is_authorized(request, policies, _entities(principal, kind, resource)).allowed)
 
 
 @lru_cache(maxsize=1000)
-def _parsed(condition: str) -> PolicySet:
+def _entities(principal: str, kind: str, resource: str) -> Entities:
+    from cedarpy import Entities
+
+    entities = [
+        {"uid": {"type": "Resource", "id": "asked"}, "attrs": json.loads(resource), "parents": []},
+        {"uid": {"type": "Subject", "id": principal}, "attrs": {"kind": kind}, "parents": []},
+    ]
+    return Entities.from_json_str(json.dumps(entities))
+
+
+@lru_cache(maxsize=1000)
+def _parsed(condition: str) -> tuple[PolicySet, frozenset[str] | None]:
+    """The condition, and which attributes of the context it reads (None: perhaps all)."""
     from cedarpy import PolicySet, policies_to_json_str
 
     text = _POLICY.format(condition)
@@ -97,4 +118,20 @@ def _parsed(condition: str) -> PolicySet:
     alone = len(policies) == 1 and not found["templates"] and len(policies[0]["conditions"]) == 1
     if not alone or policies[0]["conditions"][0]["kind"] != "when":
         raise ValueError("it is more than one expression")
-    return PolicySet.from_str(text)
+    reads = set(_reads(policies[0]["conditions"][0]["body"]))
+    return PolicySet.from_str(text), None if None in reads else frozenset(filter(None, reads))
+
+
+def _reads(node: Any) -> Iterator[str | None]:
+    """Names of what an expression reads of the context; None where it takes the context as a whole."""
+    if isinstance(node, list):
+        for below in node:
+            yield from _reads(below)
+    elif isinstance(node, dict):
+        for what, below in node.items():
+            if what in {".", "has"} and below["left"] == _CONTEXT and isinstance(below["attr"], str):
+                yield below["attr"]
+            elif (what, below) == ("Var", "context"):
+                yield None
+            else:
+                yield from _reads(below)

@@ -1,46 +1,58 @@
-"""A transaction straight through the driver: for the few endpoints that are asked thousands of times.
+"""A transaction straight through the driver: for the endpoints that are asked thousands of times.
 
 Belongs here: the same promises as `Session` (tenant, events, Idempotency-Key, nothing told on rollback) without its ORM,
 which costs a request more than everything else together (docs/performance-of-the-api.md). Does not belong here: when to
 commit: the edge does; what the audit log is to witness, and events with personal data: those need a `Session`.
+
+What an endpoint asks for decides how many trips to the server there are. `only` is one statement, and so is whatever
+inserts and records alone: it is sent at the commit (at_once.py). `row` and `rows` begin a transaction that stays open.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
+from nexus.db import at_once
+from nexus.db.at_once import Again, Proof, Shape
+from nexus.db.connections import LOST, Connections
 from nexus.db.refusals import refusal
-from nexus.errors import MachineError
 from nexus.events.event import Event, Recording
 from nexus.events.log import batch
 from nexus.telemetry import spans
-from nexus.tenancy import ORGANISATION, WORKSPACE, Tenant
+from nexus.tenancy import Tenant
 
-#: What says that a connection is of no more use, whatever was asked.
-LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError)
-_ASSUME = f"select set_config('{WORKSPACE}', $1, true), set_config('{ORGANISATION}', $2, true)"
-_OPEN = "select * from app.open_request($1, $2, $3, $4, $5)"
 _CLAIM = "select * from app.claim_key($1, $2, $3, $4, $5)"
-_APPEND = "select app.append_events($1)"
 _END = "select app.end_request($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _KEYS = ("org", "workspace", "route", "key")
-_WAIT_S = 10
 
 
 class Direct:
-    """One transaction for a tenant, which begins with the first statement. Statements take `$1`, `$2`, … and nothing else."""
+    """One transaction for a tenant, which begins with the first statement. Statements take `$1`, `$2`, … and nothing else.
+
+    `owed` gives what is still to be proved of the caller, once: whoever has it proves it. A `is_short` one believes that an
+    Idempotency-Key is new until the server says so, and raises Again where it is not.
+    """
 
     def __init__(
-        self, connection: asyncpg.Connection, tenant: Callable[[], Tenant | None], wake: Callable[[], None]
+        self,
+        connections: Connections,
+        tenant: Callable[[], Tenant | None],
+        wake: Callable[[], None],
+        owed: Callable[[], Proof | None] = lambda: None,
+        is_short: bool = False,
     ) -> None:
-        self._connection, self._tenant, self._wake = connection, tenant, wake
-        self._has_begun = False
+        self._connections, self._tenant, self._wake, self._owed = connections, tenant, wake, owed
+        self.is_short = is_short
+        self._open: asyncpg.Connection | None = None
+        self._is_done = False
+        self._inserts: list[tuple[Shape, tuple[Any, ...]]] = []
         self._recorded: list[Recording] = []
+        self._claim: dict[str, Any] | None = None
         self._kept: dict[str, Any] | None = None
         self._after: list[Callable[[], Awaitable[None]]] = []
 
@@ -48,15 +60,30 @@ class Direct:
     def tenant(self) -> Tenant | None:
         return self._tenant()
 
+    async def only(self, sql: str, *values: Any) -> dict[str, Any] | None:
+        """The first row of the one statement of this transaction, a query that locks nothing: nothing else may be asked of it."""
+        if self._open is not None or self._is_done or self._inserts or self._recorded or self._claim:
+            raise RuntimeError("`only` is for a transaction of one query: use `row`")
+        self._is_done = True
+        proof = self._owed()
+        statement = at_once.query(sql, len(values), proof and proof.sql, len(proof.values) if proof else 0)
+        (found, *_) = await self._connections.read(statement, (*values, *self._opening(proof)))
+        has_opened, is_row, *_ = found
+        if not has_opened:
+            raise Again
+        return dict([*found.items()][2:]) if is_row else None
+
     async def row(self, sql: str, *values: Any) -> asyncpg.Record | None:
         """The first row. Raises what the driver raises: the edge makes a problem of a lost race."""
-        await self._begin()
-        return await self._connection.fetchrow(sql, *values)
+        return await (await self._begun()).fetchrow(sql, *values)
 
     async def rows(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        await self._begin()
-        found: list[asyncpg.Record] = await self._connection.fetch(sql, *values)
+        found: list[asyncpg.Record] = await (await self._begun()).fetch(sql, *values)
         return found
+
+    def insert(self, table: str, **values: Any) -> None:
+        """A row of `table`, before the events of this transaction. Names are the code's own, never a caller's."""
+        self._inserts.append(((table, tuple(values)), tuple(values.values())))
 
     def record(self, happened: Event, *, expected_version: int | None = None, causation: str | None = None) -> str:
         """As `Session.record`."""
@@ -73,27 +100,25 @@ class Direct:
         self._after.append(call)
 
     async def claim(self, values: dict[str, Any]) -> Any:
-        """As `Session.claim`: with the statement that says the tenant, if none was sent yet."""
-        said = [values[name] for name in (*_KEYS, "kept")]
-        if self._has_begun:
-            return await self._connection.fetchrow(_CLAIM, *said)
-        await self._send_begin()
-        return await self._connection.fetchrow(_OPEN, *said)
+        """As `Session.claim`; a short one says that the key is new, and asks with its first statement."""
+        if self.is_short and self._open is None:
+            self._claim = values
+            return True, None, None, None, None
+        connection = await self._begun()
+        return await connection.fetchrow(_CLAIM, *(values[name] for name in (*_KEYS, "kept")))
 
     def keep(self, values: dict[str, Any]) -> None:
         """As `Session.keep`."""
         self._kept = values
 
     async def commit(self) -> None:
-        """Appends the recorded events, keeps the answer, commits. Raises ConflictError if another was first."""
-        if not self._has_begun and not self._recorded and self._kept is None:
-            return
+        """Writes what is to be written, and commits. Raises ConflictError if another was first, Again as the class says."""
         try:
-            with spans.span("commit", "internal", "database", {"events": len(self._recorded)}):
-                await self._begin()
-                await self._last_words()
-                await self._connection.execute("commit")
-                self._has_begun = False
+            if self._open is not None or self._inserts or self._recorded or self._kept is not None:
+                with spans.span("commit", "internal", "database", {"events": len(self._recorded)}):
+                    await (self._at_once() if self._open is None else self._at_last(self._open))
+            elif proof := self._owed():
+                await self._prove(proof)
         except asyncpg.PostgresError as error:
             raise refusal(error) or error from error
         if self._recorded:
@@ -101,89 +126,71 @@ class Direct:
         for call in self._after:
             await call()
 
-    async def rollback(self) -> None:
-        if self._has_begun:
-            self._has_begun = False
-            await self._connection.execute("rollback")
-
-    async def _last_words(self) -> None:
-        if (kept := self._kept) is not None:
-            names = (*_KEYS, "fingerprint", "status", "headers", "body")
-            await self._connection.fetchrow(_END, batch(self._recorded), *(kept[name] for name in names))
-        elif self._recorded:
-            await self._connection.fetchrow(_APPEND, batch(self._recorded))
-
-    async def _begin(self) -> None:
-        if not self._has_begun:
-            await self._send_begin()
-            tenant = self.tenant
-            values = (tenant.workspace or "", tenant.organisation) if tenant else ("", "")
-            await self._connection.fetchrow(_ASSUME, *values)
-
-    async def _send_begin(self) -> None:
-        await self._connection.execute("begin")
-        self._has_begun = True
-
-
-class Connections:
-    """At most `most` connections of one event loop, which `connect` opens when they are needed."""
-
-    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], most: int) -> None:
-        self._connect = connect
-        self._free: list[asyncpg.Connection] = []
-        self._turn = asyncio.Semaphore(most)
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection for the block; one that an error leaves in the middle of something is not used again.
-
-        Raises MachineError if none is free in time, or PostgreSQL cannot be reached.
-        """
-        try:
-            async with asyncio.timeout(_WAIT_S):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise MachineError("every connection to PostgreSQL is in use", remedy="try again") from None
-        try:
-            connection = await self._open()
-            try:
-                yield connection
-            except BaseException:
-                if connection.is_closed() or connection.is_in_transaction():
-                    connection.terminate()
-                else:
-                    self._free.append(connection)
-                raise
-            self._free.append(connection)
-        finally:
-            self._turn.release()
-
-    async def row(self, sql: str, *values: Any) -> Sequence[Any] | None:
-        """The first row of one statement. Asked again on another connection if one was cut: twice must do no harm."""
-        for _ in range(len(self._free)):
-            try:
-                async with self.one() as connection:
-                    return await self._first(connection, sql, values)
-            except LOST:
-                continue
-        async with self.one() as connection:
-            return await self._first(connection, sql, values)
-
     async def close(self) -> None:
-        while self._free:
-            await self._free.pop().close()
+        """Rolls back what was not committed."""
+        if (connection := self._open) is not None:
+            self._open = None
+            try:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await connection.execute("rollback")
+            finally:
+                self._connections.give_back(connection)
 
-    async def _first(self, connection: asyncpg.Connection, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
-        try:
-            found: Sequence[Any] | None = await connection.fetchrow(sql, *values)
-        except (*LOST, asyncio.CancelledError):
-            # it may be in the middle of an answer
-            connection.terminate()
-            raise
-        return found
+    async def _at_once(self) -> None:
+        """Everything in one statement, which is the transaction."""
+        proof, key, self._claim = self._owed(), self._claim, None
+        shapes = tuple(shape for shape, _ in self._inserts)
+        sql = at_once.change(shapes, proof and proof.sql, len(proof.values) if proof else 0, key is not None)
+        kept = self._kept or {}
+        values = [*self._opening(proof), *((key[name] for name in at_once.KEY) if key else ()), batch(self._recorded)]
+        values += [kept.get(name) for name in at_once.END[1:]]
+        for _, row in self._inserts:
+            values += row
+        ((has_opened,),) = await self._connections.once(sql, values)
+        if not has_opened:
+            raise Again
 
-    async def _open(self) -> asyncpg.Connection:
-        while self._free:
-            if not (connection := self._free.pop()).is_closed():
-                return connection
-        return await self._connect()
+    async def _at_last(self, connection: asyncpg.Connection) -> None:
+        for shape, row in self._inserts:
+            await connection.execute(at_once.insert(shape), *row)
+        if self._kept is not None or self._recorded:
+            kept = self._kept or {}
+            said = [kept.get(name) for name in (*_KEYS, *at_once.END[1:])]
+            await connection.fetchrow(_END, batch(self._recorded), *said)
+        await connection.execute("commit")
+        self._open = None
+        self._connections.give_back(connection)
+
+    async def _prove(self, proof: Proof) -> None:
+        """That the caller is who it was believed to be, of a transaction that has asked for nothing."""
+        sql = f"select {at_once.opening(proof.sql, len(proof.values), False)}"
+        ((holds,),) = await self._connections.read(sql, self._opening(proof))
+        if not holds:
+            raise Again
+
+    async def _begun(self) -> asyncpg.Connection:
+        """The connection of the transaction, which is open and acts for its tenant."""
+        if self._open is None:
+            if self._is_done:
+                raise RuntimeError("nothing can be asked after `only`: use `row`")
+            self._open = await self._connections.take()
+            try:
+                await self._begin(self._open)
+            except (*LOST, asyncio.CancelledError):
+                self._connections.give_back(self._open, is_whole=False)
+                self._open = None
+                raise
+        return self._open
+
+    async def _begin(self, connection: asyncpg.Connection) -> None:
+        proof, key, self._claim = self._owed(), self._claim, None
+        sql = f"select {at_once.opening(proof and proof.sql, len(proof.values) if proof else 0, key is not None)}"
+        await connection.execute("begin")
+        said = (key[name] for name in at_once.KEY) if key else ()
+        if not await connection.fetchval(sql, *self._opening(proof), *said):
+            raise Again
+
+    def _opening(self, proof: Proof | None) -> tuple[Any, ...]:
+        tenant = self.tenant
+        said = (tenant.workspace or "", tenant.organisation) if tenant else ("", "")
+        return (*said, *proof.values) if proof else said

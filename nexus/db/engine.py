@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nexus import postgres
 from nexus.db import roles
-from nexus.db.direct import Connections, Direct
+from nexus.db.at_once import Proof
+from nexus.db.connections import Connections
+from nexus.db.direct import Direct
 from nexus.db.session import Session
 from nexus.errors import MachineError
 from nexus.events.wake import Wake
@@ -69,18 +71,14 @@ class Database:
         """A session whose transaction acts for `tenant`, which may be a function asked when it begins."""
         return Session(self.api, tenant=tenant, wake=lambda: self.wake())
 
-    @asynccontextmanager
-    async def direct(self, tenant: Callable[[], Tenant | None]) -> AsyncIterator[Direct]:
-        """A transaction without SQLAlchemy, for whoever `tenant` says; rolled back unless it is committed."""
-        async with self._hot.one() as connection:
-            made = Direct(connection, tenant, lambda: self.wake())
-            try:
-                yield made
-            except Exception:
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await made.rollback()
-                raise
-            await made.rollback()
+    def direct(
+        self,
+        tenant: Callable[[], Tenant | None],
+        owed: Callable[[], Proof | None] = lambda: None,
+        is_short: bool = False,
+    ) -> Direct:
+        """A transaction without SQLAlchemy, for whoever `tenant` says; whoever has asked for it commits and closes it."""
+        return Direct(self._hot, tenant, lambda: self.wake(), owed, is_short)
 
     @asynccontextmanager
     async def transaction(self, tenant: Tenant | None) -> AsyncIterator[Session]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -150,4 +150,7 @@ class Recording:
         )
 
     def values(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "personal"}
+        return {name: getattr(self, name) for name in _VALUES}
+
+
+_VALUES = tuple(field.name for field in fields(Recording) if field.name != "personal")

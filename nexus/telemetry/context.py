@@ -9,7 +9,7 @@ import re
 import secrets
 from collections import deque
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 _TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
@@ -58,4 +58,8 @@ def begin(traceparent: str | None = None, *, correlation: str | None = None, cau
 
 def below(above: Context) -> Context:
     """A context for a span within `above`."""
-    return replace(above, span_id=secrets.token_hex(8))
+    # field by field: `dataclasses.replace` takes four times as long, and every span comes by here
+    return Context(
+        above.trace_id, secrets.token_hex(8), above.sampled, above.correlation, above.causation,
+        above.organisation, above.workspace, above.sink,
+    )  # fmt: skip

@@ -13,34 +13,16 @@ from typing import Any
 
 import orjson
 
-from api.identity import directory
 from api.organisations.repository.access import Given, Subject, given
 from nexus.db import Database
+from nexus.db.at_once import Proof
 
 #: How exact `last_used_at` is: no request writes more often than this.
 NOTED_EVERY = timedelta(minutes=1)
-_VALID = f"""
-select k.last_used_at is null or k.last_used_at < now() - $2::interval as is_stale, jsonb_build_object(
-    'id', k.id, 'organisation', k.organisation_id, 'scopes', k.scopes,
-    'member', k.member_id, 'user', m.user_id, 'account', k.service_account_id,
-    'workspaces', (select jsonb_agg(w.id) from app.workspace w where w.organisation_id = k.organisation_id),
-    'given', (
-      select jsonb_agg(jsonb_build_array(a.id, a.role, r.name, r.permissions, a.scope, a.condition, a.group_id, g.name)
-        order by a.id)
-      from app.organisations_assignment a
-      left join app.organisations_role r on r.id = a.role and r.organisation_id = a.organisation_id
-      left join app.organisations_group g on g.id = a.group_id
-      where a.organisation_id = k.organisation_id and (
-        a.member_id = k.member_id or a.service_account_id = k.service_account_id
-        or a.group_id in (select group_id from app.organisations_group_member where member_id = k.member_id))
-    ))::text as stands_for
-from app.organisations_api_key k
-left join app.organisations_member m on m.id = k.member_id
-left join app.organisations_service_account s on s.id = k.service_account_id
-where k.hash = $1 and k.revoked_at is null and k.expires_at > now()
-  and (k.member_id is null or (m.status = 'active' and {directory.ACTIVE.format("m.user_id")}))
-  and (k.service_account_id is null or s.disabled_at is null)
-"""
+_MOST = 2000
+_VALID = "select is_stale, stands_for from app.organisations_key($1, $2)"
+#: False also where the use is to be noted, which the long way does.
+_STILL = "coalesce((select not k.is_stale and k.stands_for = {} from app.organisations_key({}, {}) k), false)"
 #: Its version stays: nobody changed it. Whoever comes second finds it noted.
 _NOTE = """
 update app.organisations_api_key set last_used_at = now()
@@ -64,15 +46,33 @@ async def valid(database: Database, digest: bytes) -> Held | None:
     """What the key stands for at this moment; None if it or its holder may nothing (any more)."""
     row = await database.lookups.row(_VALID, digest, NOTED_EVERY)
     if row is None:
+        _seen.pop(digest, None)
         return None
     is_stale, stands_for = row
+    _remember(digest, stands_for)
     held = _held(stands_for)
     if is_stale:
         await database.lookups.row(_NOTE, held.id, NOTED_EVERY)
     return held
 
 
-@lru_cache(maxsize=2000)
+def believed(digest: bytes) -> tuple[Held, Proof] | None:
+    """What the key stood for when it was last read here, and what must be proved for it to be so; None if it was not read."""
+    stands_for = _seen.get(digest)
+    return None if stands_for is None else (_held(stands_for), Proof(_STILL, (stands_for, digest, NOTED_EVERY)))
+
+
+#: Hash of a key → what the database has last said of it.
+_seen: dict[bytes, str] = {}
+
+
+def _remember(digest: bytes, stands_for: str) -> None:
+    if len(_seen) >= _MOST:
+        _seen.clear()
+    _seen[digest] = stands_for
+
+
+@lru_cache(maxsize=_MOST)
 def _held(stands_for: str) -> Held:
     """The same text means the same: nothing is remembered that the database has not just said again."""
     said: dict[str, Any] = orjson.loads(stands_for)
