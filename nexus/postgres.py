@@ -162,17 +162,21 @@ def release(settings: Settings | None = None) -> None:
 
 def stop(server: Server, timeout: float = 30) -> None:
     """Stops the server now, whoever uses it. Open transactions are rolled back."""
-    if server.pid:
-        server.run(
-            "pg_ctl", "-w", "-t", str(int(timeout)), "-m", "fast", "-D", str(server.data), "stop", timeout=timeout + 5
-        )
+    _stop(server, "fast", timeout)
 
 
 def discard(server: Server) -> None:
     """Stops the server for good: its data folder is about to be removed, and nothing is known of it any more."""
-    stop(server)
+    # writes nothing more to the disk
+    _stop(server, "immediate", 30)
     for known in [k for k in _known_databases if k[0] == server.data]:
         _known_databases.discard(known)
+
+
+def _stop(server: Server, mode: str, timeout: float) -> None:
+    if server.pid:
+        flags = ("-w", "-t", str(int(timeout)), "-m", mode, "-D", str(server.data))
+        server.run("pg_ctl", *flags, "stop", timeout=timeout + 5)
 
 
 def dsn(settings: Settings | None = None, database: str = "nexus") -> str:

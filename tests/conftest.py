@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -17,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from nexus import postgres
 from nexus.settings import Settings
+from tests import homes
 
 _numbers = count(1)
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -51,16 +50,9 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def session_settings() -> Iterator[Settings]:
     """A home that lasts for the whole run, with an embedded PostgreSQL of its own."""
-    # not pytest's tmp_path: its parents are closed to the account that PostgreSQL runs as under root
-    home = Path(tempfile.mkdtemp(prefix="nexus-test-"))
-    home.chmod(0o755)
-    settings = Settings(home=home)
-    server = postgres.describe(settings)
-    yield settings
-    postgres.release(settings)
-    postgres.stop(server)
-    shutil.rmtree(home, ignore_errors=True)
-    shutil.rmtree(server.data, ignore_errors=True)
+    with homes.home("test") as settings:
+        homes.hurry(settings)
+        yield settings
 
 
 @contextmanager

@@ -24,6 +24,8 @@ from nexus.errors import InputError, ProviderError
 #: Longest single wait, in seconds.
 MAX_WAIT = 120.0
 ATTEMPTS = 6
+#: Seconds before the second attempt where the provider names no time; doubled before each one after it.
+PAUSE = 0.5
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: Headers that say when a quota is full again, as seconds from now or since the epoch.
 _RESETS = ("x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
@@ -55,14 +57,13 @@ class Client:
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 60.0,
-        pause: float = 0.5,
     ) -> None:
         self.title, self._hint = title, hint
         self._told_time: tuple[datetime, float] | None = None
         # what we POST are questions and token requests: asking them again changes nothing
         retry = Retry(
-            total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=AGAIN, backoff_factor=pause,
-            max_backoff_wait=MAX_WAIT, validate_response=_whole_json,
+            total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=AGAIN,
+            backoff_factor=PAUSE, max_backoff_wait=MAX_WAIT, validate_response=_whole_json,
         )  # fmt: skip
         inner = _Whole(transport or httpx.HTTPTransport(), title)
         self._http = httpx.Client(

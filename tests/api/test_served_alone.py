@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import httpx
 
 from nexus import postgres
 from nexus.ports import free_port
-from nexus.settings import PROJECT, Settings
+from nexus.settings import PROJECT
+from tests import homes
 
 
 def test_sigterm_leaves_no_database_behind() -> None:
-    # not pytest's tmp_path: its parents are closed to the account that PostgreSQL runs as under root
-    home = Path(tempfile.mkdtemp(prefix="nexus-serve-"))
-    home.chmod(0o755)
-    server = postgres.describe(Settings(home=home))
+    settings = homes.make("serve")
+    server = postgres.describe(settings)
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "nexus", "serve", "--port", str(port)],
-        cwd=PROJECT, env={**os.environ, "NEXUS_HOME": str(home)}, stdout=subprocess.DEVNULL, start_new_session=True,
+        cwd=PROJECT, env={**os.environ, "NEXUS_HOME": str(settings.home)}, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         while True:
@@ -43,6 +39,4 @@ def test_sigterm_leaves_no_database_behind() -> None:
     finally:
         process.kill()
         process.wait()
-        postgres.stop(server)
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.rmtree(server.data, ignore_errors=True)
+        homes.discard(settings)

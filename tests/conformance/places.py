@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 from sqlalchemy import func, select, update
@@ -30,12 +27,12 @@ from api.identity import directory
 from api.organisations import keys
 from api.organisations.models import ApiKey, Assignment, Member
 from api.organisations.roles import OWNER
-from nexus import postgres
 from nexus.db import Database, Organisation, Session, Tenant, Workspace
 from nexus.errors import InputError, MachineError
 from nexus.ids import new_id
 from nexus.ports import free_port
 from nexus.settings import PROJECT, Settings
+from tests import homes
 
 #: The organisation and its workspace, the same at every run.
 ORGANISATION, WORKSPACE, ADDRESS = "org_" + "c0f0" * 8, "conformance", "conformance@conformance.invalid"
@@ -80,15 +77,11 @@ def running(settings: Settings) -> Iterator[Place]:
 
 @contextmanager
 def _served() -> Iterator[tuple[Settings, str]]:
-    # readable for all, because under root PostgreSQL runs as another account
-    home = Path(tempfile.mkdtemp(prefix="nexus-conformance-"))
-    home.chmod(0o755)
-    settings, port = Settings(home=home, database_url=None), free_port()
-    server = postgres.describe(settings)
+    settings, port = homes.make("conformance"), free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NEXUS_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "nexus", "serve", "--port", str(port)],
-        cwd=PROJECT, env={**environment, "NEXUS_HOME": str(home)}, stdout=subprocess.DEVNULL,
+        cwd=PROJECT, env={**environment, "NEXUS_HOME": str(settings.home)}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:
@@ -101,10 +94,7 @@ def _served() -> Iterator[tuple[Settings, str]]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-        postgres.release(settings)
-        postgres.stop(server)
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.rmtree(server.data, ignore_errors=True)
+        homes.discard(settings)
 
 
 def _is_of(settings: Settings) -> bool:

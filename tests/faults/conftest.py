@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from nexus import postgres
 from nexus.demo import Options, generate
 from nexus.settings import Settings
+from tests import homes
 from tests.faults import shared
 from tests.faults.shared import Digest, Zygote
 
@@ -47,29 +48,12 @@ def whole() -> Iterator[Zygote]:
     warm.close()
 
 
-def embedded() -> Settings:
-    """A home with an embedded PostgreSQL of its own, which a test may kill; `discard` ends it."""
-    # not pytest's tmp_path: its parents are closed to the account that PostgreSQL runs as under root
-    home = Path(tempfile.mkdtemp(prefix="nexus-faults-"))
-    home.chmod(0o755)
-    return Settings(home=home)
-
-
-def discard(settings: Settings) -> None:
-    postgres.release(settings)
-    server = postgres.describe(settings)
-    postgres.stop(server)
-    shutil.rmtree(settings.home, ignore_errors=True)
-    shutil.rmtree(server.data, ignore_errors=True)
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Settings]:
     """The home of the PostgreSQL on which the homes of most tests have a database each."""
-    made = embedded()
-    postgres.dsn(made)
-    yield made
-    discard(made)
+    with homes.home("faults") as made:
+        homes.hurry(made)
+        yield made
 
 
 def database(server: Settings, template: str = "template1") -> tuple[str, SecretStr]:

@@ -12,9 +12,8 @@ from pathlib import Path
 import libfaketime
 import pytest
 
-from nexus import postgres
 from nexus.settings import PROJECT
-from tests.faults.conftest import discard, embedded
+from tests import homes
 
 LIBRARY = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
 
@@ -24,7 +23,7 @@ def test_an_hour_back(tmp_path: Path) -> None:
     for number, name in ((1, "old"), (2, "new")):
         record = {"kind": "product", "id": "p1", "name": name}
         (tmp_path / f"{number}.jsonl").write_text(json.dumps(record) + "\n")
-    settings = embedded()
+    settings = homes.make("faults")
     try:
         # beside the home, where the account that PostgreSQL runs as can read both
         library, clock = settings.home / LIBRARY.name, settings.home / "clock"
@@ -41,8 +40,7 @@ def test_an_hour_back(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout.splitlines()[-1])
     finally:
-        postgres.release(settings)
-        discard(settings)
+        homes.discard(settings)
     assert 3500 < told.pop("set_back") < 3700
     assert told == {
         "ids": 4000,

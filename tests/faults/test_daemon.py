@@ -23,7 +23,8 @@ from nexus.processes import sweep
 from nexus.settings import PROJECT, Settings
 from orchestration.instance import code_socket, has_named_process, open_instance
 from orchestration.services import services
-from tests.faults.conftest import discard, embedded, landings
+from tests import homes
+from tests.faults.conftest import landings
 from tests.faults.shared import Digest, Zygote, differences, digest, environment, finish
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration, pytest.mark.timeout(3600)]
@@ -33,13 +34,13 @@ MARK = "NEXUS_TEST_DAEMON"
 
 @pytest.fixture
 def own(zygote: Zygote, company: Path) -> Iterator[Settings]:
-    settings = embedded()
+    settings = homes.make("faults")
     postgres.dsn(settings)
     try:
         finish(zygote, settings, landings(company))
         yield settings
     finally:
-        discard(settings)
+        homes.discard(settings)
 
 
 @contextmanager
@@ -146,12 +147,12 @@ def began(instance: Any, run: str, step: str) -> bool:
 
 
 def calm(zygote: Zygote, company: Path) -> Digest:
-    settings = embedded()
+    settings = homes.make("faults")
     try:
         finish(zygote, settings, [*landings(company), ["small-build", "--all"]])
         return digest(settings)
     finally:
-        discard(settings)
+        homes.discard(settings)
 
 
 def marts(found: Digest) -> Digest:

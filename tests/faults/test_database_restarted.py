@@ -27,9 +27,9 @@ from nexus.db.migrate import migrate
 from nexus.ids import new_id
 from nexus.jobs import declare
 from nexus.settings import Settings
+from tests import homes
 from tests.api.conftest import running
 from tests.api.kernel import EVERYTHING, Principal, Subjects
-from tests.faults.conftest import discard, embedded
 from tests.nexus.jobs import workers
 from tests.nexus.jobs.workers import until
 
@@ -41,14 +41,14 @@ CLIENTS = 8
 @pytest.fixture(scope="module")
 def own() -> Iterator[Settings]:
     """A server of this test, known by its address: nobody but the test starts it again."""
-    home = embedded()
+    home = homes.make("faults")
     migrate(home)
     settings = Settings(home=home.home, database_url=SecretStr(postgres.dsn(home)))
     with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
         connection.execute("create table app.probe (who text, said text)")
         connection.execute("grant select, insert on app.probe to nexus_api")
     yield settings
-    discard(home)
+    homes.discard(home)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import yaml
 from nexus.connections import folder
 from nexus.errors import ContractError, MachineError, ProviderError
 from nexus.settings import Settings
-from tests.faults.conftest import discard, embedded
+from tests import homes
 from tests.faults.provider import PER_PAGE, Handler, Provider
 from tests.faults.shared import Ended, Zygote
 from tests.faults.test_ingest import assert_tidy
@@ -114,9 +114,9 @@ def test_a_type_that_changes_half_way(home: Settings, zygote: Zygote, provider: 
 
 
 def test_postgres_killed_during_a_pull(zygote: Zygote, provider: Provider) -> None:
-    settings = embedded()
+    settings = homes.make("faults")
     with contextlib.ExitStack() as stack:
-        stack.callback(discard, settings)
+        stack.callback(homes.discard, settings)
         connect(settings, provider)
         done = pull(zygote, settings, die_at="staged", victim="postgres")
         assert done.code == MachineError.exit_code, done.said

@@ -10,7 +10,8 @@ import pytest
 from nexus import postgres
 from nexus.errors import MachineError
 from nexus.settings import Settings
-from tests.faults.conftest import discard, embedded, landings
+from tests import homes
+from tests.faults.conftest import landings
 from tests.faults.shared import Digest, Ended, Zygote, differences, digest, finish, readers
 from tests.faults.test_ingest import assert_tidy
 from warehouse.current import read_current
@@ -18,10 +19,10 @@ from warehouse.current import read_current
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Settings]:
-    settings = embedded()
+    settings = homes.make("faults")
     postgres.dsn(settings)
     yield settings
-    discard(settings)
+    homes.discard(settings)
 
 
 def assert_told(done: Ended) -> None:

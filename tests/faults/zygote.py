@@ -6,7 +6,7 @@ Each line on standard input is one command: `{"argv": […], "env": {…}, "die_
 `nexus.cli.main` (with two more commands, see small.py) in a process group of its own, as a shell would start it; the answer is its pid at once and its exit
 code later. `die_at` names a step of the program at which the child sends SIGKILL to `victim`: to itself, so that nothing
 is handled, flushed or closed, exactly as if somebody else had sent it, but always between the same two steps; or to the
-home's PostgreSQL, and goes on.
+home's PostgreSQL, and goes on. A provider that is in trouble is asked again at once.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import typer
 
 from nexus import cli, postgres
 from nexus.settings import get_settings
+from orchestration.live import http
 from tests.faults import small
 
 
@@ -52,9 +53,13 @@ def _warm() -> None:
     for commands that take what was read, the small ones, and not where `nexus build` reads it itself.
     """
     more = sys.argv[1:]
-    common = ("dbt.cli.main", "dbt.adapters.duckdb", "polars", "warehouse.land", "warehouse.marts", "warehouse.publish")
-    for name in (*common, *more):
+    # pandas: DuckDB imports it with the first parameter that it is given
+    engines = ("dbt.cli.main", "dbt.adapters.duckdb", "pandas", "polars")
+    own = ("warehouse.land", "warehouse.marts", "warehouse.publish")
+    for name in (*engines, *own, *more):
         importlib.import_module(name)
+    cli.build()
+    http.PAUSE = 0.01
     if not more:
         small.warm()
 

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 from nexus import postgres
 from nexus.settings import PROJECT, Settings
 from orchestration.sources import choose
+from tests import homes
 from tests.transforms.shared import build, load
 from warehouse import marts
 from warehouse.land import LandingReport, land
@@ -162,19 +162,11 @@ def _nexus(home: Path, *arguments: str) -> str:
 
 @pytest.mark.slow
 def test_the_commands_give_every_fact_back(real_data: Path) -> None:
-    home = Path(tempfile.mkdtemp(prefix="nexus-records-"))
-    home.chmod(0o755)
-    settings = Settings(home=home)
-    server = postgres.describe(settings)
-    try:
+    with homes.home("records") as settings:
+        home = settings.home
         for source, path, workspace in (*SMALL, *LARGE):
             _nexus(home, "ingest", source, str(real_data / path), "--workspace", workspace)
         _nexus(home, "build")
         for text, expected in (FACTS_OF_SMALL | FACTS_OF_LARGE).items():
             (line,) = _nexus(home, "sql", text, "--json").splitlines()
             assert list(json.loads(line).values()) == expected, text
-    finally:
-        postgres.release(settings)
-        postgres.stop(server)
-        shutil.rmtree(home, ignore_errors=True)
-        shutil.rmtree(server.data, ignore_errors=True)

@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from nexus.demo import Options, generate
 from nexus.settings import PROJECT, Settings
 from orchestration.exports import Export, remember
+from tests import homes
 from warehouse.current import read_current
 from warehouse.marts import open_file
 
@@ -33,9 +33,7 @@ def company(folder: Path) -> Path:
 
 def home(folder: Path) -> Settings:
     """An empty home in which every build finds the company's exports."""
-    path = Path(tempfile.mkdtemp(prefix="nexus-build-"))
-    path.chmod(0o755)
-    settings = Settings(home=path)
+    settings = homes.make("build")
     for source in SOURCES:
         remember(settings, Export(WORKSPACE, source, str(folder / "export" / source)))
     return settings

@@ -5,17 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nexus import postgres
 from nexus.settings import PROJECT, Settings
 from orchestration.exports import Export, remember
 from orchestration.instance import clear_dead_runs, open_instance
@@ -37,11 +34,7 @@ def homes(company: Path) -> Iterator[list[Settings]]:
     made = [shared.home(company), shared.home(company)]
     yield made
     for settings in made:
-        postgres.release(settings)
-        server = postgres.describe(settings)
-        postgres.stop(server)
-        shutil.rmtree(settings.home, ignore_errors=True)
-        shutil.rmtree(server.data, ignore_errors=True)
+        homes.discard(settings)
 
 
 @pytest.fixture(scope="module")
@@ -135,12 +128,9 @@ def test_lost_while_somebody_ingests_and_restored_elsewhere(built: Settings, com
         assert backup.returncode == 0, said
         assert ingest.communicate(timeout=600)[0]
     assert ingest.returncode == 0
-    postgres.release(built)
-    postgres.discard(postgres.describe(built))
-    shutil.rmtree(built.home)
-    shutil.rmtree(postgres.describe(built).data, ignore_errors=True)
+    homes.discard(built)
 
-    there = Settings(home=Path(tempfile.mkdtemp(prefix="nexus-build-")))
+    there = homes.make("build")
     there.home.chmod(0o755)
     try:
         with _nexus(there, "restore", str(kept)) as restore:
@@ -159,11 +149,7 @@ def test_lost_while_somebody_ingests_and_restored_elsewhere(built: Settings, com
         with _nexus(there, "sql", "select count(*) as n from marts.dim_customer", "--csv") as sql:
             assert sql.communicate(timeout=600)[0].split() == ["n", str(before["marts.dim_customer"][0])]
     finally:
-        postgres.release(there)
-        server = postgres.describe(there)
-        postgres.discard(server)
-        shutil.rmtree(there.home, ignore_errors=True)
-        shutil.rmtree(server.data, ignore_errors=True)
+        homes.discard(there)
 
 
 def _nexus(settings: Settings, *arguments: str) -> subprocess.Popen[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from nexus import postgres
 from nexus.settings import PROJECT, Settings
 from orchestration.exports import Export, remember
 from orchestration.sources import get
+from tests import homes
 from tests.orchestration import shared
 from warehouse import ledger, marts
 from warehouse.land import land
@@ -63,11 +62,7 @@ def home() -> Iterator[Settings]:
     settings = shared.home(Path("none"))
     (settings.home / "exports.json").unlink()
     yield settings
-    server = postgres.describe(settings)
-    postgres.release(settings)
-    postgres.discard(server)
-    shutil.rmtree(settings.home, ignore_errors=True)
-    shutil.rmtree(server.data, ignore_errors=True)
+    homes.discard(settings)
 
 
 def run(root: Path, settings: Settings, *arguments: str) -> str:

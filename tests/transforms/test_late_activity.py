@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from nexus import postgres
 from nexus.settings import PROJECT, Settings
 from orchestration.sources import discover
-from tests.transforms.shared import ENGINES, WORKSPACE, Built, build, land_export, load, query
+from tests.transforms.shared import WORKSPACE, Built, build, land_export, load, query
 from warehouse import dbt
 from warehouse.land import land
 from warehouse.publish import build_lock, publish
@@ -31,7 +31,7 @@ MARTS = {
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:129.0) Gecko/20100101 Firefox/129.0"
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=("duckdb", pytest.param("postgres", marks=pytest.mark.slow)))
 def late(built: Built, request: pytest.FixtureRequest) -> Iterator[tuple[Settings, str, dict[str, pl.DataFrame]]]:
     """Every other month first and without anybody's customer; then the rest, users and customers included."""
     engine: str = request.param

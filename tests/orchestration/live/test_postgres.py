@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,25 +16,20 @@ from orchestration.live.connections import opened
 from orchestration.live.landed import landed
 from orchestration.live.pull import pull
 from orchestration.sources.postgres import live as live_postgres
+from tests import homes
 from tests.orchestration.live.conftest import Connect
 
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[str]:
     """DSN of somebody else's database."""
-    home = Path(tempfile.mkdtemp(prefix="nexus-shop-"))
-    settings = Settings(home=home)
-    dsn = postgres.dsn(settings)
-    with psycopg.connect(dsn, autocommit=True) as admin:
-        admin.execute("alter system set wal_level = 'logical'")
-        admin.execute("create database shop")
-    server = postgres.describe(settings)
-    server.run("pg_ctl", "restart", "-D", str(server.data), "-w", "-m", "fast", "-l", str(server.log))
-    yield postgres.dsn(settings, "shop")
-    postgres.release(settings)
-    postgres.stop(server)
-    shutil.rmtree(server.data, ignore_errors=True)
-    shutil.rmtree(home, ignore_errors=True)
+    with homes.home("shop") as settings:
+        with psycopg.connect(postgres.dsn(settings), autocommit=True) as admin:
+            admin.execute("alter system set wal_level = 'logical'")
+            admin.execute("create database shop")
+        server = postgres.describe(settings)
+        server.run("pg_ctl", "restart", "-D", str(server.data), "-w", "-m", "fast", "-l", str(server.log))
+        yield postgres.dsn(settings, "shop")
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from nexus import postgres
 from nexus.contracts import Source
 from nexus.events import Event
 from nexus.settings import Settings
+from tests import homes
 from tests.warehouse.conftest import Write, payment
 from tests.warehouse.test_publish import published
 from warehouse.land import land
@@ -29,11 +28,7 @@ where table_schema = 'app' and grantee in ('nexus_api', 'nexus_system') order by
 
 
 def wreck(settings: Settings) -> None:
-    server = postgres.describe(settings)
-    postgres.release(settings)
-    postgres.discard(server)
-    shutil.rmtree(settings.home, ignore_errors=True)
-    shutil.rmtree(server.data, ignore_errors=True)
+    homes.discard(settings)
 
 
 def fill(settings: Settings, shop: Source, write: Write) -> Path:

@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from apps.streamlit import serve
 from apps.streamlit.components import metric_sql
 from nexus.settings import PROJECT, Settings
 
+pytestmark = pytest.mark.browser
 FIRST_VISIT = f"""
 import sys
 from streamlit.testing.v1 import AppTest
