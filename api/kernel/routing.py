@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Iterable
+from functools import cached_property
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from api.kernel import short
 from api.kernel.bodies import UnreadRequest, exact
 from api.kernel.idempotency import Replayed, keep
+from api.kernel.plan import Plan
 from api.kernel.short import Kept
 from api.kernel.transactions import direct
 from api.problems import RESPONSES
@@ -38,13 +40,15 @@ class Route(APIRoute):
             self.path_regex = re.compile(self.path_regex.pattern.replace("[^/]+", "[^/:]+"))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handler = super().get_route_handler()
+        framework = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
             if self._is_exact:
                 request = UnreadRequest(request.scope, request.receive)
             elif self.is_direct:
                 request = Kept(request.scope, request.receive)
+            plan = self._plan
+            handler = plan.answer if plan is not None and plan.takes(request) else framework
             try:
                 response = await handler(request)
             except Replayed as replayed:
@@ -56,6 +60,10 @@ class Route(APIRoute):
             return response
 
         return handled
+
+    @cached_property
+    def _plan(self) -> Plan | None:
+        return Plan.of(self, self._is_exact) if self.is_direct else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.is_direct:

@@ -18,7 +18,7 @@ from api.kernel.idempotency import DirectKey
 from api.kernel.limits import limit
 from api.kernel.permissions import Permission, requires
 from api.kernel.principal import Principal
-from api.kernel.routing import Router
+from api.kernel.routing import Index, Route, Router
 from api.kernel.transactions import DirectTransaction
 from nexus.db import Database, Tenant
 from nexus.db.connections import Connections
@@ -87,9 +87,11 @@ def short(kernel: Kernel) -> Iterator[Kernel]:
         "grant select, insert on app.short to nexus_api",
     ):
         kernel.sql(statement)
-    kernel.app.include_router(router)
+    # as the application does with the routes of slices
+    kernel.app.router.routes.insert(0, Index(router.routes))
     kernel.app.state.routes += router.routes
     yield kernel
+    kernel.app.router.routes.pop(0)
     kernel.sql("drop table app.short")
 
 
@@ -278,3 +280,33 @@ def test_only_is_alone(short: Kernel) -> None:
         return said
 
     assert len(asyncio.run(tried())) == 4
+
+
+def test_its_routes_are_answered_by_their_plan() -> None:
+    assert all(isinstance(r, Route) and r.is_direct and r._plan is not None for r in router.routes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"name": 1}',
+        b'{"name": "a", "expected": "1"}',
+        b'{"name": "a", "then": null, "workspace": 5}',
+    ],
+)
+def test_a_plan_refuses_what_the_framework_refuses(here: Here, content: bytes) -> None:
+    """The same body under a media type that is only the framework's to judge."""
+    planned, framework = (
+        here.client.post(PATH, content=content, headers={"Content-Type": kind, "X-Nexus-Workspace": "w" * n})
+        for kind, n in (("application/json", 64), ("application/json; charset=utf-8", 64))
+    )
+    assert planned.status_code == framework.status_code
+    assert planned.status_code in {400, 422}
+    one, other = planned.json(), framework.json()
+    assert {**one, "trace_id": 0} == {**other, "trace_id": 0}
+    assert one["errors"]
+    assert here.left() == (0, 0)
