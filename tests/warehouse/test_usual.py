@@ -96,7 +96,7 @@ def test_what_is_typed_the_short_way_is_what_a_close_look_gives(
         for piece in range(4):
             texts = made(piece, 400, strange)
             relation.trust(tagged(documents(list(range(1, 401)), texts, []), 0))
-            found = typist.good(THING, piece, 400)
+            found = typist.good(THING, piece, relation.places)
             assert found is not None
             query = f"with picked as ({THING.select}) {rows_of(THING, explain=False, sink=True)}"
             expected = engine.execute(query).to_arrow_table()
@@ -122,7 +122,7 @@ def test_nothing_is_left_of_an_object_whose_fields_are_all_named(place: Any, lef
     with duckdb.connect() as engine:
         relation, typist = parts(engine)
         relation.trust(tagged(documents([1], [json.dumps({"id": "x", "place": place})], []), 0))
-        rows = typist.good(THING, 1, 1)
+        rows = typist.good(THING, 1, relation.places)
     assert rows is not None
     (extra,) = rows["_extra"].to_pylist()
     assert (extra and json.loads(extra)) == left

@@ -5,9 +5,10 @@ Belongs here: the shapes and their sizes. Does not belong here: reading (read*.p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -28,6 +29,28 @@ class Bad:
     raw: str
 
 
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """What a look at lines of JSON tells without parsing them.
+
+    `names` counts the names in each, those of inner objects too: never fewer than there are, -1 where that is not sure.
+    `dense` lines have no blank beside a name's colon or comma, and end with a newline; `escapes`: one has a backslash.
+    """
+
+    names: np.ndarray
+    dense: bool
+    escapes: bool
+
+    @staticmethod
+    def of_all(spellings: Sequence[Spelling | None]) -> Spelling | None:
+        """That of neighbouring lines together; None where one of them is not known."""
+        known = [each for each in spellings if each is not None]
+        if len(known) < len(spellings):
+            return None
+        names = np.concatenate([each.names for each in known])
+        return Spelling(names, all(each.dense for each in known), any(each.escapes for each in known))
+
+
 @dataclass(slots=True)
 class Chunk:
     """`form` says what `_text` holds: `json` (to be parsed), `doc` (known to be one JSON value) or `line`."""
@@ -36,6 +59,7 @@ class Chunk:
     table: pa.Table
     bad: list[Bad] = field(default_factory=list)
     has_arrays: bool = False
+    spelling: Spelling | None = None
 
 
 def documents(numbers: list[int], texts: list[str], bad: list[Bad], form: str = "doc") -> Chunk:

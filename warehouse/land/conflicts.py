@@ -12,7 +12,7 @@ from warehouse.land.files import InputFile
 from warehouse.land.merge import verdicts
 from warehouse.land.places import DOCUMENT_BITS, LINE_BITS, file_sql, line_sql
 from warehouse.land.read import read
-from warehouse.land.rows import record_hash
+from warehouse.land.rows import hexadecimal, record_hash
 from warehouse.land.sql import literal
 from warehouse.land.stage import Stage
 
@@ -43,7 +43,7 @@ def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None
                 stage.documents.parse(tagged(chunk, index), chunk.form, chunk.has_arrays)
                 stage.run(
                     f"""insert into told
-                        select distinct _line >> {DOCUMENT_BITS}, {record_hash()} as h, cast(doc as varchar)
+                        select distinct _line >> {DOCUMENT_BITS}, {hexadecimal(record_hash())} as h, cast(doc as varchar)
                         from ({table.select})
                         where _line >> {DOCUMENT_BITS} in (select (_file << {LINE_BITS}) + _line from sought)
                           and h in (select h from sought)"""

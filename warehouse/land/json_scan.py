@@ -5,11 +5,17 @@ Belongs here: strings, brackets and commas of a piece of text, as arrays. Does n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+
+from warehouse.land.chunk import Spelling
 
 #: Deeper documents go to quarantine: JSON functions of the engines call themselves for each level.
 MAX_DEPTH = 1000
-_QUOTE, _BACKSLASH, _COMMA, _OPEN, _CLOSE, _FOLD = 34, 92, 44, 0x7B, 0x7D, 0x20
+_QUOTE, _BACKSLASH, _COMMA, _COLON, _OPEN, _CLOSE, _FOLD = 34, 92, 44, 58, 0x7B, 0x7D, 0x20
+_NEWLINE, _BLANK = 10, 32
+_STRETCH = 256 * 1024
 TOO_DEEP = f"nested deeper than {MAX_DEPTH:,} levels"
 
 
@@ -42,6 +48,40 @@ def _quotes(text: np.ndarray) -> np.ndarray:
     begins = np.flatnonzero(np.diff(backs, prepend=-2) != 1)
     run = last - begins[np.searchsorted(begins, last, side="right") - 1] + 1
     return np.setdiff1d(quotes, doubtful[run % 2 == 1], assume_unique=True)
+
+
+def places(text: np.ndarray, wanted: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Places of the wanted characters, a stretch at a time: for the whole at once, memory would have to be fetched and cleared."""
+    found = [np.flatnonzero(wanted(text[at : at + _STRETCH])) + at for at in range(0, len(text), _STRETCH)]
+    return np.concatenate(found) if found else np.empty(0, np.int64)
+
+
+def spelt(data: bytes) -> tuple[np.ndarray, Spelling]:
+    """Ends of the lines of `data`, and what is seen of the documents that they are: one a line, but for a rest behind them."""
+    text = np.frombuffer(data, dtype=np.uint8)
+    marks = places(text, lambda stretch: (stretch == _NEWLINE) | (stretch == _COLON))
+    ending = text[marks] == _NEWLINE
+    before = text[marks - 1]
+    named = ~ending & (before == _QUOTE)
+    last = np.flatnonzero(ending)
+    names = np.diff(np.cumsum(named)[last], prepend=0)
+    # a name may also end with a quotation mark and a blank; that inside a string text looks the same does no harm
+    apart = marks[~ending & (before <= _BLANK)]
+    if len(apart):
+        lines = np.searchsorted(marks[last], apart)
+        names[lines[lines < len(names)]] = -1
+    after = text[np.minimum(marks[named] + 1, max(len(text) - 1, 0))]
+    dense = not (after == _BLANK).any() and b"\r" not in data and not _blank_after_comma(data, text)
+    return marks[last] + 1, Spelling(names, bool(dense), b"\\" in data)
+
+
+def _blank_after_comma(data: bytes, text: np.ndarray) -> bool:
+    """Whether the text holds a comma, a blank and a quotation mark in a row."""
+    if b" " not in data:
+        return False
+    blanks = places(text, lambda stretch: stretch == _BLANK)
+    blanks = blanks[(blanks > 0) & (blanks < len(text) - 1)]
+    return bool(((text[blanks - 1] == _COMMA) & (text[blanks + 1] == _QUOTE)).any())
 
 
 def openers_of(text: np.ndarray) -> np.ndarray:

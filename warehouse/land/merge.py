@@ -8,13 +8,16 @@ the place in the file of a sink.
 - entity with a version column: each body once per id, whatever the order.
 - entity without one: a body is new when it differs from the one that landed before it.
 - no id: nothing is ever merged.
+Whether two bodies are the same is told by their hashes and, where these differ, by their values (bodies.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from nexus.contracts import Table
+from warehouse.land.bodies import unite
 from warehouse.land.keys import met_again
 from warehouse.land.sql import pattern, quoted
 from warehouse.land.stage import Stage
@@ -35,7 +38,8 @@ def merge(stage: Stage, table: Table, lake: Sequence[Part]) -> None:
     if sink and not stage.choose(table, met_again(sink.keys(), stage.engine, [p.path for p in lake])):
         return
     good = stage.good(table)
-    _seen(stage, lake, good)
+    paths = list(dict.fromkeys(p.path for p in lake))  # parts may share a file
+    _seen(stage, lake, paths, good)
     # ids that stand alone and are not in the lake need no second look
     stage.run(
         f"""create or replace temp table again as
@@ -44,6 +48,7 @@ def merge(stage: Stage, table: Table, lake: Sequence[Part]) -> None:
     )
     if not stage.run("select count(*) from again")[0][0]:
         return
+    unite(stage, table, paths)
     stage.run(f"insert into {verdicts(table)} {_RULES[_rule(table)]}")
 
 
@@ -53,7 +58,7 @@ def _rule(table: Table) -> str:
     return "versioned" if table.version else "latest"
 
 
-def _seen(stage: Stage, lake: Sequence[Part], good: str) -> None:
+def _seen(stage: Stage, lake: Sequence[Part], paths: Sequence[Path], good: str) -> None:
     """Bodies in the lake under the ids of this batch: `seen(id, h, latest)`."""
     stage.run("create or replace temp table seen (id VARCHAR, h VARCHAR, latest BOOLEAN)")
     if not lake:
@@ -71,7 +76,7 @@ def _seen(stage: Stage, lake: Sequence[Part], good: str) -> None:
                  from read_parquet($1, file_row_number = true, union_by_name = true, hive_partitioning = false) l
                  join lake_batches b on b.batch_id = l._batch_id
                  where l._record_key in (select id from wanted))""",
-        [pattern(path) for path in dict.fromkeys(p.path for p in lake)],  # parts may share a file
+        [pattern(path) for path in paths],
     )
 
 

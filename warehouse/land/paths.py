@@ -95,3 +95,27 @@ def free(node: dict[str, Any], key: str, value: Any) -> Any:
     if key not in node and key.casefold() in map(str.casefold, node):
         return None
     return node.setdefault(key, value)
+
+
+def stands(tree: dict[str, Any], place: str) -> bool:
+    """Whether a place in `_s`, as `structure` says it, is still there in `tree`."""
+    return place in _leaves(tree)
+
+
+def objects(tree: dict[str, Any], place: str = "_s") -> list[str]:
+    """Places of the document and of the objects in it."""
+    inner = [objects(node, f"{place}.{quoted(key)}") for key, node in tree.items() if isinstance(node, dict)]
+    return [place, *(each for found in inner for each in found)]
+
+
+def names_in(tree: dict[str, Any]) -> int:
+    """How many names there are, those of inner objects too."""
+    return sum(1 + (names_in(node) if isinstance(node, dict) else 0) for node in tree.values())
+
+
+def _leaves(tree: dict[str, Any], place: str = "_s") -> set[str]:
+    found: set[str] = set()
+    for key, node in tree.items():
+        at = f"{place}.{quoted(key)}"
+        found |= _leaves(node, at) if isinstance(node, dict) else {at}
+    return found

@@ -10,6 +10,7 @@ Each reader yields chunks of bounded size, so memory does not grow with the file
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, SCHEMA, SLICE, Bad, Chunk, OnRead, documents, sliced
 from warehouse.land.files import ARCHIVE, InputFile
-from warehouse.land.json_scan import MAX_DEPTH, TOO_DEEP, openers_of, too_deep
+from warehouse.land.json_scan import MAX_DEPTH, TOO_DEEP, openers_of, places, spelt, too_deep
 from warehouse.land.read_csv import csv_rows
 from warehouse.land.read_json import json_documents
 from warehouse.land.read_parquet import parquet_rows
@@ -28,7 +29,6 @@ from warehouse.land.text import LINE_BYTES, Rest, as_utf8, excerpt, pieces
 __all__ = ["CHUNK_BYTES", "SLICE", "Bad", "Chunk", "documents", "lines", "read", "sliced"]
 
 _HEAD = 8192
-_STRETCH = 256 * 1024
 
 
 def read(file: InputFile, on_read: OnRead) -> Iterator[Chunk]:
@@ -73,16 +73,18 @@ def lines(source: Iterator[bytes], form: str) -> Iterator[Chunk]:
         chunk, count = _split(piece, number, form)
         number += count
         for start in range(0, max(len(chunk.table), 1), CHUNK_ROWS):
-            part = chunk.table.slice(start, CHUNK_ROWS)
-            yield Chunk(form, part, chunk.bad if start == 0 else [], chunk.has_arrays)
+            part, spelling = chunk.table.slice(start, CHUNK_ROWS), chunk.spelling
+            if spelling:
+                spelling = replace(spelling, names=spelling.names[start : start + CHUNK_ROWS])
+            yield Chunk(form, part, chunk.bad if start == 0 else [], chunk.has_arrays, spelling)
 
 
 def _split(data: bytes, number: int, form: str) -> tuple[Chunk, int]:
     """Lines of `data` as a chunk, blank ones left out; and how many lines they were."""
     bytes_ = np.frombuffer(data, dtype=np.uint8)
-    ends = _newlines(bytes_) + 1
+    ends, spelling = spelt(data) if form == "json" else (_newlines(bytes_) + 1, None)
     if not len(ends) or ends[-1] != len(data):
-        ends = np.append(ends, len(data))
+        ends, spelling = np.append(ends, len(data)), None
     starts = np.concatenate([[0], ends[:-1]])
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     texts = pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
@@ -94,17 +96,18 @@ def _split(data: bytes, number: int, form: str) -> tuple[Chunk, int]:
         texts.validate(full=True)
     except pa.ArrowInvalid:
         table, bad = _only_good(data, starts, ends, number, strange)
+        spelling = None
     else:
         if strange:
             table, bad = _only_good(data, starts, ends, number, strange)
+            spelling = None
     has_arrays = form == "json" and bool((bytes_[starts] == ord("[")).any())
-    return Chunk(form, sliced(table), bad, has_arrays), len(ends)
+    return Chunk(form, sliced(table), bad, has_arrays, spelling), len(ends)
 
 
 def _newlines(text: np.ndarray) -> np.ndarray:
-    """Places of the line ends, a stretch at a time: for the whole at once, memory would have to be fetched and cleared."""
-    found = [np.flatnonzero(text[at : at + _STRETCH] == 10) + at for at in range(0, len(text), _STRETCH)]
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+    """Places of the line ends."""
+    return places(text, lambda stretch: stretch == 10)
 
 
 def _strange(data: bytes, starts: np.ndarray, ends: np.ndarray, form: str) -> dict[int, str]:

@@ -5,9 +5,12 @@ Belongs here: learning and forgetting them. Does not belong here: what a shape i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from nexus.contracts import Table
+from warehouse.land.chunk import Spelling
 from warehouse.land.paths import structure
-from warehouse.land.rows import usual_rows
+from warehouse.land.rows import one_shape, usual_rows
 from warehouse.land.statements import Statements
 from warehouse.land.unnamed import Shape, extra_of, keys, whole
 
@@ -15,6 +18,17 @@ from warehouse.land.unnamed import Shape, extra_of, keys, whole
 _SAMPLE, _MOST, _ENOUGH = 512, 4, 0.75
 #: Pieces until it is tried again, at first and at most.
 _FIRST_REST, _LONGEST_REST = 4, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """A statement for rows that are written as usual.
+
+    Where `names` is a number, only documents of as many names may be, and it fails where one is of another shape.
+    """
+
+    query: str
+    names: int | None = None
 
 
 class Shapes:
@@ -26,8 +40,9 @@ class Shapes:
         self._known: tuple[Shape, ...] = ()
         self._thorough = False
         self._wait, self._rest = 0, _FIRST_REST
+        self._loose, self._looser = 0, _FIRST_REST
 
-    def statement(self, size: int) -> str | None:
+    def statement(self, size: int, spelling: Spelling | None = None) -> Usual | None:
         """Rows of a piece of `size` documents that are written as usual; None where too few of the last ones were."""
         if self._wait:
             self._wait -= 1
@@ -38,17 +53,38 @@ class Shapes:
                 self._known = self._learnt()
                 if not self._known:
                     self._pause()
-        return None if self._thorough else usual_rows(self._table, self._known)
+        if self._thorough:
+            return None
+        if spelling is None:
+            return Usual(usual_rows(self._table, self._known))
+        if self._loose:
+            self._loose -= 1
+        elif len(self._known) == 1 and (names := one_shape(self._table, self._known[0])):
+            query = usual_rows(self._table, self._known, strict=True, dense=spelling.dense, escapes=spelling.escapes)
+            return Usual(query, names)
+        return Usual(usual_rows(self._table, self._known, dense=spelling.dense, escapes=spelling.escapes))
 
-    def seen(self, rows: int, odd: int) -> None:
-        """Of the rows of a piece so many were odd."""
-        if odd <= rows * (1 - _ENOUGH):
-            return
+    def seen(self, rows: int, odd: int, usual: Usual) -> bool:
+        """Of the rows of a piece so many were odd; false where the next statement would serve the piece better."""
+        many = odd > rows * (1 - _ENOUGH)
+        if usual.names is not None:
+            if odd:
+                self.loosen()
+            else:
+                self._looser = _FIRST_REST
+            return not many
+        if not many:
+            return True
         if self._known:
             self._known = ()
         else:
             self._thorough = True
         self._pause()
+        return True
+
+    def loosen(self) -> None:
+        """For some pieces documents are looked at one by one."""
+        self._loose, self._looser = self._looser, min(2 * self._looser, _LONGEST_REST)
 
     def _pause(self) -> None:
         self._wait, self._rest = self._rest, min(2 * self._rest, _LONGEST_REST)

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nexus.contracts import Table
-from warehouse.land.arrow import numbers
+from warehouse.land.arrow import hexadecimal, numbers
 from warehouse.land.keys import Hashes
 from warehouse.land.places import file_of, line_of
 from warehouse.land.write import lake_path, temporary
@@ -98,7 +98,7 @@ class Sink:
         columns |= {c.name: found[c.name] for c in self.table.columns}
         columns |= {
             "_record_key": key,
-            "_record_hash": found["_record_hash"],
+            "_record_hash": hexadecimal(found["_record_hash"].to_numpy()),
             "_batch_id": _same(batch.batch_id, count),
             "_source_file": pa.DictionaryArray.from_arrays(numbers(file_of(docs).astype(np.int32)), pa.array(names)),
             "_source_line": numbers(line_of(docs)),

@@ -23,7 +23,7 @@ from nexus.contracts import Source, Table
 from nexus.settings import Settings
 from warehouse.land.allocator import give_back
 from warehouse.land.arrow import numbers
-from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, Chunk
+from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, Chunk, Spelling
 from warehouse.land.documents import Documents, tagged
 from warehouse.land.faults import Faults
 from warehouse.land.sink import Batch, Sink
@@ -76,6 +76,7 @@ class Stage:
         # what a statement costs beside its rows, it costs once for each table
         self._piece_bytes = CHUNK_BYTES * (1 if len(source.tables) == 1 else _PIECES)
         self._waiting: list[pa.Table] = []
+        self._spellings: list[Spelling | None] = []
         self._kind: tuple[str, str | None] = ("", None)
         self._bytes = self._rows = 0
         self._arrays = False
@@ -109,6 +110,7 @@ class Stage:
         self._bytes += chunk.table.nbytes
         self._rows += len(chunk.table)
         self._waiting.append(tagged(chunk, file))
+        self._spellings.append(chunk.spelling)
         if self._bytes >= self._piece_bytes * _NEARLY:
             self.flush()
 
@@ -121,13 +123,13 @@ class Stage:
         if not self._waiting:
             return
         (form, only), arrays = self._kind, self._arrays
-        piece = pa.concat_tables(self._waiting)
-        self._waiting, self._bytes, self._rows, self._arrays = [], 0, 0, False
+        piece, spelling = pa.concat_tables(self._waiting), Spelling.of_all(self._spellings)
+        self._waiting, self._spellings, self._bytes, self._rows, self._arrays = [], [], 0, 0, False
         self._chunk += 1
         if self._batch is None:
             self._stage(piece, form, only, arrays)
         else:
-            self._to_sinks(self._good(piece, form, arrays), self._batch)
+            self._to_sinks(self._good(piece, form, arrays, spelling), self._batch)
         self.documents.clear()
 
     def finish(self) -> None:
@@ -150,13 +152,13 @@ class Stage:
         ]
         self.faults.not_taken(self.documents.places, [rows["_doc"].to_numpy() for rows in taken])
 
-    def _good(self, piece: pa.Table, form: str, arrays: bool) -> dict[str, pa.Table]:
+    def _good(self, piece: pa.Table, form: str, arrays: bool, spelling: Spelling | None) -> dict[str, pa.Table]:
         """Rows for the sinks."""
         if form != "line" and not arrays and not self.source.unwrap:
             # nearly every piece is JSON throughout, and what takes columns out of a document would notice if it were not
             try:
                 self.documents.trust(piece)
-                return self._rows_of_piece()
+                return self._rows_of_piece(spelling)
             except Malformed:
                 for table in self.source.tables:
                     self.engine.execute(f"delete from {staging(table)} where _chunk = {self._chunk}")
@@ -164,10 +166,10 @@ class Stage:
             self.faults.no_json()
         return self._rows_of_piece()
 
-    def _rows_of_piece(self) -> dict[str, pa.Table]:
+    def _rows_of_piece(self, spelling: Spelling | None = None) -> dict[str, pa.Table]:
         found: dict[str, pa.Table] = {}
         for table in self.source.tables:
-            rows = self._typist.good(table, self._chunk, len(self.documents.places))
+            rows = self._typist.good(table, self._chunk, self.documents.places, spelling)
             if rows is not None:
                 found[table.name] = rows
         self.faults.not_taken(self.documents.places, [rows["_doc"].to_numpy() for rows in found.values()])

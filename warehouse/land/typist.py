@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nexus.contracts import Source, Table
+from nexus.errors import InputError
 from warehouse.land.arrow import numbers
+from warehouse.land.chunk import Spelling
 from warehouse.land.places import file_sql, line_sql
 from warehouse.land.rows import MARK, rows_of
 from warehouse.land.shapes import Shapes
 from warehouse.land.sql import literal, staging, staging_columns
-from warehouse.land.statements import Statements
+from warehouse.land.statements import Malformed, Statements
 
 
 class Typist:
@@ -31,14 +33,14 @@ class Typist:
         for table in source.tables:
             engine.execute(f"create table {staging(table)} ({staging_columns(table)})")
 
-    def good(self, table: Table, piece: int, size: int) -> pa.Table | None:
+    def good(self, table: Table, piece: int, places: np.ndarray, spelling: Spelling | None = None) -> pa.Table | None:
         """Rows of `table` in the order of their documents, bad ones marked `_bad` and staged as well.
 
-        `size` is the number of documents of the piece.
+        `places` are those of the piece's documents, and `spelling` theirs where it is known.
         """
         if self._empty(table):
             return None
-        rows = self._typed(table, size)
+        rows = self._typed(table, places, spelling)
         if pc.any(rows["_bad"]).as_py():
             self._run(table, _insert(table, piece, rows_of(table, explain=True)))
         return rows
@@ -57,26 +59,36 @@ class Typist:
         """Whether nothing of the piece is of `table`, where that is likely."""
         return self._several and self._run(table, f"select 1 from ({table.select}) limit 1", True).fetchone() is None
 
-    def _typed(self, table: Table, size: int) -> pa.Table:
+    def _typed(self, table: Table, places: np.ndarray, spelling: Spelling | None) -> pa.Table:
         """What is written as usual at once, the rest at a closer look."""
         shapes = self._shapes[table.name]
-        usual, closer = shapes.statement(size), rows_of(table, explain=False, sink=True)
+        usual, closer = shapes.statement(len(places), spelling), rows_of(table, explain=False, sink=True)
         if usual is None:
             return self._run(table, _picked(table.select, closer), True).to_arrow_table()
-        rows = self._run(table, _picked(table.select, usual), True).to_arrow_table()
+        try:
+            rows = self._run(table, _picked(table.select, usual.query), True).to_arrow_table()
+        except (Malformed, InputError):
+            if usual.names is None:
+                raise
+            shapes.loosen()
+            return self._typed(table, places, spelling)
         odd = rows["_odd"].to_numpy()
+        docs = rows["_doc"].to_numpy()
+        if usual.names is not None and spelling is not None:
+            there = spelling.names if np.array_equal(places, docs) else spelling.names[np.searchsorted(places, docs)]
+            odd = odd | (there != usual.names)
         rows = rows.drop_columns(["_odd"])
-        shapes.seen(len(rows), int(odd.sum()))
+        if not shapes.seen(len(rows), int(odd.sum()), usual):
+            return self._typed(table, places, spelling)
         if not odd.any():
             return rows
         # a document may have made several rows: all of them are made again
-        places = rows["_doc"].to_numpy()
-        again = np.unique(places[odd])
+        again = np.unique(docs[odd])
         self._engine.register("odd", pa.table({"_doc": numbers(again)}))
         select = f"select * from ({table.select}) where _line in (select _doc from odd)"
         found = self._run(table, _picked(select, closer)).to_arrow_table()
         self._engine.unregister("odd")
-        whole = pa.concat_tables([rows.filter(pa.array(~np.isin(places, again))), found])
+        whole = pa.concat_tables([rows.filter(pa.array(~np.isin(docs, again))), found])
         return whole.take(numbers(np.argsort(whole["_doc"].to_numpy(), kind="stable")))
 
     def _run(self, table: Table, query: str, often: bool = False) -> duckdb.DuckDBPyConnection:

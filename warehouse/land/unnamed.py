@@ -122,3 +122,18 @@ def extra_of(table: Table, shape: Shape, tree: dict[str, Any]) -> str | None:
 
     pieces = left(named_tree(table), "$", tree, "_s")
     return None if pieces is None else f"concat({', '.join(pieces)})" if pieces else "null"
+
+
+def of_shape(table: Table, shape: Shape, tree: dict[str, Any]) -> dict[str, Any]:
+    """`tree` without what documents of the shape do not have."""
+    by_path = dict(zip(["$", *inner_paths(table)], shape.keys, strict=True))
+
+    def kept(node: dict[str, Any], path: str) -> dict[str, Any]:
+        there = by_path[path] or ()
+        return {
+            key: kept(inner, f'{path}."{key}"') if isinstance(inner, dict) else inner
+            for key, inner in node.items()
+            if key in there
+        }
+
+    return kept(tree, "$")
