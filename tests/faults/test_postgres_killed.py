@@ -16,6 +16,8 @@ from tests.faults.shared import Digest, Ended, Zygote, differences, digest, fini
 from tests.faults.test_ingest import assert_tidy
 from warehouse.current import read_current
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Settings]:
