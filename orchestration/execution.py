@@ -6,6 +6,7 @@ the graph (build.py).
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 import warnings
@@ -120,10 +121,12 @@ def execute(
 
     warnings.simplefilter("ignore", BetaWarning)
     warnings.simplefilter("ignore", PreviewWarning)
+    # a test of what was left as it was has passed before: nothing to warn of, hundreds of times
+    logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     from orchestration.build import build_defs
     from orchestration.defs.models import learning
     from orchestration.inbox import refuse_strays
-    from orchestration.instance import PROCESS_TAG, clear_dead_runs, open_instance, process_tag
+    from orchestration.instance import PROCESS_TAG, clear_dead_runs, connected, open_instance, process_tag
     from orchestration.lib.dbt_assets import FULL_REFRESH
     from orchestration.lib.gates import ACCEPT_SHRINK
 
@@ -136,7 +139,7 @@ def execute(
     tags |= {FULL_REFRESH: "true"} if full_refresh else {}
     tags |= {ACCEPT_SHRINK: "true"} if accept_shrink else {}
     job, events = defs.resolve_job_def("build"), Events(on_change)
-    with open_instance(settings, capture=False) as instance:
+    with open_instance(settings, capture=False) as instance, connected(instance):
         clear_dead_runs(instance)
         instance.add_event_listener(run_id, events)
         result = job.execute_in_process(

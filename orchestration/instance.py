@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +96,27 @@ def open_instance(settings: Settings, capture: bool = True) -> DagsterInstance:
     quiet = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     overrides = {} if capture else {"compute_logs": quiet}
     return DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
+
+
+@contextmanager
+def connected(instance: DagsterInstance) -> Iterator[None]:
+    """Meanwhile the stores of `instance` keep their connections to PostgreSQL open.
+
+    Dagster opens one, and PostgreSQL starts a process for it, for each of the two thousand statements that a build makes.
+    One that PostgreSQL has closed meanwhile is noticed before it is used.
+    """
+    from sqlalchemy import create_engine
+
+    stores: tuple[Any, ...] = (instance.event_log_storage, instance.run_storage)
+    kept = [(store, engine) for store in stores if (engine := getattr(store, "_engine", None)) is not None]
+    for store, engine in kept:
+        store._engine = create_engine(engine.url, isolation_level="AUTOCOMMIT", pool_size=2, pool_pre_ping=True)
+    try:
+        yield
+    finally:
+        for store, engine in kept:
+            store._engine.dispose()
+            store._engine = engine
 
 
 def code_socket(settings: Settings) -> Path:

@@ -5,10 +5,9 @@ Belongs here: the resource `candidate`. Does not belong here: what is done with 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -48,22 +47,12 @@ class Candidate:
             yield reads
 
 
-def warm_up() -> None:
-    """Imports what gates need while files are still landing: it takes ten seconds and little else."""
-
-    def load() -> None:
-        from warehouse.quality import expectations
-
-        expectations.warm_up()
-
-    threading.Thread(target=load, name="warm-up", daemon=True).start()
-
-
 def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefinition:
     """Initialised once a run: waits for the build lock, holds it until the run ends. A dead process holds nothing."""
 
     def hold(context: InitResourceContext) -> Iterator[Candidate]:
         from orchestration.inbox import conclude
+        from orchestration.instance import connected
         from warehouse.publish import build_lock
 
         _name_process(context)
@@ -81,8 +70,8 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
                 continue
             break
         try:
-            warm_up()
-            yield Candidate(settings, held)
+            with connected(context.instance) if context.instance else nullcontext():
+                yield Candidate(settings, held)
             conclude(settings, context.run_id or "")
         finally:
             lock.__exit__(None, None, None)
