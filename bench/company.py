@@ -10,11 +10,18 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import duckdb
 
 from nexus.demo import Options, generate
+from nexus.ids import new_id
 from nexus.settings import Settings
 from orchestration.sources import discover
+from warehouse import ledger
 from warehouse.land import land
+from warehouse.land.sql import literal
+from warehouse.land.write import OPTIONS, lake_path
 
 SOURCES = ("stripe", "paypal", "s3", "email_events", "okta")
 #: What two thousand customers leave behind in eighteen months.
@@ -58,10 +65,51 @@ def _write(path: Path, lines: list[bytes]) -> None:
 
 
 def land_all(folder: Path, workspaces: list[str], settings: Settings) -> int:
-    """Lands every export of `folder` in each workspace; records landed."""
-    landed = 0
-    for workspace in workspaces:
+    """Lands every export of `folder` in the first workspace, and what that gave in each of the others; records landed.
+
+    Landing is measured elsewhere, and does the same for the same company: the others get its batches under other names.
+    """
+    first, *others = workspaces
+    with ledger.connect(settings) as connection:
+        before = {batch["batch_id"] for batch in _landed(connection, first)}
+        landed = 0
         for source in SOURCES:
             if (folder / source).is_dir():
-                landed += land(discover()[source], [folder / source], workspace, settings).landed
-    return landed
+                landed += land(discover()[source], [folder / source], first, settings).landed
+        batches = [batch for batch in _landed(connection, first) if batch["batch_id"] not in before]
+        for other in others:
+            for batch in batches:
+                _copy(connection, settings, batch, other)
+    return landed * len(workspaces)
+
+
+def _landed(connection: ledger.Connection, workspace: str) -> list[dict[str, Any]]:
+    return connection.execute(
+        "select * from batch where workspace_id = %s and status = 'landed' order by seq", [workspace]
+    ).fetchall()
+
+
+def _copy(connection: ledger.Connection, settings: Settings, batch: dict[str, Any], workspace: str) -> None:
+    """A batch of another workspace that holds the same records."""
+    batch_id = new_id("bat")
+    with connection.transaction():
+        connection.execute(
+            "insert into batch (batch_id, seq, kind, workspace_id, source, mapping, contract, status, landed_count)"
+            " select %s, nextval('batch_seq'), kind, %s, source, mapping, contract, status, landed_count"
+            " from batch where batch_id = %s",
+            [batch_id, workspace, batch["batch_id"]],
+        )
+        for part in ledger.parts(connection, settings, batch["source"], workspace=batch["workspace_id"]):
+            if part.batch_id != batch["batch_id"]:
+                continue
+            path = lake_path("raw", part.source, part.table, workspace, batch_id)
+            (settings.lake / path).parent.mkdir(parents=True, exist_ok=True)
+            duckdb.execute(
+                f"copy (select * replace ({literal(workspace)} as workspace_id, {literal(batch_id)} as _batch_id)"
+                f" from read_parquet({literal(str(part.path))}, hive_partitioning = false))"
+                f" to {literal(str(settings.lake / path))} ({OPTIONS})"
+            )
+            connection.execute(
+                "insert into batch_part values (%s, 'raw', %s, %s, %s, %s, %s, '')",
+                [batch_id, part.source, part.table, path.as_posix(), part.rows, (settings.lake / path).stat().st_size],
+            )
