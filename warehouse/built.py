@@ -5,6 +5,9 @@ Does not belong here: what is made of what (dbt knows), running dbt (dbt.py).
 
 A step has come as far as the load whose rows all its relations hold. Nothing is noted before they do: a build that fails
 or is killed leaves everything to be made again. A changed project makes everything anew.
+
+A model that mostly comes out as it was (`stops` of the graph) counts like a raw table: what lies behind it is made again
+only if it was written, which the journal of dbt tells. Its "load" is the build that wrote it last.
 """
 
 from __future__ import annotations
@@ -13,18 +16,22 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from nexus.settings import Settings
+from warehouse import journal
 from warehouse.engines import open_engine
 from warehouse.land.sql import literal
 
 
-def newest_loads(settings: Settings) -> dict[str, int]:
-    """The newest load of every raw relation that has rows; higher is newer. The caller holds the build lock."""
+def newest_loads(settings: Settings, stops: Collection[str] = ()) -> dict[str, int]:
+    """The newest load of every raw relation that has rows, and the last writing of each model in `stops`; higher is
+    newer. The caller holds the build lock.
+    """
     with open_engine(settings.warehouse, settings) as session:
-        return _loads(session)
+        return loads(session, stops)
 
 
-def unbuilt(settings: Settings, step: str, project: str) -> set[str] | None:
-    """Raw relations with rows that `step` has not seen; None where it has to make everything, as the first time.
+def unbuilt(settings: Settings, step: str, project: str, stops: Collection[str] = ()) -> set[str] | None:
+    """Raw relations with rows, and models in `stops` with writings, that `step` has not seen; None where it has to make
+    everything, as the first time.
 
     `project` is the fingerprint of the models that would be built. The caller holds the build lock.
     """
@@ -39,7 +46,15 @@ def unbuilt(settings: Settings, step: str, project: str) -> set[str] | None:
         )
         if _WHOLE not in seen:
             return None
-        return {relation for relation, load in _loads(session).items() if load > seen.get(relation, 0)}
+        return {relation for relation, load in loads(session, stops).items() if load > seen.get(relation, 0)}
+
+
+def forget_looks(settings: Settings) -> None:
+    """Models that take what was written since they looked last look at everything: they mean something else by now."""
+    with open_engine(settings.warehouse, settings) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        run("create table if not exists raw._looked (relation text not null, number bigint not null)")
+        run("delete from raw._looked")
 
 
 def remember(
@@ -69,9 +84,12 @@ def remember(
             raise
 
 
-def _loads(session: Any) -> dict[str, int]:
+def loads(session: Any, stops: Collection[str] = ()) -> dict[str, int]:
+    """As `newest_loads`, of a build that is open."""
     query = "select relation, max(load_seq) as load_seq from raw._loaded_batch where row_count > 0 group by relation"
-    return _plain(session.connection.execute(query).fetchall())
+    newest = _plain(session.connection.execute(query).fetchall())
+    written = journal.read(session).written if stops else {}
+    return newest | {name: last for r, (_, last, _) in written.items() if (name := r.partition(".")[2]) in stops}
 
 
 def _plain(rows: list[Any]) -> dict[str, int]:

@@ -103,7 +103,7 @@ def _completed(session: Session, target: Path, base: Base, wanted: Mapping[str, 
 def _apply(file: duckdb.DuckDBPyConnection, name: str, delta: Delta) -> None:
     """Takes away the rows that were written, and puts in those that are there now."""
     mine = f"select workspace_id, key from part.main._written where relation = {literal(delta.relation)}"
-    file.execute(f"delete from whole.{name} where (workspace_id, {quoted(delta.key)}) in ({mine})")
+    file.execute(f"delete from whole.{name} where (workspace_id, cast({quoted(delta.key)} as varchar)) in ({mine})")
     file.execute(f"insert into whole.{name} by name from part.{name}")
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from warehouse.engines import Session
 from warehouse.land.sql import literal
 
 #: The journal reaches back this many builds; `journal_reach` of the dbt project says the same.
@@ -57,6 +56,10 @@ class Journal:
     def holds(self, relation: str) -> bool:
         return relation in self.written
 
+    def written_since(self, relation: str, number: int) -> bool:
+        """Whether anything of `relation` was written after build `number`, or that is not known."""
+        return number <= self.number - REACH or self.written.get(relation, (0, number + 1, ""))[1] > number
+
     def since(self, relation: str, held: Contents) -> Delta | bool:
         """What a copy with the contents `held` lacks: some rows, or nothing (False), or it is to be copied whole (True)."""
         at = held.relations.get(relation)
@@ -72,9 +75,9 @@ class Journal:
         return Contents(self.name, relations or dict.fromkeys(self.written, self.number))
 
 
-def read(session: Session) -> Journal:
+def read(session: Any) -> Journal:
     """The journal of the build that is open; an empty one where dbt has kept none yet."""
-    run = session.connection.execute  # type: ignore[attr-defined]
+    run = session.connection.execute
     there = run(
         "select count(*) as n from information_schema.tables where table_schema = 'raw' and table_name = '_written'"
     )

@@ -5,8 +5,7 @@ calling dbt (warehouse/dbt.py).
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -28,10 +27,10 @@ from orchestration.lib.dbt_translator import Translator
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
 from orchestration.lib.raw import ARRIVALS
-from warehouse.built import newest_loads, remember, unbuilt
+from warehouse.built import forget_looks, newest_loads, remember, unbuilt
 from warehouse.dbt import Node, fingerprint
 from warehouse.quality import GateResult
-from warehouse.quality.record import invalidate
+from warehouse.quality.record import invalidate, restore, set_aside
 
 #: Tag of a run that builds incremental models anew.
 FULL_REFRESH = "nexus/full_refresh"
@@ -59,17 +58,38 @@ def names(manifest: Mapping[str, Any], select: str, exclude: str = "") -> frozen
     return frozenset(n["name"] for n in chosen if n["resource_type"] in {"model", "seed", "source"})
 
 
-def descendants(manifest: Mapping[str, Any], relations: Collection[str]) -> frozenset[str]:
-    """`relations` and every relation that is made of them, however indirectly."""
+def descendants(
+    manifest: Mapping[str, Any], relations: Collection[str], unless: Collection[str] = ()
+) -> frozenset[str]:
+    """`relations` and every relation that is made of them, however indirectly, but not by way of one in `unless`."""
+    return _reached(manifest, "child_map", relations, unless)
+
+
+def ancestors(manifest: Mapping[str, Any], relations: Collection[str]) -> frozenset[str]:
+    """`relations` and every relation that they are made of, however indirectly."""
+    return _reached(manifest, "parent_map", relations, ())
+
+
+def _reached(
+    manifest: Mapping[str, Any], way: str, relations: Collection[str], unless: Collection[str]
+) -> frozenset[str]:
     found = {**manifest["nodes"], **manifest["sources"]}
     todo = [i for i, n in found.items() if n["name"] in relations and n["resource_type"] != "test"]
     seen = set(todo)
     while todo:
-        for child in manifest["child_map"].get(todo.pop(), []):
-            if child not in seen and found.get(child, {}).get("resource_type") in {"model", "seed"}:
-                seen.add(child)
-                todo.append(child)
+        node = todo.pop()
+        if found[node]["name"] in unless and found[node]["name"] not in relations:
+            continue
+        for other in manifest[way].get(node, []):
+            if other not in seen and found.get(other, {}).get("resource_type") in {"model", "seed", "source"}:
+                seen.add(other)
+                todo.append(other)
     return frozenset(found[i]["name"] for i in seen)
+
+
+def stops(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Models that pass on nothing where they come out as they were: `meta: {stops: true}` beside the model."""
+    return frozenset(n["name"] for n in manifest["nodes"].values() if n.get("config", {}).get("meta", {}).get("stops"))
 
 
 def _in_order(manifest: Mapping[str, Any], relations: Collection[str]) -> list[str]:
@@ -100,12 +120,13 @@ def dbt_step(
 
     Of these it builds what is made of raw tables with rows that it has not seen; the rest is as it would be built.
     `spoils` are the relations whose judgements hold no longer once it has begun; of a step that builds only some of its
-    models, those that are made of these.
+    models, those that are made of these: see Step.
     """
     from dagster_dbt import dbt_assets
 
     chosen = _selected(manifest, select, exclude)
     own = frozenset(n["name"] for n in chosen if n["resource_type"] in _MADE)
+    tests = {n["name"]: _read_by(manifest, n["unique_id"]) for n in chosen if n["resource_type"] == "test"}
 
     @dbt_assets(
         manifest=manifest,
@@ -120,60 +141,123 @@ def dbt_step(
         asked = {key.path[-1] for key in context.selected_asset_keys} if context.is_subset else None
         with translated(context.retry_number):
             context.resources.candidate.check()
-            plan = _plan(settings, manifest, name, own, asked, context.run.tags)
-            invalidate(settings, spoils if plan.is_whole else descendants(manifest, plan.chosen) & frozenset(spoils))
-            wanted = select.split() if plan.is_whole else sorted(plan.chosen)
+            step = Step(settings, manifest, name, own, frozenset(spoils))
             full = FULL_REFRESH in context.run.tags
-            # what is excluded takes its tests along: of features, against marts that are newer than they are
-            nodes = run_dbt(settings, wanted, exclude.split(), full) if wanted else []
-            kept = (asked or own) - plan.chosen
-            counts = _count(settings, manifest, {n.name for n in nodes if n.kind in _MADE and n.is_good} | kept)
+
+            def run(relations: Collection[str] | None, judged: Collection[str]) -> list[Node]:
+                # what is excluded takes its tests along: of features, against marts that are newer than they are
+                if relations is None:
+                    return run_dbt(settings, select.split(), exclude.split(), full)
+                wanted = sorted({*relations, *(t for t, read in tests.items() if read & set(judged))})
+                return run_dbt(settings, wanted, (), full, tests_of_models=False) if wanted else []
+
+            nodes = step.run(run, asked, context.run.tags)
+            made = {n.name for n in nodes if n.kind in _MADE and n.is_good}
+            kept = (asked or own) - step.chosen
+            counts = _count(settings, manifest, made | kept)
             _record(settings, manifest, nodes, context.run.run_id)
             # last of all: whatever was not judged is made, and judged, again
-            if not any(n.is_bad and n.kind != "test" for n in nodes):
-                remember(settings, name, plan.project, plan.loads, plan.complete)
+            if not _broken(nodes):
+                step.remember()
         yield from _results(nodes, manifest, counts, context, kept)
 
     return build
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What a step builds: `chosen` of its models, all of them if `is_whole`. Afterwards it has seen `loads`, those of the
-    relations in `complete` (None: of all).
+#: Builds the relations (None: all of a step's) and runs the tests that look at any of the others; what became of each.
+Run = Callable[[Collection[str] | None, Collection[str]], list[Node]]
+
+
+class Step:
+    """One build of a step's `own` models: those that are made of raw tables with rows that it has not seen.
+
+    Models that are `stops` come first, with what they are made of: what lies behind one is built only if it came out
+    otherwise. Until that is known, no judgement of anything that may be built holds.
     """
 
-    chosen: frozenset[str]
-    is_whole: bool
-    project: str
-    loads: Mapping[str, int]
-    complete: frozenset[str] | None
+    def __init__(
+        self, settings: Settings, manifest: Mapping[str, Any], name: str, own: frozenset[str], spoils: frozenset[str]
+    ) -> None:
+        self._settings, self._manifest, self._name, self._own, self._spoils = settings, manifest, name, own, spoils
+        self._stops = stops(manifest)
+        self._project = fingerprint()
+        self._loads = newest_loads(settings, self._stops)
+        self._complete: frozenset[str] | None = None
+        self.chosen: frozenset[str] = frozenset()
+
+    def run(self, run: Run, asked: Collection[str] | None = None, tags: Collection[str] = ()) -> list[Node]:
+        """Builds with `run`; what became of each node. `asked` are those wanted of the step, if it is not the whole."""
+        changed = None if FULL_REFRESH in tags else self._changed()
+        if asked is not None:
+            # a table all of whose models are among them is up to date afterwards
+            made = {r: descendants(self._manifest, [r]) & self._own for r in {*self._loads, *self._stops}}
+            self._complete = frozenset(r for r, relations in made.items() if relations <= set(asked))
+        if changed is None or (asked is not None and ARRIVALS not in tags):
+            # a person who asks for some models gets them, whatever they are made of
+            self.chosen = self._own if asked is None else self._own & frozenset(asked)
+            spoilt = self._spoils if asked is None else descendants(self._manifest, self.chosen) & self._spoils
+            invalidate(self._settings, spoilt)
+            if changed is None:
+                forget_looks(self._settings)
+            nodes = run(None if asked is None else self.chosen, self.chosen)
+            self._look_again()
+            return nodes
+        return self._run_changed(run, changed, self._own if asked is None else self._own & frozenset(asked))
+
+    def remember(self) -> None:
+        """What was there when the building began, and the stops as they are now, is built."""
+        remember(self._settings, self._name, self._project, self._loads, self._complete)
+
+    def _run_changed(self, run: Run, changed: set[str], own: frozenset[str]) -> list[Node]:
+        concerned = descendants(self._manifest, changed)
+        set_aside(self._settings, concerned & self._spoils)
+        first = concerned & ancestors(self._manifest, self._stops & own & concerned) & own
+        nodes: list[Node] = []
+        if first:
+            invalidate(self._settings, first & self._spoils)
+            # tests compare them with what is built after them
+            self.chosen = self._tables(first)
+            nodes = run(self.chosen, ())
+            self._look_again()
+            changed |= (self._changed() or set()) & self._stops
+            if _broken(nodes):
+                return nodes
+        passed_on = descendants(self._manifest, changed, unless=self._stops)
+        invalidate(self._settings, (passed_on & self._spoils) - first)
+        restore(self._settings, (concerned - passed_on) & self._spoils)
+        whole = first | (passed_on & own)
+        self.chosen = self._tables(whole)
+        return nodes + run(self.chosen - self._tables(first), whole)
+
+    def _tables(self, relations: Collection[str]) -> frozenset[str]:
+        """`relations` without views, which are as they were; but PostgreSQL drops a view with a table that is made anew."""
+        nodes = {n["name"]: n["config"].get("materialized") for n in self._manifest["nodes"].values()}
+        anew = descendants(self._manifest, [r for r in relations if nodes.get(r) == "table"])
+        return frozenset(r for r in relations if nodes.get(r) != "view" or r in anew)
+
+    def _changed(self) -> set[str] | None:
+        return unbuilt(self._settings, self._name, self._project, self._stops)
+
+    def _look_again(self) -> None:
+        """Stops that were built just now have been written as late as that."""
+        newest = newest_loads(self._settings, self._stops)
+        self._loads |= {name: newest[name] for name in self._stops & newest.keys()}
 
 
-def _plan(
+def _broken(nodes: Sequence[Node]) -> list[Node]:
+    return [n for n in nodes if n.is_bad and n.kind != "test"]
+
+
+def run_dbt(
     settings: Settings,
-    manifest: Mapping[str, Any],
-    step: str,
-    own: frozenset[str],
-    asked: Collection[str] | None,
-    tags: Mapping[str, str],
-) -> _Plan:
-    project, loads = fingerprint(), newest_loads(settings)
-    changed = None if FULL_REFRESH in tags else unbuilt(settings, step, project)
-    if asked is not None:
-        # a table all of whose models are among them is up to date afterwards
-        made = {r: descendants(manifest, [r]) & own for r in loads}
-        complete = frozenset(r for r, relations in made.items() if relations <= set(asked))
-        # a person who asks for some models gets them, whatever they are made of
-        some = descendants(manifest, changed) if ARRIVALS in tags and changed is not None else set(asked)
-        return _Plan(frozenset(asked) & some, False, project, loads, complete)
-    if changed is None:
-        return _Plan(own, True, project, loads, None)
-    return _Plan(descendants(manifest, changed) & own, False, project, loads, None)
-
-
-def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], full_refresh: bool) -> list[Node]:
-    """`dbt build` without unit tests: those judge the code, and belong to the tests of the project."""
+    select: Sequence[str],
+    exclude: Sequence[str],
+    full_refresh: bool,
+    tests_of_models: bool = True,
+) -> list[Node]:
+    """`dbt build` without unit tests: those judge the code, and belong to the tests of the project. With
+    `tests_of_models` tests come along that look at any model of the selection, otherwise those that it names.
+    """
     from warehouse.dbt import run
 
     return run(
@@ -181,9 +265,13 @@ def run_dbt(settings: Settings, select: Sequence[str], exclude: Sequence[str], f
         settings,
         select=select,
         exclude=exclude,
-        arguments=["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])],
+        arguments=[
+            "--exclude-resource-type", "unit_test",
+            "--indirect-selection", "eager" if tests_of_models else "empty",
+            *(["--full-refresh"] if full_refresh else []),
+        ],
         on_node=lambda step: tell(step.name, step.done, step.total),
-    )
+    )  # fmt: skip
 
 
 def _results(
@@ -208,8 +296,7 @@ def _results(
         owner = _tested(node, manifest) if node.kind == "test" else None
         if owner and (owner, node.name) in by_test and (node.is_good or node.is_bad or node.status == "warn"):
             yield _check(node, owner, manifest)
-    broken = [n for n in nodes if n.is_bad and n.kind != "test"]
-    if broken:
+    if broken := _broken(nodes):
         raise Failure(
             description="; ".join(f"{n.name}: {n.message}" for n in broken[:5]),
             metadata={n.name: MetadataValue.md(f"```sql\n{n.compiled}\n```") for n in broken[:5]},
@@ -231,6 +318,12 @@ def _check(node: Node, owner: str, manifest: Mapping[str, Any]) -> AssetCheckRes
         description=None if node.is_good else node.message,
         metadata=metadata,
     )
+
+
+def _read_by(manifest: Mapping[str, Any], test: str) -> set[str]:
+    """Relations that a test looks at."""
+    found = {**manifest["nodes"], **manifest["sources"]}
+    return {found[i]["name"] for i in manifest["parent_map"].get(test, []) if i in found}
 
 
 def _tested(node: Node, manifest: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,8 @@ Belongs here: factories from contracts, rules and relations to checks. Does not 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import Any, Protocol
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -21,8 +22,12 @@ from nexus.contracts import Source, Table
 from nexus.settings import Settings
 from orchestration.instance import POOL
 from orchestration.lib import candidate
+from orchestration.lib.dbt_assets import FULL_REFRESH
 from orchestration.lib.failures import translated
 from orchestration.lib.progress import tell
+from warehouse import journal
+from warehouse.built import loads
+from warehouse.judged import Judged, judged, passed
 from warehouse.quality import GateResult, Reads, Rule, check_contract, check_rules, check_volume
 from warehouse.quality import contract as contract_gate
 from warehouse.quality import volume as volume_gate
@@ -51,9 +56,17 @@ def _contract_check(name: str, chosen: Sequence[Table], settings: Settings) -> A
         for table in chosen
     ]
     tables = {t.relation: t for t in chosen}
+    stamps = {_name(t.relation, contract_gate.GATE): t.fingerprint for t in chosen}
 
-    def judge(reads: Reads, selected: set[str], _: Mapping[str, str]) -> list[GateResult]:
-        return check_contract([t for name, t in tables.items() if name in selected], reads)
+    def judge(build: Build, selected: set[str], tags: Mapping[str, str], standing: Standing) -> list[GateResult]:
+        newest = loads(build)
+        held = {} if FULL_REFRESH in tags else judged(build, stamps)
+        since = {n: held[gate] for n in tables if (gate := _name(n, contract_gate.GATE)) in held}
+        stands = {n for n in selected if since.get(n, -1) >= newest.get(n, 0) and (n, contract_gate.GATE) in standing}
+        made = check_contract([t for n, t in tables.items() if n in selected - stands], build, since)
+        good = {_name(r.relation, r.gate): newest.get(r.relation, 0) for r in made if r.passed}
+        passed(build, good, stamps)
+        return made
 
     return _checks(name, specs, settings, judge)
 
@@ -82,31 +95,63 @@ def mart_checks(
         if rule.mart in relations
     ]
 
-    def judge(reads: Reads, selected: set[str], tags: Mapping[str, str]) -> list[GateResult]:
+    stamps = {_name(r.mart, r.name): sha256(r.sql.encode()).hexdigest() for r in rules}
+
+    def judge(build: Build, selected: set[str], tags: Mapping[str, str], standing: Standing) -> list[GateResult]:
         from warehouse.quality.reads import published_counts, row_counts
 
         wanted = {n: s for n, s in relations.items() if n in selected}
         before = {} if ACCEPT_SHRINK in tags else published_counts(settings, wanted)
-        return check_volume(row_counts(reads, wanted), before) + check_rules(reads, selected)  # type: ignore[arg-type]
+        book = journal.read(build)
+        # numbers of another journal say nothing of this one
+        own_stamps = {gate: f"{book.name} {stamp}" for gate, stamp in stamps.items()}
+        held = {} if FULL_REFRESH in tags else judged(build, own_stamps)
+        own = [r for r in rules if r.mart in wanted]
+        stands = {
+            r.name
+            for r in own
+            if (r.mart, r.name) in standing
+            and not any(book.written_since(f"marts.{n}", held.get(_name(r.mart, r.name), -1)) for n in r.reads)
+        }
+        made = check_rules(build, [r for r in own if r.name not in stands])
+        passed(build, {_name(r.relation, r.gate): book.number for r in made if r.passed}, own_stamps)
+        return check_volume(row_counts(build, wanted), before) + made  # type: ignore[arg-type]
 
     return _checks(name, specs, settings, judge)
 
 
-Judge = Callable[[Reads, set[str], Mapping[str, str]], list[GateResult]]
+class Build(Reads, Judged, Protocol):
+    """The candidate, to be judged, and what is known of what was judged."""
+
+    connection: Any
+
+
+#: (relation, gate) of judgements that passed and were not taken back since.
+Standing = Mapping[tuple[str, str], GateResult]
+Judge = Callable[[Build, set[str], Mapping[str, str], Standing], list[GateResult]]
+
+
+def _name(relation: str, gate: str) -> str:
+    return f"{relation}.{gate}"
 
 
 def _checks(name: str, specs: Sequence[AssetCheckSpec], settings: Settings, judge: Judge) -> AssetChecksDefinition:
+    """Gates that `judge` judges. Those that it leaves out stand as they were judged last: of the same rows."""
+
     @multi_asset_check(name=name, specs=specs, can_subset=True, pool=POOL, required_resource_keys={candidate.KEY})
     def gates(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
-        from warehouse.quality.record import record
+        from warehouse.quality.record import record, recorded
 
         keys = context.op_execution_context.selected_asset_check_keys
         tell(f"{len(keys)} gates")
+        standing = {(r.relation, r.gate): r for r in recorded(settings) if r.passed}
         with translated(context.retry_number), context.resources.candidate.reading() as reads:
-            results = judge(reads, {k.asset_key.path[-1] for k in keys}, context.run.tags)
+            results = judge(reads, {k.asset_key.path[-1] for k in keys}, context.run.tags, standing)
             record(settings, results, context.run.run_id)
-        chosen = {(k.asset_key.path[-1], k.name) for k in keys}
-        yield from (as_check(result) for result in results if (result.relation, result.gate) in chosen)
+        made = {(r.relation, r.gate): r for r in results}
+        for chosen in sorted((k.asset_key.path[-1], k.name) for k in keys):
+            if found := made.get(chosen) or standing.get(chosen):
+                yield as_check(found)
 
     return gates
 

@@ -63,7 +63,6 @@ def _step(
         with translated(context.retry_number):
             landed = land(source, settings, remembered=ARRIVALS not in context.run.tags)
             context.resources.candidate.check()
-            invalidate(settings, [t.relation for t in tables])
             # a table of the other step must not change under what was built of it already
             counts = load(tables, settings)
         for table in tables:
@@ -106,11 +105,18 @@ def land(source: Source, settings: Settings, *, remembered: bool = True) -> dict
 
 
 def load(tables: Sequence[Table], settings: Settings) -> dict[str, dict[str, int]]:
-    """Loads pending batches of `tables` into the build; rows in all and new ones, by relation."""
+    """Loads pending batches of `tables` into the build; rows in all and new ones, by relation.
+
+    What was judged of a table holds until it gets rows.
+    """
     from warehouse.load import load_pending
     from warehouse.quality.reads import reading, row_counts
 
-    report = load_pending(settings.warehouse, settings, tables, on_table=lambda name, done, of: tell(name, done, of))
+    def begin(relation: str, number: int, of: int) -> None:
+        invalidate(settings, [relation])
+        tell(relation, number, of)
+
+    report = load_pending(settings.warehouse, settings, tables, on_table=begin)
     with reading(settings) as reads:
         totals = row_counts(reads, {t.relation: "raw" for t in tables})
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,6 @@ from orchestration.lib import dbt_assets
 from orchestration.sources import discover
 from tests.transforms.shared import WORKSPACE, load
 from warehouse import dbt
-from warehouse.built import newest_loads, remember, unbuilt
 from warehouse.engines.duckdb.connect import build_path
 from warehouse.land import land
 from warehouse.publish import build_lock, publish
@@ -64,14 +64,16 @@ def _shares(company: Path, seed: int) -> list[list[Path]]:
 def _build(settings: Settings) -> set[str]:
     """As a step of the graph builds; relations that it left as they were."""
     manifest = dbt_assets.manifest(settings)
-    own = {n for n in dbt_assets.names(manifest, BUILT) if not n.startswith("raw_")}
-    project, loads = dbt.fingerprint(), newest_loads(settings)
-    changed = unbuilt(settings, "all", project)
-    chosen = own if changed is None else dbt_assets.descendants(manifest, changed) & own
-    nodes = dbt.run("run", settings, select=sorted(chosen))
+    own = frozenset(n for n in dbt_assets.names(manifest, BUILT) if not n.startswith("raw_"))
+    step = dbt_assets.Step(settings, manifest, "all", own, frozenset())
+    nodes = step.run(lambda some, _: _run(settings, own if some is None else some))
     assert not [f"{n.name}: {n.message}" for n in nodes if n.is_bad]
-    remember(settings, "all", project, loads)
-    return own - chosen
+    step.remember()
+    return set(own - step.chosen)
+
+
+def _run(settings: Settings, relations: Collection[str]) -> list[dbt.Node]:
+    return dbt.run("run", settings, select=sorted(relations)) if relations else []
 
 
 def _differences(settings: Settings, other: Path) -> list[str]:

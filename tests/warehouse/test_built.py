@@ -7,7 +7,7 @@ import pytest
 from nexus.settings import Settings
 from tests.warehouse.conftest import SHOP, Write, customer, payment
 from warehouse.built import newest_loads, remember, unbuilt
-from warehouse.engines import NAMES
+from warehouse.engines import NAMES, open_engine
 from warehouse.land import land
 from warehouse.load import load_pending
 
@@ -57,6 +57,35 @@ def test_a_changed_project_makes_everything(shop_home: Settings, write: Write) -
     assert unbuilt(shop_home, "marts", "p2") is None, "a part of it is not everything"
     remember(shop_home, "marts", "p2", newest_loads(shop_home))
     assert unbuilt(shop_home, "marts", "p2") == set()
+
+
+def _write(settings: Settings, relation: str, number: int) -> None:
+    """As dbt notes it: build `number` has written a row of `relation`."""
+    with open_engine(settings.warehouse, settings) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        run("create table if not exists raw._build_number (build_id text, number bigint)")
+        run("create table if not exists raw._written"
+            " (relation text, number bigint, key_column text, workspace_id text, key text)")  # fmt: skip
+        run("delete from raw._build_number")
+        run(f"insert into raw._build_number values ('one', {number})")
+        run(f"insert into raw._written values ('{relation}', {number}, 'id', 'demo', 'k')")
+
+
+def test_a_model_that_stops_is_named_once_it_was_written(shop_home: Settings, write: Write) -> None:
+    stops = {"int_day"}
+    bring(shop_home, write, "1.jsonl", payment(1))
+    _write(shop_home, "intermediate.int_day", 3)
+    _write(shop_home, "intermediate.int_other", 3)
+    assert newest_loads(shop_home, stops) == {"raw_shop__payment": 1, "int_day": 3}
+    remember(shop_home, "marts", "p1", newest_loads(shop_home, stops))
+    assert unbuilt(shop_home, "marts", "p1", stops) == set()
+
+    bring(shop_home, write, "2.jsonl", payment(2))
+    assert unbuilt(shop_home, "marts", "p1", stops) == {"raw_shop__payment"}
+    _write(shop_home, "intermediate.int_day", 4)
+    assert unbuilt(shop_home, "marts", "p1", stops) == {"raw_shop__payment", "int_day"}
+    remember(shop_home, "marts", "p1", newest_loads(shop_home, stops), {"raw_shop__payment"})
+    assert unbuilt(shop_home, "marts", "p1", stops) == {"int_day"}, "what lies behind it was not all built"
 
 
 def test_a_table_that_is_made_anew_makes_everything(shop_home: Settings, write: Write) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from nexus.contracts import Column, Kind, Table
 from warehouse.quality import check_contract, check_volume
-from warehouse.quality.contract import promises
+from warehouse.quality.contract import profile, promises
+from warehouse.quality.expectations import contract_suite, rule_suite, validate
 
 TABLE = Table(
     source="shop",
@@ -68,6 +69,15 @@ def test_sound_table_passes(connection: duckdb.DuckDBPyConnection, reads: Any) -
     (result,) = check_contract([TABLE], reads)
     assert result.passed, result.sentence()
     assert result.violations == 0
+
+
+def test_the_suite_says_of_sound_counts_what_is_taken_for_granted(
+    connection: duckdb.DuckDBPyConnection, reads: Any
+) -> None:
+    connection.execute(SOUND)
+    assert validate(contract_suite(TABLE.relation), profile(TABLE, reads)).success
+    assert validate(rule_suite("fct_x", {"a": "…", "b": "…"}), [{"a": 0, "b": 0}]).success
+    assert not validate(rule_suite("fct_x", {"a": "…", "b": "…"}), [{"a": 0, "b": 1}]).success
 
 
 def test_a_column_more_is_welcome(connection: duckdb.DuckDBPyConnection, reads: Any) -> None:

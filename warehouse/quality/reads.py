@@ -17,12 +17,15 @@ class _Rows:
     """Rows of a session's connection, whatever form its driver gives them."""
 
     def __init__(self, connection: Any) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(sql)
+        cursor = self.connection.execute(sql)
         names = [column[0] for column in cursor.description]
         return [row if isinstance(row, dict) else dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def run(self, sql: str) -> None:
+        self.connection.execute(sql)
 
 
 @contextmanager

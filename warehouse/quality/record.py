@@ -23,7 +23,7 @@ def record(settings: Settings, results: Iterable[GateResult], run_id: str = "") 
         cursor.executemany(
             """insert into gate_result (relation, gate, passed, result, run_id) values (%s, %s, %s, %s, %s)
                on conflict (relation, gate) do update set passed = excluded.passed, result = excluded.result,
-                 run_id = excluded.run_id, judged_at = now() at time zone 'utc'""",
+                 run_id = excluded.run_id, judged_at = now() at time zone 'utc', is_set_aside = false""",
             rows,
         )
 
@@ -34,11 +34,24 @@ def invalidate(settings: Settings, relations: Iterable[str]) -> None:
         connection.execute("delete from gate_result where relation = any(%s)", [list(relations)])
 
 
+def set_aside(settings: Settings, relations: Iterable[str]) -> None:
+    """Takes the judgements of `relations` back until it is known whether these will be built anew: see `restore`."""
+    with ledger.connect(settings) as connection:
+        connection.execute("update gate_result set is_set_aside = true where relation = any(%s)", [list(relations)])
+
+
+def restore(settings: Settings, relations: Iterable[str]) -> None:
+    """The judgements of `relations` that were set aside, by a build that was killed too, hold again: these stay as they
+    were judged."""
+    with ledger.connect(settings) as connection:
+        connection.execute("update gate_result set is_set_aside = false where relation = any(%s)", [list(relations)])
+
+
 def recorded(settings: Settings, run_id: str | None = None) -> list[GateResult]:
     """The latest judgement of every gate (of those that one run has judged), refusals first."""
     with ledger.connect(settings) as connection:
         rows = connection.execute(
-            "select result from gate_result where %(run)s::text is null or run_id = %(run)s"
+            "select result from gate_result where not is_set_aside and (%(run)s::text is null or run_id = %(run)s)"
             " order by passed, relation, gate",
             {"run": run_id},
         ).fetchall()

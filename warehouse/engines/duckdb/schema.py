@@ -49,6 +49,7 @@ def _ensure(connection: duckdb.DuckDBPyConnection, tables: Sequence[Table]) -> l
             connection.execute(f"drop table {name}")
             connection.execute("delete from raw._loaded_batch where relation = $1", [table.relation])
             connection.execute("drop table if exists raw._built_load")  # see warehouse/built.py
+            connection.execute("drop table if exists raw._judged")  # see warehouse/judged.py
             have.pop(table.relation)
             done.append(f"changed {table.relation}: {', '.join(changed)}; it is loaded again")
         if table.relation not in have:

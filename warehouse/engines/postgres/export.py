@@ -94,7 +94,7 @@ def _table(
     target = _quoted(relation)
     types = {column: _type(kind, precision, scale) for column, kind, precision, scale in columns}
     file.execute(f"create table {target} ({', '.join(f'{quoted(c)} {t}' for c, t in types.items())})")
-    some = f" where (workspace_id, {quoted(delta.key)}) in ({delta.keys})" if delta else ""
+    some = f" where (workspace_id, cast({quoted(delta.key)} as varchar)) in ({delta.keys})" if delta else ""
     _fill(connection, file, target, types, f"select * from {target}{some}", scratch)
 
 

@@ -55,6 +55,7 @@ def _ensure(connection: Connection, tables: Sequence[Table]) -> list[str]:
             _run(connection, f"drop table {name}")
             connection.execute("delete from raw._loaded_batch where relation = %s", [table.relation])
             connection.execute("drop table if exists raw._built_load")  # see warehouse/built.py
+            connection.execute("drop table if exists raw._judged")  # see warehouse/judged.py
             have.pop(table.relation)
             done.append(f"changed {table.relation}: {', '.join(changed)}; it is loaded again")
         if table.relation not in have:

@@ -43,15 +43,20 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Strategy: delete and insert by key, with a note of every key. The key is unique in a workspace. #}
+{# Strategy: rows that came out take the place of those of their key, and every key is noted. The key is one row in a
+   workspace, or several that always come out together. #}
 {% macro get_incremental_noted_sql(arg_dict) -%}
+    {%- set key = arg_dict['unique_key'][1] -%}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     insert into raw._written (relation, number, key_column, workspace_id, key)
-    select
-        '{{ journal_name(this) }}', build.number, '{{ arg_dict['unique_key'][1] }}',
-        incoming.workspace_id, incoming.{{ arg_dict['unique_key'][1] }}
+    select distinct
+        '{{ journal_name(this) }}', build.number, '{{ key }}', incoming.workspace_id, cast(incoming.{{ key }} as text)
     from {{ arg_dict['temp_relation'] }} as incoming
     cross join raw._build_number as build;
-    {{ get_incremental_delete_insert_sql(arg_dict) }};
+    delete from {{ arg_dict['target_relation'] }}
+    where (workspace_id, {{ key }}) in (select workspace_id, {{ key }} from {{ arg_dict['temp_relation'] }});
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict['temp_relation'] }};
     {{ note_look() }}
 {%- endmacro %}
 
@@ -68,16 +73,16 @@
             and number = (select number from raw._build_number)
     {%- endset -%}
     insert into raw._written (relation, number, key_column, workspace_id, key)
-    select '{{ journal_name(this) }}', build.number, '{{ key }}', found.workspace_id, found.{{ key }}
+    select '{{ journal_name(this) }}', build.number, '{{ key }}', found.workspace_id, found.key
     from (
-        select workspace_id, {{ key }}
+        select workspace_id, cast({{ key }} as text) as key
         from (
             select {{ columns }} from {{ arg_dict['temp_relation'] }}
             except
             select {{ columns }} from {{ arg_dict['target_relation'] }}
         ) as come
         union
-        select workspace_id, {{ key }}
+        select workspace_id, cast({{ key }} as text) as key
         from (
             select {{ columns }} from {{ arg_dict['target_relation'] }}
             except
@@ -85,11 +90,22 @@
         ) as gone
     ) as found
     cross join raw._build_number as build;
-    delete from {{ arg_dict['target_relation'] }} where (workspace_id, {{ key }}) in ({{ differing }});
+    delete from {{ arg_dict['target_relation'] }} where (workspace_id, cast({{ key }} as text)) in ({{ differing }});
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict['temp_relation'] }} where (workspace_id, {{ key }}) in ({{ differing }});
+    select {{ columns }} from {{ arg_dict['temp_relation'] }} where (workspace_id, cast({{ key }} as text)) in ({{ differing }});
     {{ note_look() }}
 {%- endmacro %}
+
+{# Strategy of a model whose `is_pending` names what it is made of: where it has to look at everything, rows that differ are
+   written and those that came out no more are deleted; otherwise those that came out take the place of their key. What may
+   vanish belongs into `whole`, since a key that comes out no more is not pending. #}
+{% macro get_incremental_touched_sql(arg_dict) -%}
+    {%- if everything() in model['compiled_code'] -%} {{ get_incremental_synced_sql(arg_dict) }}
+    {%- else -%} {{ get_incremental_noted_sql(arg_dict) }} {%- endif -%}
+{%- endmacro %}
+
+{# How a compiled model says that it looks at everything. #}
+{% macro everything() -%} {{ return('/* everything */') }} {%- endmacro %}
 
 {# This model holds now what the builds up to this one have written. #}
 {% macro note_look() -%}
@@ -106,7 +122,7 @@
    them, or its changes are lost: tests/transforms/test_random_splits.py compares with builds from nothing. #}
 {% macro is_pending(by, whole=[]) -%}
     {%- set looked = journal_look(by, whole) -%}
-    {%- if looked is none -%} true
+    {%- if looked is none -%} {{ everything() }} true
     {%- else -%}
         (
             {%- for column, relations in by.items() %}
@@ -145,4 +161,34 @@
         {%- if last is none or last[0 if relation in whole else 1] > looked -%} {{ return(none) }} {%- endif -%}
     {%- endfor -%}
     {{ return(looked) }}
+{%- endmacro %}
+
+{# SELECT, by workspace, of the first day of which something was written since the model looked last: what is made of days
+   before it is as it was. A fact keeps its day, whatever else becomes known of it. `facts` are (relation, its key, its day);
+   `whole` as in is_pending: where it has to look at everything, that day lies before all others. #}
+{% macro first_days(facts, whole) -%}
+    {%- set looked = journal_look({'facts': facts | map(attribute=0) | list}, whole) -%}
+    {%- if looked is none -%}
+    {{ everything() }}
+    select distinct workspace_id, cast('0001-01-01' as date) as first_day
+    from {{ whole[0] }}
+    {%- else -%}
+    select workspace_id, min(day_date) as first_day
+    from (
+        {%- for relation, key, day in facts %}
+        select workspace_id, {{ day }} as day_date
+        from {{ relation }}
+        where (workspace_id, {{ key }}) in ({{ keys_written(relation, looked) }})
+        {% if not loop.last %}union all{% endif %}
+        {%- endfor %}
+    ) as written
+    group by workspace_id
+    {%- endif -%}
+{%- endmacro %}
+
+{# SELECT of (workspace_id, key) of the rows of a relation that builds after number `looked` have written. #}
+{% macro keys_written(relation, looked) -%}
+    select written.workspace_id, written.key
+    from raw._written as written
+    where written.number > {{ looked }} and written.key is not null and written.relation = '{{ journal_name(relation) }}'
 {%- endmacro %}

@@ -1,22 +1,47 @@
-with snapshots as (
+{{ config(
+    materialized='incremental', incremental_strategy='touched', unique_key=['workspace_id', 'event_timestamp'],
+    on_schema_change='append_new_columns'
+) }}
 
-    select * from {{ ref('int_customer__snapshot') }}
+with touched as (
+
+    {{ first_days(
+        facts=[(ref('fct_login'), 'login_id', 'login_date')],
+        whole=[ref('int_customer__snapshot')]
+    ) }}
+
+),
+
+snapshots as (
+
+    select snapshots.*
+    from {{ ref('int_customer__snapshot') }} as snapshots
+    inner join touched
+        on snapshots.workspace_id = touched.workspace_id and snapshots.snapshot_date >= touched.first_day
 
 ),
 
 facts as (
 
     select
-        workspace_id,
-        customer_id,
-        login_date as day_date,
-        count(case when outcome = 'success' then 1 end) as logins,
-        count(case when outcome = 'success' and is_mfa then 1 end) as mfa_logins,
-        count(case when outcome = 'failure' then 1 end) as failures,
+        logins.workspace_id,
+        logins.customer_id,
+        logins.login_date as day_date,
+        count(case when logins.outcome = 'success' then 1 end) as logins,
+        count(case when logins.outcome = 'success' and logins.is_mfa then 1 end) as mfa_logins,
+        count(case when logins.outcome = 'failure' then 1 end) as failures,
         false as is_snapshot
-    from {{ ref('fct_login') }}
-    where customer_id is not null
-    group by workspace_id, customer_id, login_date
+    from {{ ref('fct_login') }} as logins
+    inner join touched on logins.workspace_id = touched.workspace_id and logins.login_date > touched.first_day - 60
+    where logins.customer_id is not null
+    group by logins.workspace_id, logins.customer_id, logins.login_date
+    union all
+    -- before every window that is looked at, for the days since then
+    select logins.workspace_id, logins.customer_id, max(logins.login_date), 1, 0, 0, false
+    from {{ ref('fct_login') }} as logins
+    inner join touched on logins.workspace_id = touched.workspace_id and logins.login_date <= touched.first_day - 60
+    where logins.customer_id is not null and logins.outcome = 'success'
+    group by logins.workspace_id, logins.customer_id
     union all
     select workspace_id, customer_id, snapshot_date, 0, 0, 0, true
     from snapshots

@@ -52,7 +52,7 @@ select
         when snapshots.snapshot_date + {{ horizon }} <= workspaces.as_of_date then churned.customer_id is not null
     end as churned_within_60d
 from snapshots
-inner join {{ ref('dim_workspace') }} as workspaces on snapshots.workspace_id = workspaces.workspace_id
+inner join {{ ref('int_customer__workspace_day') }} as workspaces on snapshots.workspace_id = workspaces.workspace_id
 left join churned
     on
         snapshots.workspace_id = churned.workspace_id

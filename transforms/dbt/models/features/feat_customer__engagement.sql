@@ -1,27 +1,45 @@
-with snapshots as (
+{{ config(
+    materialized='incremental', incremental_strategy='touched', unique_key=['workspace_id', 'event_timestamp'],
+    on_schema_change='append_new_columns'
+) }}
 
-    select * from {{ ref('int_customer__snapshot') }}
+with touched as (
+
+    {{ first_days(
+        facts=[
+            (ref('fct_file_event'), 'file_event_id', 'event_date'), (ref('fct_login'), 'login_id', 'login_date')
+        ],
+        whole=[ref('int_customer__snapshot')]
+    ) }}
+
+),
+
+snapshots as (
+
+    select snapshots.*
+    from {{ ref('int_customer__snapshot') }} as snapshots
+    inner join touched
+        on snapshots.workspace_id = touched.workspace_id and snapshots.snapshot_date >= touched.first_day
 
 ),
 
 user_days as (
 
     select
-        workspace_id,
-        customer_id,
-        user_id,
-        event_date as day_date,
+        events.workspace_id, events.customer_id, events.user_id, events.event_date as day_date,
         count(*) as file_events,
-        count(case when event = 'upload' then 1 end) as uploads,
-        count(case when event = 'download' then 1 end) as downloads,
-        count(case when event = 'share' then 1 end) as shares
-    from {{ ref('fct_file_event') }}
-    where customer_id is not null
-    group by workspace_id, customer_id, user_id, event_date
+        count(case when events.event = 'upload' then 1 end) as uploads,
+        count(case when events.event = 'download' then 1 end) as downloads,
+        count(case when events.event = 'share' then 1 end) as shares
+    from {{ ref('fct_file_event') }} as events
+    inner join touched on events.workspace_id = touched.workspace_id and events.event_date > touched.first_day - 60
+    where events.customer_id is not null
+    group by events.workspace_id, events.customer_id, events.user_id, events.event_date
     union all
-    select workspace_id, customer_id, user_id, login_date, 0, 0, 0, 0
-    from {{ ref('fct_login') }}
-    where customer_id is not null and outcome = 'success'
+    select logins.workspace_id, logins.customer_id, logins.user_id, logins.login_date, 0, 0, 0, 0
+    from {{ ref('fct_login') }} as logins
+    inner join touched on logins.workspace_id = touched.workspace_id and logins.login_date > touched.first_day - 30
+    where logins.customer_id is not null and logins.outcome = 'success'
 
 ),
 
@@ -37,6 +55,13 @@ facts as (
         false as is_snapshot
     from user_days
     group by workspace_id, customer_id, day_date
+    union all
+    -- before every window that is looked at, for the days since then
+    select events.workspace_id, events.customer_id, max(events.event_date), 1, 0, 0, 0, false
+    from {{ ref('fct_file_event') }} as events
+    inner join touched on events.workspace_id = touched.workspace_id and events.event_date <= touched.first_day - 60
+    where events.customer_id is not null
+    group by events.workspace_id, events.customer_id
     union all
     select workspace_id, customer_id, snapshot_date, 0, 0, 0, 0, true
     from snapshots

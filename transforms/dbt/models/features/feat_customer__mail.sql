@@ -1,6 +1,42 @@
-with snapshots as (
+{{ config(
+    materialized='incremental', incremental_strategy='touched', unique_key=['workspace_id', 'event_timestamp'],
+    on_schema_change='append_new_columns'
+) }}
 
-    select * from {{ ref('int_customer__snapshot') }}
+with touched as (
+
+    {{ first_days(
+        facts=[(ref('fct_email_event'), 'email_event_id', 'event_date')],
+        whole=[ref('int_customer__snapshot')]
+    ) }}
+
+),
+
+snapshots as (
+
+    select snapshots.*
+    from {{ ref('int_customer__snapshot') }} as snapshots
+    inner join touched
+        on snapshots.workspace_id = touched.workspace_id and snapshots.snapshot_date >= touched.first_day
+
+),
+
+-- whatever happened to a message that something happened to in a window that is looked at
+windowed as (
+
+    select events.*
+    from {{ ref('fct_email_event') }} as events
+    where
+        events.customer_id is not null
+        and (
+            events.message_id is null
+            or (events.workspace_id, events.message_id) in (
+                select late.workspace_id, late.message_id
+                from {{ ref('fct_email_event') }} as late
+                inner join touched on late.workspace_id = touched.workspace_id and late.event_date > touched.first_day - 180
+                where late.message_id is not null
+            )
+        )
 
 ),
 
@@ -16,8 +52,7 @@ firsts as (
         min(case when event = 'opened' and not is_machine_open then event_date end) as opened_date,
         min(case when event = 'clicked' and not is_scanner_click then event_date end) as clicked_date,
         min(case when event = 'unsubscribed' then event_date end) as unsubscribed_date
-    from {{ ref('fct_email_event') }}
-    where customer_id is not null
+    from windowed
     group by workspace_id, customer_id, message_id
 
 ),

@@ -1,20 +1,38 @@
-with snapshots as (
+{{ config(
+    materialized='incremental', incremental_strategy='touched', unique_key=['workspace_id', 'event_timestamp'],
+    on_schema_change='append_new_columns'
+) }}
 
-    select * from {{ ref('int_customer__snapshot') }}
+with touched as (
+
+    {{ first_days(
+        facts=[(ref('fct_file_event'), 'file_event_id', 'event_date')],
+        whole=[ref('int_customer__snapshot'), ref('fct_storage_snapshot')]
+    ) }}
+
+),
+
+snapshots as (
+
+    select snapshots.*
+    from {{ ref('int_customer__snapshot') }} as snapshots
+    inner join touched
+        on snapshots.workspace_id = touched.workspace_id and snapshots.snapshot_date >= touched.first_day
 
 ),
 
 facts as (
 
     select
-        workspace_id,
-        customer_id,
-        event_date as day_date,
-        {{ sum_minor('bytes_sent') }} as bytes_sent,
+        events.workspace_id,
+        events.customer_id,
+        events.event_date as day_date,
+        {{ sum_minor('events.bytes_sent') }} as bytes_sent,
         false as is_snapshot
-    from {{ ref('fct_file_event') }}
-    where customer_id is not null
-    group by workspace_id, customer_id, event_date
+    from {{ ref('fct_file_event') }} as events
+    inner join touched on events.workspace_id = touched.workspace_id and events.event_date > touched.first_day - 30
+    where events.customer_id is not null
+    group by events.workspace_id, events.customer_id, events.event_date
     union all
     select workspace_id, customer_id, snapshot_date, 0, true
     from snapshots

@@ -3,7 +3,7 @@ with day_ends as (
     -- only the state at the end of a day counts
     select versions.*
     from {{ ref('int_billing__subscription_version') }} as versions
-    inner join {{ ref('int_customer__workspace_clock') }} as clock
+    inner join {{ ref('int_customer__workspace_day') }} as clock
         on versions.workspace_id = clock.workspace_id and versions.from_date <= clock.as_of_date
     where versions.to_date is null or versions.to_date > versions.from_date
 

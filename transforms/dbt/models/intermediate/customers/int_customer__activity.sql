@@ -2,7 +2,7 @@
 
 with clock as (
 
-    select workspace_id, as_of_date from {{ ref('int_customer__workspace_clock') }}
+    select workspace_id, as_of_date from {{ ref('int_customer__workspace_day') }}
 
 ),
 

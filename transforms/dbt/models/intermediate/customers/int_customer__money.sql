@@ -4,7 +4,7 @@ with customers as (
 
     select customers.workspace_id, customers.customer_id, customers.currency, clock.as_of_date
     from {{ ref('dim_customer') }} as customers
-    inner join {{ ref('int_customer__workspace_clock') }} as clock on customers.workspace_id = clock.workspace_id
+    inner join {{ ref('int_customer__workspace_day') }} as clock on customers.workspace_id = clock.workspace_id
 
 ),
 

@@ -2,8 +2,8 @@
 
 with workspaces as (
 
-    select workspace_id, cast(first_event_at as date) as first_date, as_of_date
-    from {{ ref('dim_workspace') }}
+    select workspace_id, first_date, as_of_date
+    from {{ ref('int_customer__workspace_day') }}
 
 ),
 

@@ -2,7 +2,7 @@ with versions as (
 
     select versions.*
     from {{ ref('int_billing__subscription_version') }} as versions
-    inner join {{ ref('int_customer__workspace_clock') }} as clock
+    inner join {{ ref('int_customer__workspace_day') }} as clock
         on versions.workspace_id = clock.workspace_id and versions.from_date <= clock.as_of_date
     where versions.to_date is null or versions.to_date > clock.as_of_date
 

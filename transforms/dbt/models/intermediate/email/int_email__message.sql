@@ -1,13 +1,27 @@
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental', incremental_strategy='touched', unique_key=['workspace_id', 'message_id'],
+    on_schema_change='append_new_columns'
+) }}
 
 {% set flags = [
     'is_delivered', 'is_bounced_hard', 'is_bounced_soft', 'is_complained', 'is_opened_human', 'is_opened_machine',
     'is_clicked_human', 'is_clicked_scanner', 'is_unsubscribed'
 ] %}
 {% set told = ['provider_message_id', 'recipient_email', 'claimed_customer_id', 'campaign_id', 'arm_code', 'subject'] %}
+{% set pending = is_pending(
+    by={'email_event_id': [ref('int_email__event')]}, whole=[ref('int_email__tabular_message')]
+) %}
 
 -- noqa: disable=LT02
-with from_events as (
+with touched as (
+
+    select distinct workspace_id, message_id
+    from {{ ref('int_email__event') }}
+    where message_id is not null and {{ pending }}
+
+),
+
+from_events as (
 
     select
         workspace_id,
@@ -29,14 +43,18 @@ with from_events as (
         bool_or(is_scanner_click) as is_clicked_scanner,
         bool_or(event = 'unsubscribed') as is_unsubscribed
     from {{ ref('int_email__event') }}
-    where message_id is not null
+    where (workspace_id, message_id) in (select touched.workspace_id, touched.message_id from touched)
     group by workspace_id, message_id, provider
 
 ),
 
 from_tables as (
 
-    select * from {{ ref('int_email__tabular_message') }}
+    select *
+    from {{ ref('int_email__tabular_message') }}
+    {%- if everything() not in pending %}
+    where (workspace_id, message_id) in (select touched.workspace_id, touched.message_id from touched)
+    {%- endif %}
 
 )
 

@@ -23,7 +23,7 @@ addresses as (
 users as (
 
     select workspace_id, email, min(user_id) as user_id
-    from {{ ref('int_access__user') }}
+    from {{ ref('int_identity__provider_user') }}
     where email is not null
     group by workspace_id, email
     having count(*) = 1

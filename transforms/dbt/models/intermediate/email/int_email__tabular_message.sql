@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='synced', unique_key=['workspace_id', 'message_id'],
+    on_schema_change='append_new_columns'
+) }}
+
 with messages as (
 
     select *, 'tabular' as provider

@@ -15,7 +15,7 @@ months as (
         from movements
         group by workspace_id, currency
     ) as bounds
-    inner join {{ ref('int_customer__workspace_clock') }} as clock on bounds.workspace_id = clock.workspace_id
+    inner join {{ ref('int_customer__workspace_day') }} as clock on bounds.workspace_id = clock.workspace_id
 
 ),
 

@@ -4,7 +4,7 @@ with versions as (
         versions.*,
         least(coalesce(versions.to_date - 1, clock.as_of_date), clock.as_of_date) as last_date
     from {{ ref('int_billing__subscription_version') }} as versions
-    inner join {{ ref('int_customer__workspace_clock') }} as clock on versions.workspace_id = clock.workspace_id
+    inner join {{ ref('int_customer__workspace_day') }} as clock on versions.workspace_id = clock.workspace_id
     where not {{ is_ended('versions.status') }}
 
 ),

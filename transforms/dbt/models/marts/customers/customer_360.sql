@@ -7,7 +7,7 @@ with customers as (
         subscriptions.subscription_status,
         plans.plan_name
     from {{ ref('dim_customer') }} as customers
-    inner join {{ ref('dim_workspace') }} as clock on customers.workspace_id = clock.workspace_id
+    inner join {{ ref('int_customer__workspace_day') }} as clock on customers.workspace_id = clock.workspace_id
     left join {{ ref('int_customer__revenue') }} as revenue
         on customers.workspace_id = revenue.workspace_id and customers.customer_id = revenue.customer_id
     left join {{ ref('int_customer__subscription') }} as subscriptions

@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental', incremental_strategy='synced', unique_key=['workspace_id', 'message_id'],
+    materialized='incremental', incremental_strategy='touched', unique_key=['workspace_id', 'message_id'],
     on_schema_change='append_new_columns'
 ) }}
 
@@ -7,6 +7,11 @@ with messages as (
 
     select *
     from {{ ref('int_email__message') }}
+    where
+        {{ is_pending(
+            by={'message_id': [ref('int_email__message')], 'recipient_email': [ref('int_email__recipient')]},
+            whole=[ref('int_identity__user'), ref('int_email__tabular_message')]
+        ) }}
 
 )
 
