@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench import rows
 from bench.row import Clock, Place
+from nexus import lean
 
 PREPARE, COMPARE = "prepare", "compare"
 
@@ -42,6 +43,7 @@ def peak_bytes() -> int:
 def main() -> None:
     # what a side has started, it ends
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    lean.own()
     row_name, step, folder, count, seed = sys.argv[1:]
     told = run(row_name, step, Place(Path(folder), int(count), int(seed)))
     print(json.dumps(told), flush=True)

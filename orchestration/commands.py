@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from nexus.errors import ContractError, InputError
+from nexus.lean import lean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,7 @@ _REASONS = 6
 
 
 def register(app: typer.Typer) -> None:
-    app.command("ingest")(ingest)
+    app.command("ingest")(lean(ingest))
 
 
 def ingest(

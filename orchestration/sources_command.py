@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nexus.lean import lean
+
 if TYPE_CHECKING:
     from nexus.connections import Connection
     from nexus.doctor import Finding
@@ -78,6 +80,7 @@ def ask(name: Name, workspace: Workspace = None, json: Json = False) -> None:
 
 
 @app.command("pull")
+@lean
 def pull(
     name: Name,
     workspace: Workspace = None,

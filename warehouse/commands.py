@@ -10,12 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from nexus.lean import lean
+
 Workspace = Annotated[str | None, typer.Option("--workspace", "-w", help="only this workspace")]
 Json = Annotated[bool, typer.Option("--json", help="as JSON lines")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command("sql")(sql)
+    app.command("sql")(lean(sql))
     app.command("versions")(versions)
     app.add_typer(quarantine, name="quarantine", help="Records that broke their contract: list, show, replay.")
 
@@ -105,6 +107,7 @@ def show(quarantine_id: str, json: Json = False) -> None:
 
 
 @quarantine.command("replay")
+@lean
 def replay(
     source: Annotated[str, typer.Argument(help="source whose quarantine is tried again")],
     workspace: Workspace = None,

@@ -3,7 +3,8 @@
 Belongs here: both sides and the comparison. Does not belong here: the events (bench/events.py).
 
 Nexus does all that `nexus ingest` does: content hash, contract, merge by id, quarantine, Parquet, ledger. DuckDB is
-told every column's type, so that it need not guess, and writes what the contract names and what it does not.
+told every column's type, so that it need not guess, and writes what the contract names and what it does not. Neither
+imports pandas, as `nexus ingest` does not.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import duckdb
 
 from bench import events
 from bench.row import Clock, Place, Row, memory_at_most, rate_at_least
+from nexus.lean import lean
 from warehouse.land import land
 from warehouse.land.write import OPTIONS
 
@@ -68,7 +70,7 @@ def _differences(place: Place) -> list[str]:
 ROW = Row(
     title="landing a JSONL file, contract-checked",
     sizes=(1_000_000, 10_000_000),
-    sides={"nexus": _nexus, "read_json": _duckdb},
+    sides={"nexus": lean(_nexus), "read_json": lean(_duckdb)},
     goals=(rate_at_least(0.7, of="read_json"), memory_at_most(300)),
     differences=_differences,
     prepare=_prepare,
