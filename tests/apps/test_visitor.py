@@ -72,3 +72,29 @@ def test_without_the_api_nobody_is_recognised(kernel: Kernel, here: pytest.Monke
     assert page.text[0].value == "nobody"
     assert "does not answer" in page.markdown[1].value
     assert page.code[0].value == "nexus status"
+
+
+def _stranger(patch: pytest.MonkeyPatch, url: str) -> AppTest:
+    patch.setattr("streamlit.user", SimpleNamespace(is_logged_in=False))
+    patch.setattr("apps.streamlit.components.visitor.st.context", SimpleNamespace(url=url))
+    return AppTest.from_function(_page, default_timeout=30).run()
+
+
+def test_who_comes_by_another_address_is_shown_the_registered_one(settings: Settings, here: pytest.MonkeyPatch) -> None:
+    """The browser would come back without the cookie of the address that it left from."""
+    here.setattr("apps.streamlit.components.data.settings", lambda: settings)
+    known = settings.dashboards_address
+    page = _stranger(here, f"{known.replace('127.0.0.1', 'localhost')}/payments")
+    assert "These pages have another address" in page.markdown[0].value
+    assert f"[{known}]({known})" in page.markdown[1].value
+    assert not page.button
+    assert [b.label for b in _stranger(here, f"{known}/payments").button] == ["Sign in"]
+
+
+def test_pages_that_are_not_registered_say_what_registers_them(settings: Settings, here: pytest.MonkeyPatch) -> None:
+    here.setattr("apps.streamlit.components.data.settings", lambda: settings)
+    here.setattr(visitor, "_registered", lambda: False)
+    page = _stranger(here, settings.dashboards_address)
+    assert str(settings.dashboards_secrets) in page.markdown[1].value
+    assert page.code[0].value == "nexus up"
+    assert not page.button
