@@ -79,8 +79,11 @@ def sign_out(email: Email) -> None:
 
     async def ended(session: Session) -> int:
         from api.identity import sessions
+        from api.identity.repository import sessions as rows
 
-        return len(await sessions.revoke_all(session, (await known(session, email)).id, "revoked"))
+        user = await known(session, email)
+        await rows.distrust(session, user.id)
+        return len(await sessions.revoke_all(session, user.id, "revoked"))
 
     typer.echo(f"ended {run(ended)} sessions")
 

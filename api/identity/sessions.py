@@ -238,7 +238,8 @@ async def start(
         # whosever it was: a browser has one session
         await end(session, before.user_id, "replaced", SessionRow.id == before.id)
     await rows.forget(session, user_id, KEPT)
-    others = await rows.live(session, user_id, lifetimes.idle)
+    # whoever knows the password alone ends no session of who has shown both factors
+    others = [r for r in await rows.live(session, user_id, lifetimes.idle) if r.awaits_factor == awaits_factor]
     excess = len(others) - lifetimes.most + 1
     if excess > 0 and not lifetimes.ends_oldest:
         raise TooManySessionsError(

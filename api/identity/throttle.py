@@ -42,6 +42,8 @@ RESET_ADDRESS = Bucket("reset_address", 20, timedelta(minutes=1))
 SELF = Bucket("self", 10, timedelta(minutes=1))
 #: Codes of a second factor, of one account.
 FACTOR = Bucket("factor", 10, timedelta(minutes=5))
+#: Codes that devices show, typed by who is signed in (RFC 8628, 5.1).
+USER_CODE = Bucket("user_code", 10, timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ def for_account(user_id: str) -> list[Place]:
 
 def for_factor(user_id: str) -> list[Place]:
     return [_place(FACTOR, user_id)]
+
+
+def for_user_code(user_id: str) -> list[Place]:
+    return [_place(USER_CODE, user_id)]
 
 
 def network(address: str) -> str:

@@ -155,6 +155,8 @@ async def remove(session: Session, user_id: str, passkey_id: str) -> None:
         if row.id == passkey_id:
             await repository.remove(session, row)
             tell(session, events.FactorRemoved(factor_id=row.id, user_id=user_id, kind="passkey"))
+            # a browser may be trusted because of whoever had it
+            await session_rows.distrust(session, user_id)
             return
     raise NotFoundError("there is no such passkey")
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from api.identity.repository import throttles
 from api.identity.sessions import BrowserSession
+from api.identity.signin import ThrottledError
+from api.identity.throttle import for_user_code
 from api.oidc import authorize
 from api.oidc.flow.parties import Party
 from api.oidc.flow.server import Server
@@ -46,6 +49,17 @@ async def waiting(server: Server, here: BrowserSession, typed: str) -> Waiting |
     if where is None or access.admits(where, here.methods, here.realm) != "yes":
         return None
     return Waiting(row, Party(client), where)
+
+
+async def typed(server: Server, here: BrowserSession, code: str) -> Waiting | None:
+    """What somebody's typing leads to, or a link that was sent to them. Raises ThrottledError for who tries one after another."""
+    places = for_user_code(here.user_id)
+    if full := await throttles.take(server.session, places):
+        raise ThrottledError(full.wait)
+    found = await waiting(server, here, code)
+    if found is not None:
+        await throttles.give_back(server.session, places)
+    return found
 
 
 async def decide(server: Server, here: BrowserSession, user_code: str, allowed: bool) -> bool:

@@ -6,7 +6,7 @@ belong here: which page comes when.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,21 @@ SELF = "'self'"
 STYLE = (_HERE / "static" / "oidc.css").read_text()
 
 
-def page(template: str, status: int = 200, *, goes_to: Iterable[str] = (), **values: Any) -> HTMLResponse:
+def page(
+    template: str,
+    status: int = 200,
+    *,
+    goes_to: Iterable[str] = (),
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
     """`goes_to`: where the answer to its form may lead the browser; without that, a browser stops at our own door."""
     policy = (
         "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action {' '.join([SELF, *goes_to])}"
     )
-    headers = {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Cache-Control": "no-store"}
-    return HTMLResponse(_templates.get_template(template).render(**values), status, headers=headers)
+    kept = {"Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Cache-Control": "no-store"}
+    return HTMLResponse(_templates.get_template(template).render(**values), status, headers={**kept, **(headers or {})})
 
 
 def style() -> Response:

@@ -12,6 +12,7 @@ from api.identity.endpoints.common import Field, LifetimesOfApp, PasswordsOfApp,
 from api.identity.forms import from_our_page
 from api.identity.pages import page, way_on
 from api.identity.passwords import WeakPasswordError
+from api.identity.repository import sessions as rows
 from api.identity.sessions import Browser, BrowserSession, SignedIn
 from api.identity.signin import SignInRefusedError, ThrottledError
 from api.kernel.idempotency import unkeyed
@@ -43,9 +44,10 @@ async def account_page(request: Request, here: SignedIn, lifetimes: LifetimesOfA
 async def end_session(
     request: Request, here: SignedIn, session_id: Annotated[str, Path(pattern=pattern("ses"))]
 ) -> Response:
-    """One that is not theirs, or has ended, is none: the answer is the same."""
+    """One that is not theirs, or has ended, is none: the answer is the same. What was lost stands for no second factor."""
     async with database(request).system() as session:
-        await sessions.revoke(session, here.user_id, session_id)
+        if await sessions.revoke(session, here.user_id, session_id) and session_id != here.id:
+            await rows.distrust(session, here.user_id, of=session_id)
     return go("/account?said=ended" if session_id != here.id else "/signin?said=out")
 
 
@@ -53,6 +55,7 @@ async def end_session(
 async def end_others(request: Request, here: SignedIn) -> Response:
     async with database(request).system() as session:
         await sessions.revoke_all(session, here.user_id, "revoked", but=here.id)
+        await rows.distrust(session, here.user_id, but_of=here.id)
     return go("/account?said=others")
 
 

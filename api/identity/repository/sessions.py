@@ -77,6 +77,11 @@ async def forget_devices(session: Session, user_id: str, unused: timedelta) -> N
     await session.execute(delete(Device).where(Device.user_id == user_id, Device.last_used_at < func.now() - unused))
 
 
-async def distrust(session: Session, user_id: str) -> None:
-    """No device of the user stands for a second factor any more."""
-    await session.execute(update(Device).where(Device.user_id == user_id).values(trusted_until=None))
+async def distrust(session: Session, user_id: str, *, of: str | None = None, but_of: str | None = None) -> None:
+    """No device of the user stands for a second factor any more; that of the session `of` alone, or all but that of `but_of`."""
+    which = [Device.user_id == user_id]
+    for session_id, is_it in ((of, True), (but_of, False)):
+        if session_id is not None:
+            device = select(SessionRow.device_id).where(SessionRow.id == session_id).scalar_subquery()
+            which.append(Device.id.is_not_distinct_from(device) if is_it else Device.id.is_distinct_from(device))
+    await session.execute(update(Device).where(*which).values(trusted_until=None))

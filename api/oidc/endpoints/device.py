@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from api.identity import directory
 from api.identity.sessions import SignedIn
+from api.identity.signin import ThrottledError
 from api.kernel.permissions import public
 from api.kernel.routing import Router
 from api.oidc import devices, scopes
@@ -23,14 +24,17 @@ PATH = "/oidc/device"
 async def typed(here: SignedIn, provider: Providing, server: Serving, user_code: str = "") -> Response:
     if not user_code:
         return page("device.html", unknown=False)
-    found = await devices.waiting(server, here, user_code)
+    try:
+        found = await devices.typed(server, here, user_code)
+    except ThrottledError as error:
+        return page("device.html", 429, headers=error.headers, unknown=False, throttled=True)
     if found is None:
         return page("device.html", 404, unknown=True)
     person = await directory.user(server.session, here.user_id)
     fields = sealed(provider, here, "device", user_code=found.user_code)
     return page(
         "consent.html", client=found.client.row.name, organisation=found.organisation.name, person=person, place="",
-        meanings=scopes.meanings(found.scopes), action=PATH, fields=fields,
+        user_code=found.user_code, meanings=scopes.meanings(found.scopes), action=PATH, fields=fields,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, u
 
 from api.identity.models import SessionRow, User
 from api.oidc.models import Client, Code, Consent, DeviceCode, Grant, RefreshToken
+from api.organisations.models import Member
 from nexus.db import Session
 
 
@@ -27,17 +28,21 @@ async def client(session: Session, id: str) -> Client | None:
 
 
 def _living() -> ColumnElement[bool]:
-    """A grant lives while nobody has revoked it, its user is active and (unless it outlives that) their session goes on.
+    """A grant lives while nobody has revoked it, its user is active, a member where it was given, and (unless it outlives
+    that) their session goes on.
 
     That the browser has not been used for long does not end it: its user may be at work in the application.
     """
     user = exists().where(User.id == Grant.user_id, User.deactivated_at.is_(None))
+    member = exists().where(
+        Member.organisation_id == Grant.organisation_id, Member.user_id == Grant.user_id, Member.status == "active"
+    )
     browser = exists().where(
         SessionRow.id == Grant.session_id, SessionRow.ended_at.is_(None), SessionRow.expires_at > func.now()
     )
     return and_(
         Grant.revoked_at.is_(None),
-        or_(Grant.user_id.is_(None), user),
+        or_(Grant.user_id.is_(None), and_(user, member)),
         or_(Grant.is_offline, Grant.session_id.is_(None), browser),
     )
 

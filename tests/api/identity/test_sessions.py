@@ -132,6 +132,23 @@ def test_one_more_than_may_be_ends_the_oldest_or_is_refused(probed: Kernel) -> N
         start(Lifetimes(timedelta(hours=1), timedelta(hours=1), most=2, ends_oldest=False))
 
 
+def test_who_knows_the_password_alone_ends_no_session(probed: Kernel) -> None:
+    """Sessions that await a second factor have a limit of their own: ten sign-ins of a thief leave their owner signed in."""
+    person = make(probed)
+    two = Lifetimes(timedelta(hours=1), timedelta(hours=1), most=2, ends_oldest=True)
+
+    def start(awaits_factor: bool) -> str:
+        pwd = frozenset({"pwd"})
+        return within(
+            probed.settings, lambda s: sessions.start(s, person.id, HERE, two, pwd, awaits_factor=awaits_factor)
+        )[0]
+
+    whole = [start(False) for _ in range(2)]
+    halves = [start(True) for _ in range(3)]
+    open_ones = "select id from app.identity_session where user_id = %s and ended_at is null order by id"
+    assert [id for (id,) in probed.sql(open_ones, person.id)] == [*whole, *halves[1:]]
+
+
 def test_ending_one_and_all_the_others(probed: Kernel) -> None:
     person, stranger = make(probed), make(probed)
     first, second, third = (sign_in(probed, person)[0] for _ in range(3))

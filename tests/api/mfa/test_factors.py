@@ -124,6 +124,29 @@ def test_a_trusted_browser_is_not_asked_until_something_changes(people: PeopleOf
         assert trusted.sign_in(ada.email, OTHER).headers["location"].startswith("/signin/factor")
 
 
+def test_a_browser_that_is_signed_out_from_elsewhere_is_trusted_no_more(people: PeopleOf, browser: Browser) -> None:
+    """Lost, it must not stand for a second factor, whoever finds the password written on it."""
+    ada, app, codes = enrolled(people, browser)
+    again(people, ada)
+    with people.browser() as lost, people.browser() as kept:
+        lost.sign_in(ada.email)
+        lost.form("/signin/factor", code=app.now(), remember="1")
+        kept.sign_in(ada.email)
+        kept.form("/signin/factor", code=codes[0], remember="1")
+        [(session_id,)] = people.kernel.sql(
+            "select id from app.identity_session where user_id = %s and ended_at is null order by id desc offset 1 limit 1",
+            ada.id,
+        )
+        assert kept.form("/account", f"/account/sessions/{session_id}/end").status_code == 303
+        assert lost.sign_in(ada.email).headers["location"].startswith("/signin/factor")
+        assert kept.sign_in(ada.email).headers["location"] == "/account"
+        lost.form("/signin/factor", code=codes[1], remember="1")
+        assert lost.sign_in(ada.email).headers["location"] == "/account"
+        kept.form("/account", "/account/sessions/end-others")
+        assert lost.sign_in(ada.email).headers["location"].startswith("/signin/factor")
+        assert kept.sign_in(ada.email).headers["location"] == "/account"
+
+
 def test_an_app_is_removed_after_a_fresh_proof(people: PeopleOf, browser: Browser) -> None:
     ada, _, _ = enrolled(people, browser)
     people.kernel.sql(

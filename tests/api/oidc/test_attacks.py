@@ -258,6 +258,35 @@ def test_twenty_at_once_with_one_refresh_token(house: House, web: App, native: A
     )
 
 
+@pytest.mark.parametrize("how", ["status = 'suspended'", None])
+def test_who_is_no_member_any_more_has_tokens_for_nothing(house: House, how: str | None) -> None:
+    """Not for the API alone: nor to learn of them, nor to go on with a refresh token, which outlives the session."""
+    app, person = house.app(name="Left"), house.somebody()
+    _, token = app.signed_in(Browser(house.kernel, person), scope="openid nexus offline_access")
+    bearer = {"Authorization": f"Bearer {token['access_token']}"}
+    assert httpx.get(house.at("userinfo"), headers=bearer, **HTTP).status_code == 200
+    left = f"update app.organisations_member set {how}" if how else "delete from app.organisations_member"
+    house.kernel.sql(f"{left} where user_id = %s", person.id)
+    assert house.api(token["access_token"]).status_code == 401
+    assert httpx.get(house.at("userinfo"), headers=bearer, **HTTP).status_code == 401
+    assert app.post("introspect", token=token["access_token"]).json() == {"active": False}
+    again = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
+
+
+def test_codes_of_devices_are_not_guessed(house: House, native: App) -> None:
+    browser = Browser(house.kernel, house.somebody())
+    begun = native.post("device_authorization", scope="openid").json()
+    answers = [browser.get(house.at("device"), params={"user_code": f"BCDF-GHJ{c}"}) for c in "KLMNPQRSTV"]
+    assert {a.status_code for a in answers} == {404}
+    refused = browser.get(house.at("device"), params={"user_code": begun["user_code"]})
+    assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (429, True)
+    # nobody else waits for that
+    other = Browser(house.kernel, house.somebody())
+    shown = other.get(house.at("device"), params={"user_code": begun["user_code"]})
+    assert begun["user_code"] in shown.text
+
+
 def test_scopes_cannot_be_widened_by_refreshing(house: House, native: App) -> None:
     _, token = native.signed_in(scope="openid profile")
     wide = native.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"], scope="openid nexus")
