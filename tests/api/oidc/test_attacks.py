@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from tests.api.oidc.house import BACK, HTTP, PROFILE, App, Browser, House, said
@@ -49,6 +49,12 @@ def signed(house: House, header: dict[str, Any], claims: dict[str, Any]) -> str:
     return jwt.encode(header, claims, ours(house).private["ES256"], ["ES256"])
 
 
+def untyped(house: House, header: dict[str, Any], claims: dict[str, Any]) -> str:
+    """By hand: the library for tokens gives one a type."""
+    bare = {name: value for name, value in header.items() if name != "typ"}
+    return jws.serialize_compact(bare, json.dumps(claims).encode(), ours(house).private["ES256"], ["ES256"])
+
+
 def public(house: House, kid: str) -> bytes:
     return bytes(ours(house).verifying[kid].as_pem(private=False))
 
@@ -80,6 +86,8 @@ FORGED: dict[str, Forger] = {
     "another grant": lambda h, head, c: signed(h, head, {**c, "grant": "grant_" + "0" * 32}),
     "without a grant": lambda h, head, c: signed(h, head, {k: v for k, v in c.items() if k != "grant"}),
     "scopes as a list": lambda h, head, c: signed(h, head, {**c, "scope": ["nexus"]}),
+    "a critical extension": lambda h, head, c: signed(h, {**head, "crit": ["b64"], "b64": True}, c),
+    "no type": lambda h, head, c: untyped(h, head, c),
     "changed": lambda h, head, c: ".".join([*signed(h, head, c).split(".")[:2], "AAAA"]),
     "cut": lambda h, head, c: signed(h, head, c)[:-10],
     "nonsense": lambda h, head, c: "a.b.c",

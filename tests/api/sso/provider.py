@@ -43,7 +43,7 @@ class Provider:
             **self.lies, **more,
         }  # fmt: skip
         key = key or self.key
-        said = {"alg": alg, "kid": key.kid, **(header or {})}
+        said = {k: v for k, v in {"alg": alg, "kid": key.kid, **(header or {})}.items() if v is not None}
         return str(jwt.encode(said, {k: v for k, v in claims.items() if v is not None}, key, algorithms=[alg]))
 
 
@@ -88,8 +88,8 @@ def served() -> Iterator[Provider]:
         yield provider
 
 
-def rsa() -> RSAKey:
-    return RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+def rsa(kid: str = "two") -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
 
 
 def shared_secret() -> OctKey:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import time
 from collections.abc import Callable
 from typing import Any
@@ -118,6 +120,15 @@ def test_a_member_comes_in(house: House, provider: Provider, way: Way) -> None:
         ("token", {"nonce": None}),
         ("token", {"exp": int(time.time()) - 3600}),
         ("token", {"iat": int(time.time()) + 3600}),
+        ("token", {"nbf": int(time.time()) + 3600}),
+        ("token", {"exp": None}),
+        ("token", {"exp": "9999999999"}),
+        ("token", {"exp": True}),
+        ("token", {"iat": None}),
+        ("token", {"aud": None}),
+        ("token", {"aud": []}),
+        ("token", {"iss": None}),
+        ("token", {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}),
         ("token", {"sub": None}),
         ("token", {"sub": ""}),
         ("token", {"sub": "s" * 256}),
@@ -137,12 +148,18 @@ def test_what_is_not_right_opens_nothing(
 
 
 def _with_none(provider: Provider) -> str:
-    import base64
-
     header, _, rest = provider.signed().partition(".")
     none = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
     assert header
     return f"{none}.{rest.partition('.')[0]}."
+
+
+def _by_public_key(provider: Provider) -> str:
+    """With what everybody has of the provider, as if it were a secret between us; by hand, the library refuses to."""
+    header = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"one"}').decode().rstrip("=")
+    text = f"{header}.{provider.signed().split('.')[1]}"
+    made = hmac.digest(provider.key.as_pem(private=False), text.encode(), "sha256")
+    return f"{text}.{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
 
 
 @pytest.mark.parametrize(
@@ -155,8 +172,26 @@ def _with_none(provider: Provider) -> str:
         lambda p: p.signed()[:-4] + "AAAA",
         lambda p: "not-a-token",
         lambda p: p.signed(ECKey.generate_key("P-256", {"kid": "one"}), header={"jwk": p.key.as_dict(private=False)}),
+        lambda p: p.signed(rsa("one"), "RS256"),
+        _by_public_key,
+        lambda p: p.signed(ECKey.generate_key("P-256", {"kid": "one"}), header={"kid": None}),
+        lambda p: p.signed(header={"kid": "other"}),
+        lambda p: p.signed() + "." + "e30",
     ],
-    ids=["another-key", "unknown-key", "hmac", "none", "cut", "no-token", "own-jwk"],
+    ids=[
+        "another-key",
+        "unknown-key",
+        "hmac",
+        "none",
+        "cut",
+        "no-token",
+        "own-jwk",
+        "rsa-for-ec",
+        "hmac-with-public-key",
+        "another-key-no-kid",
+        "wrong-kid",
+        "four-parts",
+    ],
 )
 def test_forged_tokens(
     house: House, ada: Person, provider: Provider, way: Way, forge: Callable[[Provider], str]
