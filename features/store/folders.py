@@ -87,6 +87,15 @@ def current(settings: Settings) -> Folder:
     return Folder(root(settings) / name)
 
 
+def answering(settings: Settings) -> Folder | None:
+    """The same, None if there is none or its folder is gone."""
+    try:
+        found = current(settings)
+    except NotFoundError:
+        return None
+    return found if (found.path / "manifest.json").exists() else None
+
+
 def switch(settings: Settings, to: Folder) -> None:
     """Makes `to` the store that answers, atomically, and removes stores that nobody should need any more."""
     pointer = root(settings) / "current"

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from features import catalog
-from features.store import online
+from features.store import carrying, online
 from features.store.exporting import export
-from features.store.folders import Folder, switch, writing
+from features.store.folders import Folder, answering, switch, writing
 from nexus.errors import InputError
 from nexus.settings import Settings
 
@@ -50,18 +50,13 @@ def apply(settings: Settings, version: str | int | None = None) -> Folder:
 def materialize(settings: Settings, version: str | int | None = None) -> Counts:
     """Fills the online store with each customer's newest row of a published version, then lets it answer.
 
-    Readers see the old store until the new one is whole. Repeating it for a version that is there changes nothing.
+    What the store that answers has of it is taken over. Readers see the old store until the new one is whole. Repeating it for a version that is there changes nothing.
     """
     made = export(settings, version)
     with writing(settings):
         already = online.ready(made)
         if not already:
-            made.online.unlink(missing_ok=True)
-            store = _apply(made)
-            first, last = _span(made)
-            with contextlib.redirect_stdout(io.StringIO()):
-                store.materialize(start_date=first, end_date=last)
-            online.project(made, store)
+            _fill(settings, made)
         switch(settings, made)
     manifest = made.manifest()
     return Counts(
@@ -70,6 +65,23 @@ def materialize(settings: Settings, version: str | int | None = None) -> Counts:
         rows={v.name: int(str(manifest.relations[v.relation]["rows"])) for v in catalog.VIEWS},
         already=already,
     )
+
+
+def _fill(settings: Settings, made: Folder) -> None:
+    made.online.unlink(missing_ok=True)
+    base = answering(settings)
+    rows = carrying.differing(made, base) if base else None
+    if base is not None and rows is not None:
+        carrying.copy(base, made)
+        store = _apply(made)
+        for view in catalog.VIEWS:
+            carrying.write(store, view.name, rows[view.name])
+    else:
+        store = _apply(made)
+        first, last = _span(made)
+        with contextlib.redirect_stdout(io.StringIO()):
+            store.materialize(start_date=first, end_date=last)
+    online.project(made, store)
 
 
 def open_store(made: Folder) -> FeatureStore:

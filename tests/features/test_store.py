@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from features import catalog, store
-from features.store import folders
+from features.store import carrying, folders
 from nexus.errors import MachineError, NotFoundError
 from nexus.settings import Settings
 from tests.features import synthetic
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
 
 
 @pytest.fixture
@@ -133,6 +141,42 @@ def test_readers_see_the_old_store_until_the_new_one_is_whole(published: Setting
         reader.join()
     assert wrong == []
     assert store.Online(published).version == "v000002"
+
+
+def test_a_store_that_takes_over_what_it_can_equals_one_filled_from_nothing(
+    published: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.materialize(published)
+    file = published.warehouse_dir / "versions" / "v000002.duckdb"
+    shutil.copyfile(file.with_name("v000001.duckdb"), file)
+    (published.warehouse_dir / "current").write_text(json.dumps({"version": 2, "file": file.name}))
+    with duckdb.connect(str(file)) as connection:
+        newest = "event_timestamp = (select max(event_timestamp) from features.feat_customer__access)"
+        some = "customer_id in (select customer_id from features.feat_customer__access order by 1 limit 3)"
+        connection.execute(f"update features.feat_customer__access set logins_30d = 12345 where {newest} or {some}")
+    written: list[int] = []
+    write = carrying.write
+
+    def counting(feast: FeatureStore, name: str, rows: pa.Table) -> None:
+        written.append(len(rows))
+        write(feast, name, rows)
+
+    monkeypatch.setattr(carrying, "write", counting)
+    store.materialize(published)
+    taken = _rows(store.current(published))
+    assert written.count(0) == len(catalog.VIEWS) - 1
+    assert 0 < sum(written) <= 30
+    shutil.rmtree(store.current(published).path)
+    (folders.root(published) / "current").unlink()
+    store.materialize(published)
+    assert _rows(store.current(published)) == taken
+    assert any(12345 in row for row in taken["nexus_online"])
+
+
+def _rows(made: store.Folder) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(made.online)) as connection:
+        names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        return {name: sorted(connection.execute(f'select * from "{name}"'), key=repr) for name in names}
 
 
 def test_a_half_written_online_store_is_made_anew(published: Settings) -> None:
