@@ -15,7 +15,7 @@ $(VENV)/.installed: requirements.lock requirements-uv.lock pyproject.toml
 	@$(UV) install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help setup up down test conformance soak bench check lint types sql parity docs browser lock clean
+.PHONY: help setup up down test long conformance soak bench check lint types sql parity docs browser lock clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -29,7 +29,10 @@ down: setup  ## stop everything that runs from this folder
 	@$(BIN)/nexus down
 
 test: setup  ## all tests but the browser's and the long ones
-	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not browser"
+	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not long and not browser"
+
+long: setup  ## the tests that take longer: scaffolding, an upgrade, PostgreSQL killed, a full disk (minutes)
+	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "long and not slow and not browser"
 
 conformance: setup  ## every endpoint of the running Nexus fuzzed, its metrics read; or: make conformance ARGS="--url … --token …"
 	@$(BIN)/python -m tests.conformance $(ARGS)
@@ -38,7 +41,7 @@ bench: setup  ## speed beside what it is promised against; some of it: make benc
 	@$(BIN)/python -m bench $(ROWS)
 
 soak: setup  ## the long tests: sweeps of kill points, whole builds that are killed, real records (an hour)
-	@$(BIN)/python -m pytest -q -m "slow and not browser"
+	@$(BIN)/python -m pytest -q -m "(slow or long) and not browser"
 
 browser: setup  ## the tests that look at the pages in Debian's Chromium
 	@$(BIN)/python -m pytest -q -m browser

@@ -80,6 +80,7 @@ def test_while_landing(new_home: NewHome, small_disk: Path, zygote: Zygote, comp
     assert_tidy(settings)
 
 
+@pytest.mark.long
 def test_while_building_and_publishing(
     started: Settings, new_home: NewHome, small_disk: Path, zygote: Zygote, undisturbed: Digest
 ) -> None:

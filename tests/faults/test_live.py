@@ -113,6 +113,7 @@ def test_a_type_that_changes_half_way(home: Settings, zygote: Zygote, provider: 
     assert landed(home) == provider.ids
 
 
+@pytest.mark.long
 def test_postgres_killed_during_a_pull(zygote: Zygote, provider: Provider) -> None:
     settings = homes.make("faults")
     with contextlib.ExitStack() as stack:

@@ -16,7 +16,7 @@ from tests.faults.shared import Digest, Ended, Zygote, differences, digest, fini
 from tests.faults.test_ingest import assert_tidy
 from warehouse.current import read_current
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ def pytest_in(root: Path, *arguments: str) -> str:
     return run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
     mine = "help_desk or cash or test_imports or test_names or test_text or test_raw_relations or test_pages_and"
     said = pytest_in(
@@ -85,7 +85,7 @@ def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
     assert "failed" not in said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: Path) -> None:
     said = pytest_in(
         tree, "tests/api/test_notes.py", "tests/architecture", "tests/nexus/db/test_migrations.py",
@@ -119,12 +119,12 @@ def test_what_is_made_keeps_the_style(tree: Path, name: str) -> None:
             remove(written, tree)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_model_passes_its_tests_at_once(tree: Path) -> None:
     assert "failed" not in pytest_in(tree, "tests/ml/test_vip.py")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mart_and_a_staging_view_pass_their_tests_at_once(tree: Path, tmp_path: Path) -> None:
     said = run(tree, "-c", f"""
 from pathlib import Path

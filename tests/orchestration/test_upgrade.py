@@ -87,7 +87,7 @@ def test_the_release_is_the_code_that_runs(old: Path, home: Settings) -> None:
     assert said.split() == [str(old / layer / "__init__.py") for layer in ("nexus", "warehouse")]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_folder_is_opened(old: Path, home: Settings) -> None:
     exports = {name: old / "orchestration" / "sources" / name / "fixtures" for name in SOURCES}
     for name, folder in exports.items():

@@ -31,7 +31,7 @@ MARTS = {
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:129.0) Gecko/20100101 Firefox/129.0"
 
 
-@pytest.fixture(scope="module", params=("duckdb", pytest.param("postgres", marks=pytest.mark.slow)))
+@pytest.fixture(scope="module", params=("duckdb", pytest.param("postgres", marks=pytest.mark.long)))
 def late(built: Built, request: pytest.FixtureRequest) -> Iterator[tuple[Settings, str, dict[str, pl.DataFrame]]]:
     """Every other month first and without anybody's customer; then the rest, users and customers included."""
     engine: str = request.param
