@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.patience import in_time
@@ -27,6 +28,10 @@ _HEADERS = {
         "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
     ),
 }
+
+
+_ADDED = tuple((name.lower().encode(), value.encode()) for name, value in _HEADERS.items())
+_ADDED_BELOW_V1 = (*_ADDED, (b"cache-control", b"no-store"))
 
 
 class Guard:
@@ -48,11 +53,10 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    answer.setdefault(name, value)
-                if scope["path"].startswith("/v1/"):
-                    answer.setdefault("Cache-Control", "no-store")
+                said = message.get("headers", ())
+                names = {name for name, _ in said}
+                added = _ADDED_BELOW_V1 if scope["path"].startswith("/v1/") else _ADDED
+                message["headers"] = [*said, *(pair for pair in added if pair[0] not in names)]
             await send(message)
 
         has_body = "content-length" in headers or "transfer-encoding" in headers
@@ -76,6 +80,7 @@ class Guard:
         return None
 
 
+@lru_cache(maxsize=1000)
 def _is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback

@@ -31,6 +31,7 @@ from api.kernel.transactions import DirectTransaction
 from api.organisations import keys
 from api.organisations.models import ApiKey, Assignment, Member
 from api.problems import CREATED, GUARDED
+from api.serving import settle
 from nexus import postgres
 from nexus.db import Database, Organisation, Tenant, Workspace
 from nexus.db.direct import Direct
@@ -136,6 +137,8 @@ def nexus() -> FastAPI:
     app.router.routes.insert(0, Index(router.routes))
     app.router.routes.extend(router.routes)
     app.state.routes += router.routes
+    # as when it is served
+    settle()
     return app
 
 

@@ -145,7 +145,8 @@ async def keep(request: Request, response: Response) -> None:
 
 async def _fingerprint(request: Request) -> str:
     digest = hashlib.sha256()
-    for part in (request.url.path, request.url.query, request.headers.get("content-type", "")):
-        digest.update(part.encode() + b"\0")
+    said = request.scope["query_string"], request.headers.get("content-type", "").encode()
+    for part in (request.scope["path"].encode(), *said):
+        digest.update(part + b"\0")
     digest.update(await request.body())
     return digest.hexdigest()

@@ -10,7 +10,7 @@ request's processor time (docs/performance-of-the-api.md). What this list does n
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,20 +29,38 @@ _FAILED = object()
 _MISSING = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 
+class _Told(Response):
+    """What dependencies and the endpoint say of the answer besides its content: headers, a status."""
+
+    def __init__(self) -> None:
+        self.status_code: int | None = None  # type: ignore[assignment]
+        self.background = None
+        self.raw_headers = []
+
+
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """What a dependency reads of one part of the request: fields, and those whose absence means nothing, by their name there."""
+    """What a dependency reads of one part of the request. `plain` are fields of one value under one name, with that name and
+    whether they are None where it is absent; if they are not all of that kind, the framework reads them."""
 
     part: str
     fields: Sequence[Any]
-    optional: Mapping[str, str]
+    plain: Sequence[tuple[Any, str, bool]]
 
     def read(self, request: Request, values: dict[str, Any]) -> Sequence[Any]:
         """Adds what was sent; gives errors back."""
         received = getattr(request, self.part)
-        if self.optional and not any(sent in received for sent in self.optional):
-            values.update(dict.fromkeys(self.optional.values()))
-            return ()
+        errors: list[Any] = []
+        for field, name, is_optional in self.plain:
+            if (sent := received.get(name)) is not None:
+                values[field.name], wrong = field.validate(sent, values, loc=(field.field_info.in_.value, name))
+                errors += wrong or ()
+            elif is_optional:
+                values[field.name] = None
+            else:
+                break
+        else:
+            return errors
         found, errors = request_params_to_args(self.fields, received)
         values.update(found)
         return errors
@@ -107,9 +125,7 @@ class Plan:
 
     async def answer(self, request: Request) -> Response:
         text = await request.body() if self._body is not None else b""
-        told = Response()
-        del told.headers["content-length"]
-        told.status_code = None  # type: ignore[assignment]
+        told = _Told()
         found: list[Any] = []
         errors: list[Any] = []
         for step in self._steps:
@@ -177,7 +193,7 @@ def _step(dependant: Dependant, steps: list[_Step], known: dict[tuple[Any, Any],
         "query_params": dependant.query_params,
         "headers": dependant.header_params,
     }
-    reads = [_Fields(part, fields, _optional(fields)) for part, fields in parts.items() if fields]
+    reads = [_Fields(part, fields, _plain(fields)) for part, fields in parts.items() if fields]
     request = dependant.request_param_name or dependant.http_connection_param_name
     return _Step(call, needs, reads, request, dependant.response_param_name, stack)
 
@@ -186,14 +202,13 @@ def _ended(call: Callable[..., AsyncIterator[Any]]) -> Callable[..., AbstractAsy
     return asynccontextmanager(call)
 
 
-def _optional(fields: Sequence[Any]) -> dict[str, str]:
-    """Names in the request → names of parameters, if all may be absent and are None then; else nothing."""
-    plain = {}
+def _plain(fields: Sequence[Any]) -> list[tuple[Any, str, bool]]:
+    found = []
     for field in fields:
         info: params.Param = field.field_info
-        if info.is_required() or info.default is not None or info.validate_default or info.validation_alias is None:
-            return {}
-        if info.alias is None or info.alias != info.validation_alias or not isinstance(info, params.Header):
-            return {}
-        plain[info.alias] = field.name
-    return plain
+        if info.annotation not in (str, str | None) or info.alias is None or info.alias != info.validation_alias:
+            return [(None, "", False)]
+        if not isinstance(info, params.Header | params.Path):
+            return [(None, "", False)]
+        found.append((field, info.alias, not info.is_required() and info.default is None and not info.validate_default))
+    return found

@@ -15,12 +15,13 @@ from nexus.errors import MachineError
 from nexus.events.log import CHANNEL
 
 _log = logging.getLogger("nexus.events")
-_TOGETHER_S = 0.002
+#: Seconds between two notifications, which tell of all commits in between.
+_APART_S = 0.02
 _NOTIFY = "select pg_notify($1, '')"
 
 
 class Wake:
-    """`row` sends one statement (`Lookups.row`). While one notification is on its way, one more waits, and no third."""
+    """`row` sends one statement (`Connections.row`). The first commit tells at once, those that follow it closely together."""
 
     def __init__(self, row: Callable[..., Awaitable[Any]]) -> None:
         self._row = row
@@ -34,13 +35,12 @@ class Wake:
 
     async def _send(self) -> None:
         while self._is_due:
-            # many commits come together: one notification tells of all that come in this moment
-            await asyncio.sleep(_TOGETHER_S)
             self._is_due = False
             try:
                 await self._row(_NOTIFY, CHANNEL)
             except (MachineError, OSError) as error:
                 _log.info("readers of the log were not woken: %s", type(error).__name__)
+            await asyncio.sleep(_APART_S)
 
     async def done(self) -> None:
         """Once what has been committed is told."""

@@ -153,6 +153,12 @@ def test_a_post_and_a_get_are_one_statement_each(here: Here) -> None:
     assert (here.asked.statements, here.asked.lookups) == (3, 0)
 
 
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_keys_that_cannot_be_used(here: Here, key: str) -> None:
+    assert here.client.post(PATH, json={}, headers={"Idempotency-Key": key}).status_code == 400
+    assert here.left() == (0, 0)
+
+
 def test_a_key_that_is_sent_again(here: Here) -> None:
     first = here.client.post(PATH, json={"name": "a"}, headers=KEY)
     again = here.client.post(PATH, json={"name": "a"}, headers=KEY)
