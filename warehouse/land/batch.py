@@ -10,6 +10,7 @@ A file that cannot be read, or that somebody writes to meanwhile, is taken out o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from warehouse.land import commit
 from warehouse.land.ahead import ahead
 from warehouse.land.changed_types import check_types
 from warehouse.land.collect import Outcome, collect
-from warehouse.land.files import InputFile, mark, sha256
+from warehouse.land.files import Digest, InputFile, mark, sha256
 from warehouse.land.merge import merge
 from warehouse.land.read import read
 from warehouse.land.refuse import Unreadable
@@ -33,6 +34,8 @@ from warehouse.land.write import remove, settle
 
 #: Writes to the ledger in the transaction that commits; gets the counts of the whole call.
 Also = Callable[[ledger.Connection, Counts], None]
+#: Files of fewer bytes are hashed before they are read, which costs nothing to speak of.
+_LARGE = 8 * 1024 * 1024
 #: Called with the name of each step as it is reached; tests stop the process there.
 Checkpoint = Callable[[str], None]
 
@@ -78,7 +81,7 @@ class Batches:
         try:
             for index in list(hashes):
                 try:
-                    self._stage(stage, index, group[index], marks[index])
+                    hashes[index] = self._stage(stage, index, group[index], marks[index], hashes[index])
                 except Unreadable as error:
                     refused.note(self.report, group[index].name, error, stage.holds(index))
                     del hashes[index]
@@ -87,7 +90,7 @@ class Batches:
                 self._all_read()
             if refused.staged or not hashes:
                 raise refused
-            files = {i: (group[i], digest) for i, digest in hashes.items()}
+            files = {i: (group[i], digest or "") for i, digest in hashes.items()}
             outcome = self._commit(stage, batch_id, files, also)
         except BaseException as error:
             if commit.fail(self.connection, batch_id, error):
@@ -117,15 +120,22 @@ class Batches:
 
     def _new(
         self, group: Sequence[InputFile]
-    ) -> tuple[dict[int, str], dict[int, tuple[int, int, int]], dict[int, int]]:
-        """Hashes and marks of files that have not landed, by place; and of repeats within the group the first."""
-        hashes: dict[int, str] = {}
+    ) -> tuple[dict[int, str | None], dict[int, tuple[int, int, int]], dict[int, int]]:
+        """Hashes and marks of files that have not landed, by place; and of repeats within the group the first.
+
+        A large file of a size that no other has is new, and hashed while it is read: its hash is None.
+        """
+        hashes: dict[int, str | None] = {}
         marks: dict[int, tuple[int, int, int]] = {}
         seen: dict[str, int] = {}
         repeats: dict[int, int] = {}
+        alone = self._of_their_own_size(group)
         for index, file in enumerate(group):
             try:
                 marks[index] = mark(file.path)
+                if file.size in alone and file.size == marks[index][1]:
+                    hashes[index] = None
+                    continue
                 digest = sha256(file.path)
             except Unreadable as error:
                 self.report.refuse({file.name: error})
@@ -143,17 +153,31 @@ class Batches:
                 hashes[index] = digest
         return hashes, marks, repeats
 
+    def _of_their_own_size(self, group: Sequence[InputFile]) -> set[int]:
+        """Sizes of large files that are not those of another of the group, or of one that has landed."""
+        sizes = Counter(file.size for file in group)
+        alone = {size for size, count in sizes.items() if count == 1 and size >= _LARGE}
+        if not alone or not self.once_by_content:
+            return alone
+        return alone - commit.landed_sizes(self.connection, self.workspace, self.source.name, self.mapping, alone)
+
     def _landed(self, digest: str) -> dict[str, Counts] | None:
         return commit.landed_file(self.connection, self.workspace, self.source.name, self.mapping, digest)
 
-    def _stage(self, stage: Stage, index: int, file: InputFile, before: tuple[int, int, int]) -> None:
-        """Stages what `file` holds. Raises Unreadable when it cannot be read to its end, or has changed meanwhile."""
-        for chunk in ahead(read(file, self.tell.reading(file))):
+    def _stage(self, stage: Stage, index: int, file: InputFile, before: tuple[int, int, int], known: str | None) -> str:
+        """Stages what `file` holds; its hash, unless `known`, made on the way.
+
+        Raises Unreadable when it cannot be read to its end, or has changed meanwhile.
+        """
+        digest = Digest()
+        for chunk in ahead(read(file, self.tell.reading(file), None if known else digest)):
             stage.add(chunk, index)
+        found = known or digest.of(file.path)
         if mark(file.path) != before:
             raise Unreadable(
                 f"{file.name} was written to while it was read", remedy="ingest it again once it is complete"
             )
+        return found
 
     def _commit(
         self, stage: Stage, batch_id: str, files: dict[int, tuple[InputFile, str]], also: Also | None
@@ -177,7 +201,7 @@ class Batches:
         return outcome
 
     def _tell_counts(
-        self, group: Sequence[InputFile], hashes: dict[int, str], repeats: dict[int, int], outcome: Outcome
+        self, group: Sequence[InputFile], hashes: dict[int, str | None], repeats: dict[int, int], outcome: Outcome
     ) -> None:
         report = self.report
         for index in hashes:

@@ -157,8 +157,10 @@ def _quarantine_rows(source: Source, workspace: str, batch_id: str, landed_at: d
 
 def unnamed_fields(stage: Stage, table: Table) -> list[str]:
     """Top-level fields met in good records that the contract neither names nor reaches into."""
-    good = staging(table)
-    if sink := stage.sink(table):
+    good, sink = staging(table), stage.sink(table)
+    if sink and sink.unnamed is not None:
+        return sorted(sink.unnamed)
+    if sink:
         good = f"(select _extra, null as _reason from read_parquet({literal(pattern(sink.path))}))"
     rows = stage.run(
         f"""select distinct unnest(k) as field

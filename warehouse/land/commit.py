@@ -6,7 +6,7 @@ Does not belong here: files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from psycopg.types.json import Jsonb
 
@@ -26,6 +26,16 @@ def landed_file(
         [workspace, source, mapping, sha256],
     ).fetchone()
     return {name: Counts(**counts) for name, counts in row["tables"].items()} if row else None
+
+
+def landed_sizes(connection: Connection, workspace: str, source: str, mapping: str, sizes: Collection[int]) -> set[int]:
+    """Those of `sizes`, in bytes, that a file which has landed has."""
+    rows = connection.execute(
+        "select distinct byte_count from landed_file"
+        " where workspace_id = %s and source = %s and mapping = %s and byte_count = any(%s)",
+        [workspace, source, mapping, list(sizes)],
+    ).fetchall()
+    return {row["byte_count"] for row in rows}
 
 
 def begin(connection: Connection, batch_id: str, kind: str, workspace: str, source: Source, mapping: str) -> None:

@@ -158,6 +158,23 @@ def sha256(path: Path) -> str:
         raise Unreadable.by_machine(path, error) from error
 
 
+class Digest:
+    """Content hash of a file, made while it is read for another reason."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def update(self, data: bytes) -> None:
+        """The bytes that follow those before."""
+        self._hash.update(data)
+        self._size += len(data)
+
+    def of(self, path: Path) -> str:
+        """`sha256` of `path`, which is read once more unless all of it has been seen. Raises Unreadable."""
+        return self._hash.hexdigest() if self._size == mark(path)[1] else sha256(path)
+
+
 def mark(path: Path) -> tuple[int, int, int]:
     """What changes when somebody writes to the file. Raises Unreadable."""
     try:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, SCHEMA, SLICE, Bad, Chunk, OnRead, documents, sliced
-from warehouse.land.files import ARCHIVE, InputFile
+from warehouse.land.files import ARCHIVE, Digest, InputFile
 from warehouse.land.json_scan import MAX_DEPTH, TOO_DEEP, openers_of, places, spelt, too_deep
 from warehouse.land.read_csv import csv_rows
 from warehouse.land.read_json import json_documents
@@ -31,13 +31,13 @@ __all__ = ["CHUNK_BYTES", "SLICE", "Bad", "Chunk", "documents", "lines", "read",
 _HEAD = 8192
 
 
-def read(file: InputFile, on_read: OnRead) -> Iterator[Chunk]:
-    """Chunks of `file` by its reader. Raises Unreadable when it is something else altogether."""
+def read(file: InputFile, on_read: OnRead, digest: Digest | None = None) -> Iterator[Chunk]:
+    """Chunks of `file` by its reader; `digest` sees what is read. Raises Unreadable when it is something else altogether."""
     if file.reader == "parquet":
         return parquet_rows(file.path, file.name, on_read)
     if file.reader == ARCHIVE:
         raise Unreadable(f"{file.name} is an archive, not one file", remedy="unpack it first")
-    text = as_utf8(_checked(file, blocks(file.path, on_read)), file.dialect.encoding)
+    text = as_utf8(_checked(file, blocks(file.path, on_read, digest)), file.dialect.encoding)
     if file.reader in ("jsonl", "lines"):
         return lines(text, "json" if file.reader == "jsonl" else "line")
     if file.reader in ("csv", "rows"):

@@ -12,7 +12,7 @@ from warehouse.land.chunk import Spelling
 from warehouse.land.paths import structure
 from warehouse.land.rows import one_shape, usual_rows
 from warehouse.land.statements import Statements
-from warehouse.land.unnamed import Shape, extra_of, keys, whole
+from warehouse.land.unnamed import Shape, extra_of, keys, unnamed_of, whole
 
 #: Documents that are looked at, the most shapes kept, and the share of documents that must be of them.
 _SAMPLE, _MOST, _ENOUGH = 512, 4, 0.75
@@ -24,11 +24,13 @@ _FIRST_REST, _LONGEST_REST = 4, 64
 class Usual:
     """A statement for rows that are written as usual.
 
-    Where `names` is a number, only documents of as many names may be, and it fails where one is of another shape.
+    Where `names` is a number, only documents of as many names may be, and it fails where one is of another shape. Then
+    `unnamed` are the fields at the top of each that `_extra` holds.
     """
 
     query: str
     names: int | None = None
+    unnamed: frozenset[str] = frozenset()
 
 
 class Shapes:
@@ -61,7 +63,7 @@ class Shapes:
             self._loose -= 1
         elif len(self._known) == 1 and (names := one_shape(self._table, self._known[0])):
             query = usual_rows(self._table, self._known, strict=True, dense=spelling.dense, escapes=spelling.escapes)
-            return Usual(query, names)
+            return Usual(query, names, unnamed_of(self._table, self._known[0]))
         return Usual(usual_rows(self._table, self._known, dense=spelling.dense, escapes=spelling.escapes))
 
     def seen(self, rows: int, odd: int, usual: Usual) -> bool:

@@ -60,6 +60,8 @@ class Sink:
         self.rows = 0
         self.counts: Counter[int] = Counter()
         self.in_order = True
+        #: Fields at the top of all `_extra`; None where somebody has to look.
+        self.unnamed: frozenset[str] | None = frozenset()
         self._batch = batch
         self._pool = pool
         self._waiting: list[pa.Table] = []
@@ -73,8 +75,12 @@ class Sink:
     def waiting_bytes(self) -> int:
         return sum(table.nbytes for table in self._waiting)
 
-    def add(self, found: pa.Table) -> None:
-        """Takes rows with the contract's columns, `_record_hash`, `_extra`, `_doc` and, where there is an id, `_key`."""
+    def add(self, found: pa.Table, unnamed: frozenset[str] | None = None) -> None:
+        """Takes rows with the contract's columns, `_record_hash`, `_extra`, `_doc` and, where there is an id, `_key`.
+
+        `unnamed` are the fields at the top of their `_extra`, where that is known.
+        """
+        self.unnamed = None if unnamed is None or self.unnamed is None else self.unnamed | unnamed
         docs = found["_doc"].to_numpy()
         self.in_order = self.in_order and docs[0] > self._last and bool((docs[1:] >= docs[:-1]).all())
         self._last = int(docs[-1])

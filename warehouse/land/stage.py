@@ -181,7 +181,7 @@ class Stage:
             if len(good):
                 if name not in self._sinks:
                     self._sinks[name] = Sink(self.source.table(name), batch, self._writing)
-                self._sinks[name].add(good)
+                self._sinks[name].add(good, self._typist.unnamed[name])
         while sum(sink.waiting_bytes for sink in self._sinks.values()) > _WAITING_BYTES:
             max(self._sinks.values(), key=lambda sink: sink.waiting_bytes).write()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import zstandard
 
+from warehouse.land.files import Digest
 from warehouse.land.refuse import Unreadable, opened
 
 BLOCK = 512 * 1024
@@ -31,8 +32,9 @@ class CutOff(Exception):
     """The packed file ends or breaks here; what came before is good. The text says how."""
 
 
-def blocks(path: Path, on_read: Callable[[int], None] | None = None) -> Iterator[bytes]:
-    """Unpacked content in blocks; the packing is told by its first bytes. `on_read` hears of packed bytes read.
+def blocks(path: Path, on_read: Callable[[int], None] | None = None, digest: Digest | None = None) -> Iterator[bytes]:
+    """Unpacked content in blocks; the packing is told by its first bytes. `on_read` hears of packed bytes read, and
+    `digest` sees them.
 
     Raises CutOff after yielding everything that could be unpacked, Unreadable when the machine cannot read the file.
     """
@@ -40,11 +42,11 @@ def blocks(path: Path, on_read: Callable[[int], None] | None = None) -> Iterator
         head = handle.read(6)
         handle.seek(0)
         packing = next((found for mark, found in _PACKED.items() if head.startswith(mark)), None)
-        raws = _raws(handle, path, on_read)
+        raws = _raws(handle, path, on_read, digest)
         yield from raws if packing is None else _unpacked(raws, *packing)
 
 
-def _raws(handle: Any, path: Path, on_read: Callable[[int], None] | None) -> Iterator[bytes]:
+def _raws(handle: Any, path: Path, on_read: Callable[[int], None] | None, digest: Digest | None) -> Iterator[bytes]:
     while True:
         try:
             raw = handle.read(BLOCK)
@@ -54,6 +56,8 @@ def _raws(handle: Any, path: Path, on_read: Callable[[int], None] | None) -> Ite
             return
         if on_read:
             on_read(len(raw))
+        if digest:
+            digest.update(raw)
         yield raw
 
 

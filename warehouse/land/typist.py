@@ -30,6 +30,8 @@ class Typist:
         self._several = len(source.tables) > 1
         self._statements = statements
         self._shapes = {table.name: Shapes(table, statements) for table in source.tables}
+        #: Fields at the top of the rows that were asked for last which no contract names; None where nobody has looked.
+        self.unnamed: dict[str, frozenset[str] | None] = {}
         for table in source.tables:
             engine.execute(f"create table {staging(table)} ({staging_columns(table)})")
 
@@ -62,6 +64,7 @@ class Typist:
     def _typed(self, table: Table, places: np.ndarray, spelling: Spelling | None) -> pa.Table:
         """What is written as usual at once, the rest at a closer look."""
         shapes = self._shapes[table.name]
+        self.unnamed[table.name] = None
         usual, closer = shapes.statement(len(places), spelling), rows_of(table, explain=False, sink=True)
         if usual is None:
             return self._run(table, _picked(table.select, closer), True).to_arrow_table()
@@ -81,6 +84,7 @@ class Typist:
         if not shapes.seen(len(rows), int(odd.sum()), usual):
             return self._typed(table, places, spelling)
         if not odd.any():
+            self.unnamed[table.name] = usual.unnamed if usual.names is not None else None
             return rows
         # a document may have made several rows: all of them are made again
         again = np.unique(docs[odd])

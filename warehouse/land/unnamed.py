@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nexus.contracts import Table
-from warehouse.land.paths import free, inner_paths, json_path, named_tree
+from warehouse.land.paths import free, inner_paths, json_path, named_fields, named_tree
 from warehouse.land.sql import literal, quoted
 
 #: Fields of a document beyond which a statement that names each is no gain.
@@ -137,3 +137,8 @@ def of_shape(table: Table, shape: Shape, tree: dict[str, Any]) -> dict[str, Any]
         }
 
     return kept(tree, "$")
+
+
+def unnamed_of(table: Table, shape: Shape) -> frozenset[str]:
+    """Fields at the top of the documents of a shape that the contract neither names nor reaches into."""
+    return frozenset(shape.keys[0] or ()) - named_fields(table)
