@@ -1,6 +1,6 @@
 """Memory that is given back: pieces of a landing are large and short-lived.
 
-Belongs here: the one setting of the C library that matters. Does not belong here: how large pieces are (read.py).
+Belongs here: what the C library is told. Does not belong here: how large pieces are (read.py).
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import lru_cache
+from typing import Any
 
 _M_MMAP_THRESHOLD = -3
 _LARGE = 1024 * 1024
@@ -20,7 +21,20 @@ def give_back() -> None:
     Left to itself it raises that threshold with every large block that is freed, up to 32 MB, and then keeps them in
     heaps that small blocks hold open: a landing of a gigabyte grew by hundreds of megabytes.
     """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(_M_MMAP_THRESHOLD, _LARGE)
+    if mallopt := _of_libc("mallopt"):
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def trim() -> None:
+    """Gives free pages between smaller blocks back as well: several threads make them, and each heap keeps its own.
+
+    It takes a millisecond or less; without it a landing grew by sixty megabytes within three million records.
+    """
+    if malloc_trim := _of_libc("malloc_trim"):
+        malloc_trim(0)
+
+
+@lru_cache
+def _of_libc(name: str) -> Any:
+    """A function that glibc has, None elsewhere."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from nexus.contracts import Source, Table
 from nexus.settings import Settings
-from warehouse.land.allocator import give_back
+from warehouse.land.allocator import give_back, trim
 from warehouse.land.arrow import numbers
 from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, Chunk, Spelling
 from warehouse.land.documents import Documents, tagged
@@ -35,6 +35,8 @@ from warehouse.land.typist import Typist
 _PIECES = 3
 #: A piece that is as full as this does not wait for more.
 _NEARLY = 0.875
+#: Documents after which memory that is free is given back.
+_TRIM_BYTES = 16 * 1024 * 1024
 #: Rows of all sinks together that wait to be written.
 _WAITING_BYTES = 12 * 1024 * 1024
 
@@ -78,7 +80,7 @@ class Stage:
         self._waiting: list[pa.Table] = []
         self._spellings: list[Spelling | None] = []
         self._kind: tuple[str, str | None] = ("", None)
-        self._bytes = self._rows = 0
+        self._bytes = self._rows = self._untrimmed = 0
         self._arrays = False
 
     def close(self) -> None:
@@ -131,6 +133,10 @@ class Stage:
         else:
             self._to_sinks(self._good(piece, form, arrays, spelling), self._batch)
         self.documents.clear()
+        self._untrimmed += piece.nbytes
+        if self._untrimmed >= _TRIM_BYTES:
+            trim()
+            self._untrimmed = 0
 
     def finish(self) -> None:
         """Everything taken is staged, or in the file of its sink."""
