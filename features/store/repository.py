@@ -79,8 +79,12 @@ def _fill(settings: Settings, made: Folder) -> None:
     else:
         store = _apply(made)
         first, last = _span(made)
+        relations = made.manifest().relations
+        # Feast cannot compare the moments of a table that has none
+        views = [f"customer_{v.name}" for v in catalog.VIEWS if relations[v.relation]["rows"]]
         with contextlib.redirect_stdout(io.StringIO()):
-            store.materialize(start_date=first, end_date=last)
+            if views:
+                store.materialize(start_date=first, end_date=last, feature_views=views)
     online.project(made, store)
 
 

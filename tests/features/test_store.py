@@ -179,6 +179,19 @@ def _rows(made: store.Folder) -> dict[str, list[tuple[object, ...]]]:
         return {name: sorted(connection.execute(f'select * from "{name}"'), key=repr) for name in names}
 
 
+@pytest.mark.parametrize("empty", ["all", "mail"])
+def test_a_warehouse_that_knows_no_customer_yet_can_be_built(published: Settings, empty: str) -> None:
+    """Sign-ins alone make none; mail may be missing for good."""
+    with duckdb.connect(str(published.warehouse_dir / "versions" / "v000001.duckdb")) as connection:
+        for view in catalog.VIEWS:
+            if empty in {"all", view.name}:
+                connection.execute(f"delete from features.{view.relation}")
+    done = store.materialize(published)
+    assert (done.customers == {}) == (empty == "all")
+    assert done.rows["mail"] == 0
+    assert store.materialize(published).already
+
+
 def test_a_half_written_online_store_is_made_anew(published: Settings) -> None:
     made = store.apply(published)
     made.online.write_bytes(b"")
