@@ -20,6 +20,10 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = described()
+        schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+        schemes.setdefault(
+            "HTTPBasic", {"type": "http", "scheme": "basic", "description": "an application's id and secret"}
+        )
         examples = Examples(document)
         for operation in operations(document):
             for answer in operation["responses"].values():

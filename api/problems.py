@@ -179,13 +179,16 @@ def broken(request: Request, error: Exception) -> JSONResponse:
 
 
 def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
-    """Every method that some route offers at this path; the framework itself names only the first route's, or none."""
-    found: set[str] = set()
+    """Every method that some route offers at this path; the framework itself names only the first route's, or none.
+
+    One that takes whatever path there is, to say that there is nothing, offers nothing where another does.
+    """
+    found: dict[bool, set[str]] = {True: set(), False: set()}
     for route in app.state.routes:
         match, _ = route.matches(scope)
         if match is not Match.NONE:
-            found |= set(getattr(route, "methods", None) or ())
-    return sorted(found)
+            found[getattr(route, "path", "").endswith(":path}")] |= set(getattr(route, "methods", None) or ())
+    return sorted(found[False] or found[True])
 
 
 def _pointer(location: tuple[Any, ...] | list[Any]) -> str:

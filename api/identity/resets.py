@@ -8,6 +8,7 @@ it from the event `identity.reset.requested` (`link`). The database has its hash
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from api.identity import events, sessions
@@ -26,8 +27,10 @@ from nexus.ids import new_id
 from nexus.sealing import Sealer
 from nexus.settings import Settings
 
-__all__ = ["DEVICE_KEPT", "LASTS", "LinkError", "ask", "link", "make", "set_password", "usable", "use"]
+__all__ = ["DEVICE_KEPT", "FORM", "LASTS", "LinkError", "ask", "link", "make", "set_password", "usable", "use"]
 LASTS = timedelta(minutes=30)
+#: What every link consists of: no cookie and no database holds just any text.
+FORM = re.compile(r"rst_[0-9a-f]{32}\.[A-Za-z0-9_=-]{1,120}")
 _FORGOTTEN = timedelta(days=7)
 
 

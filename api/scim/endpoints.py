@@ -3,11 +3,12 @@
 Belongs here: routes, and that whatever goes wrong is told in SCIM's own shape. Does not belong here: the protocol
 (scim2-server), rules (users.py, groups.py).
 
-The endpoints are described by `/scim/v2/Schemas`, not by OpenAPI: their forms and errors are SCIM's.
+The endpoints are described by `/scim/v2/Schemas`, and in the OpenAPI document by what that says (described.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
@@ -27,7 +28,7 @@ from api.kernel.idempotency import unkeyed
 from api.kernel.permissions import public
 from api.kernel.routing import Router
 from api.problems import broken
-from api.scim import liberties
+from api.scim import described, liberties
 from api.scim.policies import Provisioner
 from api.scim.provider import PATH, SERVICE
 from api.scim.storage import Nothing, Storage
@@ -50,6 +51,12 @@ class RefusedError(Exception):
 class ScimRoute(APIRoute):
     """A route whose errors are those of RFC 7644, 3.12."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if path.endswith("/{id}"):
+            # `.search` is a path of its own: no id begins with a dot
+            self.path_regex = re.compile(self.path_regex.pattern.replace("[^/]+", "[^/.][^/]*"))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
@@ -63,7 +70,7 @@ class ScimRoute(APIRoute):
         return handled
 
 
-router = Router(prefix=PATH, tags=["scim"], include_in_schema=False)
+router = Router(prefix=PATH, tags=["scim"])
 router.route_class = ScimRoute
 
 
@@ -75,19 +82,27 @@ async def provision(request: Request, caller: Provisioner, session: ScimTransact
 
 async def discover(request: Request) -> Response:
     """What there is: /ServiceProviderConfig, /ResourceTypes, /Schemas; and that there is nothing anywhere else."""
+    if request.method != "POST" and request.url.path.endswith("/.search"):
+        return _error(405, "a search is posted", {"Allow": "POST"})
     return _sent(await AsyncScimHandler(SERVICE, Nothing()).handle(await _asked(request)))
 
 
-for kind in ("Users", "Groups"):
-    router.add_api_route(f"/{kind}", provision, methods=["GET", "POST"], dependencies=[_OWN_RULES])
-    router.add_api_route(f"/{kind}/.search", provision, methods=["POST"], dependencies=[_OWN_RULES])
-    router.add_api_route(f"/{kind}/{{id}}", provision, methods=["GET", "PUT", "PATCH", "DELETE"])
+_EVERYBODY = [public("what a SCIM service can do is told to everybody (RFC 7643, 5)"), _OWN_RULES]
+for kind in (described.USERS, described.GROUPS):
+    for method, below, said in described.operations(kind):
+        router.add_api_route(
+            f"/{kind.name}s{below}",
+            provision,
+            methods=[method],
+            dependencies=[_OWN_RULES] if method == "POST" else [],
+            **said,
+        )
+for path, said in described.discovery():
+    router.add_api_route(path, discover, methods=["GET"], dependencies=_EVERYBODY, **said)
 router.add_api_route(
-    "/{rest:path}",
-    discover,
-    methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-    dependencies=[public("what a SCIM service can do is told to everybody (RFC 7643, 5)"), _OWN_RULES],
-)
+    "/{rest:path}", discover, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], dependencies=_EVERYBODY,
+    include_in_schema=False,
+)  # fmt: skip
 
 
 def start(app: FastAPI, _: Settings) -> None:

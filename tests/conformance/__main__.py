@@ -23,9 +23,9 @@ from tests.conformance.places import Place, running
 Check = Callable[[Place], tuple[str, list[str]]]
 
 
-def _fuzzed(examples: int, seed: int) -> Check:
+def _fuzzed(examples: int, seed: int, only: str | None) -> Check:
     def check(place: Place) -> tuple[str, list[str]]:
-        told = fuzzing.fuzz(place, fuzzing.Profile(examples=examples, seed=seed))
+        told = fuzzing.fuzz(place, fuzzing.Profile(examples=examples, seed=seed, only=only))
         failures = [f"{name}\n{text}" for name, text in told.failures.items()]
         return f"{told.requests:,} requests to {len(told.operations)} operations", failures
 
@@ -45,12 +45,15 @@ def conformance(
     workspace: Annotated[str, typer.Option(help="with --url: where it may")] = "demo",
     examples: Annotated[int, typer.Option(min=1, help="generated for each operation")] = 10,
     seed: Annotated[int, typer.Option(help="asks the same again")] = 20_261_127,
+    only: Annotated[
+        str | None, typer.Option(help="fuzz the paths alone in which this regular expression is found")
+    ] = None,
 ) -> None:
     """Provision as a directory does, fuzz every endpoint from its OpenAPI document, look at what Prometheus is told."""
     out = console(stderr=False)
     checks: dict[str, Check] = {
         "provisioning, by scim2-tester": _provisions,
-        "every endpoint, by schemathesis": _fuzzed(examples, seed),
+        "every endpoint, by schemathesis": _fuzzed(examples, seed, only),
         "/metrics, by promtool": metrics.check,
     }
     there = contextlib.nullcontext(Place(url.rstrip("/"), token or "", workspace)) if url else running(get_settings())

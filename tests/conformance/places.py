@@ -9,6 +9,7 @@ keeps that work apart. Its keys are revoked afterwards.
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import signal
 import subprocess
@@ -37,6 +38,7 @@ from tests import homes
 #: The organisation and its workspace, the same at every run.
 ORGANISATION, WORKSPACE, ADDRESS = "org_" + "c0f0" * 8, "conformance", "conformance@conformance.invalid"
 _STARTS_WITHIN = 120
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 @dataclass(slots=True)
@@ -59,6 +61,19 @@ class Place:
         if not self._is_open():
             raise InputError("the credential does not open it", remedy="one that may everything in the workspace")
         return self.token
+
+    def client(self) -> str:
+        """What an application of the place authenticates with (RFC 6749, 2.3.1)."""
+        said = {
+            "name": "Conformance", "redirect_uris": ["http://127.0.0.1/callback"], "scopes": ["openid", "nexus"],
+            "grant_types": ["authorization_code", "refresh_token", "client_credentials", DEVICE], "permissions": {"*": ["models.read"]},
+        }  # fmt: skip
+        self.opened()
+        answer = httpx.post(
+            f"{self.address}/v1/oidc/clients", headers=self.headers, json=said, timeout=20
+        ).raise_for_status()
+        made = answer.json()
+        return base64.b64encode(f"{made['client_id']}:{made['client_secret']}".encode()).decode()
 
     def _is_open(self) -> bool:
         return httpx.get(f"{self.address}/v1/permissions", headers=self.headers, timeout=20).status_code == 200

@@ -33,11 +33,13 @@ async def forgotten(request: Request, email: Field = "") -> Response:
 
 @router.get("/signin/reset")
 async def reset_page(request: Request, link: str = "") -> Response:
+    if link and not resets.FORM.fullmatch(link):
+        return _dead(request)
     if link:
         # neither the address bar nor the log of requests keeps what opens an account
         request.scope["query_string"] = b"link=-"
         response = go("/signin/reset")
-        cookies.put(request, response, cookies.RESET, link[:200], resets.LASTS)
+        cookies.put(request, response, cookies.RESET, link, resets.LASTS)
         return response
     token = cookies.read(request, cookies.RESET) or ""
     if not await resets.usable(database(request), token):

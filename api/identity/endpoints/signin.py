@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -16,6 +17,7 @@ from api.identity.repository import users
 from api.identity.sessions import Browser, BrowserSession, MaybeSignedIn, TooManySessionsError
 from api.identity.signin import SignInRefusedError, ThrottledError
 from api.kernel.idempotency import unkeyed
+from api.kernel.ids import pattern
 from api.kernel.transactions import database
 
 #: The step in which the address alone is asked; the way of who will not be led elsewhere.
@@ -40,7 +42,9 @@ async def signin_page(
     async with database(request).system() as session:
         person = await users.find(session, here.user_id) if here else None
         way = None
-        if by != PASSWORD and (wanted := organisation or _realm(here)):
+        # whatever else stands there is none: the database would not even take just any text
+        named = organisation if re.fullmatch(pattern("org"), organisation) else ""
+        if by != PASSWORD and (wanted := named or _realm(here)):
             way = await realms.way(session, organisation=wanted)
         asks_first = by != PASSWORD and await realms.are_there(session)
     email = person.email if person else hint

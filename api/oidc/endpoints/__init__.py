@@ -1,7 +1,8 @@
 """HTTP of the provider: discovery, authorisation, tokens, devices, signing out, and `/v1/oidc/clients`.
 
 Belongs here: the router that is found, what the application keeps. Does not belong here: an endpoint (beside this file).
-The protocols' endpoints are described by the discovery document, not by OpenAPI: their forms and errors are OAuth's.
+What clients call is described by the discovery document and by OpenAPI, with the forms and errors of OAuth (described.py); the
+pages that browsers open are in neither.
 """
 
 from __future__ import annotations

@@ -10,11 +10,14 @@ from fastapi.responses import JSONResponse
 from api.kernel.permissions import public
 from api.kernel.routing import Router
 from api.oidc import levels, pages, scopes
+from api.oidc.endpoints import described
+from api.oidc.endpoints.described import KeysOut
 from api.oidc.flow.parties import AUTH_METHODS, BASIC, GRANT_TYPES, POST
 from api.oidc.keys import ALGORITHMS
 from api.oidc.provider import Providing
+from api.problems import GUARDED
 
-router = Router(include_in_schema=False, dependencies=[public("clients read it before they know anything")])
+router = Router(tags=["oidc"], dependencies=[public("clients read it before they know anything")])
 _EVERYWHERE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
 
 
@@ -56,17 +59,30 @@ def metadata(address: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.get("/.well-known/openid-configuration")
-@router.get("/.well-known/oauth-authorization-server")
+ProviderOut = described.of(
+    metadata("http://127.0.0.1:3000"), "ProviderOut", "OpenID Connect Discovery 1.0 and RFC 8414."
+)
+
+
+_DESCRIBED: dict[str, Any] = {
+    "summary": "What the provider can do, and where",
+    "responses": {200: {"model": ProviderOut}},
+}
+
+
+@router.get("/.well-known/openid-configuration", name="get_openid_configuration", **_DESCRIBED)
+@router.get("/.well-known/oauth-authorization-server", name="get_authorization_server", **_DESCRIBED)
 async def discovery(provider: Providing) -> JSONResponse:
     return JSONResponse(metadata(provider.address), headers=_EVERYWHERE)
 
 
-@router.get("/oidc/jwks")
-async def jwks(provider: Providing) -> JSONResponse:
+@router.get(
+    "/oidc/jwks", summary="Keys with which tokens are signed", responses={200: {"model": KeysOut}, 503: GUARDED[503]}
+)
+async def get_keys(provider: Providing) -> JSONResponse:
     return JSONResponse((await provider.keys.ring()).public, headers=_EVERYWHERE)
 
 
-@router.get("/oidc/style.css")
+@router.get("/oidc/style.css", include_in_schema=False)
 async def style() -> Response:
     return pages.style()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
@@ -10,16 +12,20 @@ from api.kernel.idempotency import unkeyed
 from api.kernel.permissions import public
 from api.kernel.routing import Router
 from api.oidc import scopes, tokens
+from api.oidc.endpoints.described import UserOut, answers
 from api.oidc.flow.parties import claims
 from api.oidc.provider import Serving
 from api.oidc.repository import grants as rows
 
-router = Router(include_in_schema=False, dependencies=[public("the access token says who asks")])
+router = Router(tags=["oidc"], dependencies=[public("the access token says who asks")])
+_DESCRIBED: dict[str, Any] = {
+    "responses": answers(UserOut), "openapi_extra": {"security": [{"HTTPBearer": []}]}, "summary": "Whom an access token speaks of",
+}  # fmt: skip
 _HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 
 
-@router.get("/oidc/userinfo")
-@router.post("/oidc/userinfo", dependencies=[unkeyed("it changes nothing")])
+@router.get("/oidc/userinfo", name="get_userinfo", **_DESCRIBED)
+@router.post("/oidc/userinfo", name="post_userinfo", dependencies=[unkeyed("it changes nothing")], **_DESCRIBED)
 async def userinfo(request: Request, server: Serving) -> JSONResponse:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:

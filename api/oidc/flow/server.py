@@ -76,6 +76,10 @@ class Server(AuthorizationServer):  # type: ignore[misc]
 
     def handle_response(self, status: int, body: Any, headers: list[tuple[str, str]]) -> Response:
         said = {name: value for name, value in headers if name.lower() != "content-type"}
+        if isinstance(body, dict) and body.get("error") == "invalid_client":
+            # RFC 7662, 2.3: however it has tried to say who it is; Authlib answers some with 400
+            status = 401
+            said.setdefault("WWW-Authenticate", 'Basic realm="nexus"')
         if isinstance(body, dict):
             return JSONResponse(body, status, headers=said)
         return Response(body, status, headers=said)

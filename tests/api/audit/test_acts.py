@@ -30,6 +30,9 @@ ASKS = {
     "POST /v1/authz:check": "a question",
     "POST /v1/sso/connections/{connection_id}:test": "a question",
     "POST /v1/sso/connections/{connection_id}:unlink": "needs somebody who came from elsewhere: tests/api/sso",
+    **dict.fromkeys(
+        (f"{m} {p}" for m, p, _ in OPERATIONS if p.startswith("/scim/")), "test_directories_leave_entries_too, below"
+    ),
     **{f"POST /v1/sagas/{{saga_id}}:{verb}": "needs a saga that is stuck" for verb in ("abandon", "retry", "skip")},
     "POST /v1/members/{member_id}:erase": "tests/api/privacy has somebody to spare",
     "POST /v1/webhooks/endpoints/{endpoint_id}:recover": "nothing has failed here: tests/api/webhooks/test_sending.py",
