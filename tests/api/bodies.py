@@ -21,6 +21,9 @@ class Bodies:
     def request(self, operation: Mapping[str, Any]) -> dict[str, Any]:
         """`json` or `data` for the client; nothing for an operation without a body."""
         content = operation.get("requestBody", {}).get("content", {})
+        if "application/scim+json" in content:
+            # its operations mean something as a whole
+            return {"json": self._local(content["application/json"]["example"])}
         for kind, name in (("application/json", "json"), ("application/x-www-form-urlencoded", "data")):
             if kind in content:
                 return {name: self.value(content[kind].get("schema", {}))}

@@ -143,7 +143,9 @@ def form(model: type[BaseModel], *, needs_secret: bool = False) -> dict[str, Any
 
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """`responses` of an endpoint of OAuth."""
-    refused = {status: {"model": OAuthError, "description": said} for status, said in _REFUSED.items()}
+    refused: dict[int | str, dict[str, Any]] = {
+        status: {"model": OAuthError, "description": said} for status, said in _REFUSED.items()
+    }
     return {200: {"model": model}, **refused, 503: GUARDED[503]}
 
 
