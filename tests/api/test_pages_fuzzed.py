@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from api.app import create_app
 from api.identity import cookies, forms
+from api.identity.directory import Person
 from nexus.ids import new_id
 from nexus.sealing import Sealer
 from tests.api.identity import people
@@ -65,11 +66,16 @@ def client(kernel: Kernel) -> Iterator[httpx.Client]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def person(kernel: Kernel) -> Person:
+    return people.make(kernel)
+
+
 class Browser:
     """One that sends forms with the token of this application, signed in or not."""
 
-    def __init__(self, kernel: Kernel, *, signed_in: bool) -> None:
-        session = people.sign_in(kernel, people.make(kernel))[1] if signed_in else ""
+    def __init__(self, kernel: Kernel, person: Person | None) -> None:
+        session = people.sign_in(kernel, person)[1] if person else ""
         secret = secrets.token_urlsafe(16)
         self.form_token = Sealer(kernel.settings, "identity/form").mac(f"{secret}/{session}")
         said = {cookies.FORM: secret, **({cookies.SESSION: session} if session else {})}
@@ -81,8 +87,8 @@ def _path(route: APIRoute, word: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "route"), PAGES, ids=[f"{m} {r.path}" for m, r in PAGES])
-def test_whatever_is_asked(kernel: Kernel, client: httpx.Client, method: str, route: APIRoute) -> None:
-    browser, nobody = Browser(kernel, signed_in=True), Browser(kernel, signed_in=False)
+def test_whatever_is_asked(kernel: Kernel, client: httpx.Client, person: Person, method: str, route: APIRoute) -> None:
+    browser, nobody = Browser(kernel, person), Browser(kernel, None)
     names = _names(route)
     # the last of them first: what ends the session comes once it has been of use
     long = "x" * (9000 if method == "POST" else 100)
@@ -111,12 +117,12 @@ def test_whatever_is_asked(kernel: Kernel, client: httpx.Client, method: str, ro
         )
 
 
-def test_forms_of_elsewhere_are_refused(kernel: Kernel, client: httpx.Client) -> None:
+def test_forms_of_elsewhere_are_refused(kernel: Kernel, client: httpx.Client, person: Person) -> None:
     """Each that changes something of who is signed in, whether by its token or by its proof."""
+    browser, other = Browser(kernel, person), Browser(kernel, people.make(kernel))
     for method, route in PAGES:
         if method == "POST" and _needs(route, "signed_in.<locals>"):
-            browser = Browser(kernel, signed_in=True)
-            for more in ({}, {forms.FIELD: Browser(kernel, signed_in=True).form_token}, {"proof": "x"}):
+            for more in ({}, {forms.FIELD: other.form_token}, {"proof": "x"}):
                 sent = client.post(
                     _path(route, new_id("ses")), data={"decision": "allow", **more}, headers=browser.headers
                 )

@@ -43,11 +43,15 @@ class TokenForm(ClientForm):
     scope: str = _said("openid nexus")
 
 
-class ShownForm(ClientForm):
-    """RFC 7009, 2.1 and RFC 7662, 2.1."""
+class ShownForm(BaseModel):
+    """RFC 7662, 2.1."""
 
     token: str = _said("nxr_…", default=...)
     token_type_hint: str = _said("refresh_token")
+
+
+class RevokedForm(ClientForm, ShownForm):
+    """RFC 7009, 2.1."""
 
 
 class DeviceForm(ClientForm):

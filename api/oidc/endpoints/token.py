@@ -11,6 +11,7 @@ from api.oidc.endpoints.described import (
     DeviceForm,
     DeviceOut,
     IntrospectedOut,
+    RevokedForm,
     RevokedOut,
     ShownForm,
     TokenForm,
@@ -40,7 +41,7 @@ async def issue_token(request: Request, server: Serving) -> Response:
 
 @router.post(
     "/oidc/revoke", summary="End a token, and every other of its grant", responses=answers(RevokedOut),
-    openapi_extra=form(ShownForm),
+    openapi_extra=form(RevokedForm),
 )  # fmt: skip
 async def revoke_token(request: Request, server: Serving) -> Response:
     asked = await posted(request, server.issuer.address)
