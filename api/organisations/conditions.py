@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST = 1000
 EXAMPLE = 'context.methods.contains("otp") && context.address.isInRange(ip("10.0.0.0/8"))'
+_TIMES = frozenset({"hour", "weekday", "now"})
 _CONTEXT = {"Var": "context"}
 _POLICY = "permit(principal, action, resource) when {{ {} }};"
 
@@ -42,19 +43,19 @@ class Circumstances:
     resource: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Any] = field(default_factory=dict)
 
-    def context(self) -> dict[str, Any]:
-        at = (self.at or datetime.now(UTC)).astimezone(UTC)
-        said = {
-            "methods": sorted(self.methods),
-            "kind": self.kind,
-            "hour": at.hour,
-            "weekday": at.isoweekday(),
-            "now": {"__extn": {"fn": "datetime", "arg": at.strftime("%Y-%m-%dT%H:%M:%SZ")}},
-        }
+    def context(self, reads: frozenset[str] | None = None) -> dict[str, Any]:
+        """What a condition may read of it; only `reads`, if they are known."""
+        said: dict[str, Any] = {"methods": sorted(self.methods), "kind": self.kind}
+        if reads is None or not reads.isdisjoint(_TIMES):
+            at = (self.at or datetime.now(UTC)).astimezone(UTC)
+            now = {"__extn": {"fn": "datetime", "arg": at.strftime("%Y-%m-%dT%H:%M:%SZ")}}
+            said |= {"hour": at.hour, "weekday": at.isoweekday(), "now": now}
         if self.address:
             said["address"] = {"__extn": {"fn": "ip", "arg": self.address}}
         # what the caller tells never hides what Nexus knows
-        return {**self.more, **said}
+        said = {**self.more, **said} if self.more else said
+        # Cedar reads each attribute as text of its own language: those that nobody asks for cost as much as the rest together
+        return said if reads is None else {name: said[name] for name in said if name in reads}
 
 
 def check(condition: str) -> str:
@@ -73,12 +74,9 @@ def check(condition: str) -> str:
 def holds(condition: str, principal: str, action: str, circumstances: Circumstances) -> bool:
     """Whether it is fulfilled; one that reads what is not there is not."""
     _, reads = _parsed(condition)
-    context = circumstances.context()
-    if reads is not None:
-        # Cedar reads each attribute as text of its own language: those that nobody asks for cost as much as the rest together
-        context = {name: value for name, value in context.items() if name in reads}
-    said = json.dumps(circumstances.resource, sort_keys=True) if circumstances.resource else "{}"
-    return _fulfilled(condition, principal, circumstances.kind, action, said, json.dumps(context, sort_keys=True))
+    context = json.dumps(circumstances.context(reads))
+    resource = json.dumps(circumstances.resource) if circumstances.resource else "{}"
+    return _fulfilled(condition, principal, circumstances.kind, action, resource, context)
 
 
 @lru_cache(maxsize=5000)
