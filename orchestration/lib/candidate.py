@@ -72,7 +72,7 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
         try:
             with connected(context.instance) if context.instance else nullcontext():
                 yield Candidate(settings, held)
-            conclude(settings, context.run_id or "")
+            conclude(settings, context.run.run_id if context.run else "")
         finally:
             lock.__exit__(None, None, None)
 
@@ -84,6 +84,6 @@ def _name_process(context: InitResourceContext) -> None:
     from orchestration.instance import PROCESS_TAG, has_named_process, process_tag
 
     instance = context.instance
-    run = instance.get_run_by_id(context.run_id) if instance and context.run_id else None
+    run = instance.get_run_by_id(context.run.run_id) if instance and context.run else None
     if instance and run and not has_named_process(run):
         instance.add_run_tags(run.run_id, {PROCESS_TAG: process_tag(run.run_id)})
