@@ -29,6 +29,10 @@ _FAILED = object()
 _MISSING = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
 
 
+class _UnknownError(Exception):
+    """A route asks for what only the framework can do."""
+
+
 class _Told(Response):
     """What dependencies and the endpoint say of the answer besides its content: headers, a status."""
 
@@ -114,7 +118,7 @@ class Plan:
         steps: list[_Step] = []
         try:
             endpoint = _step(route.dependant, steps, {})
-        except NotImplementedError:
+        except _UnknownError:
             return None
         return cls(route, steps, endpoint) if endpoint.stack is None else None
 
@@ -164,14 +168,14 @@ class Plan:
 
 
 def _step(dependant: Dependant, steps: list[_Step], known: dict[tuple[Any, Any], int]) -> _Step:
-    """The step of a dependency, after those that it needs. Raises NotImplementedError for what only the framework can."""
+    """The step of a dependency, after those that it needs. Raises _UnknownError for what only the framework can."""
     call: Any = dependant.call
     rare = (
         dependant.background_tasks_param_name, dependant.security_scopes_param_name, dependant.websocket_param_name,
         dependant.concurrency, dependant.own_oauth_scopes, dependant.parent_oauth_scopes, dependant.cookie_params,
     )  # fmt: skip
     if any(rare):
-        raise NotImplementedError
+        raise _UnknownError
     needs = []
     for below in dependant.dependencies:
         key = (below.call, below.scope)
@@ -187,7 +191,7 @@ def _step(dependant: Dependant, steps: list[_Step], known: dict[tuple[Any, Any],
     elif not inspect.iscoroutinefunction(call) and not (
         isinstance(call, SecurityBase) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
     ):
-        raise NotImplementedError
+        raise _UnknownError
     parts = {
         "path_params": dependant.path_params,
         "query_params": dependant.query_params,
