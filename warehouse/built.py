@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from nexus.settings import Settings
-from warehouse import journal
+from warehouse import journal, judged
 from warehouse.engines import open_engine
 from warehouse.land.sql import literal
 
@@ -50,11 +50,15 @@ def unbuilt(settings: Settings, step: str, project: str, stops: Collection[str] 
 
 
 def forget_looks(settings: Settings) -> None:
-    """Models that take what was written since they looked last look at everything: they mean something else by now."""
+    """Models that take what was written since they looked last, and their tests, look at everything: they mean something
+    else by now.
+    """
     with open_engine(settings.warehouse, settings) as session:
         run = session.connection.execute  # type: ignore[attr-defined]
         run("create table if not exists raw._looked (relation text not null, number bigint not null)")
         run("delete from raw._looked")
+        run(judged.TABLE)
+        run("delete from raw._judged where gate like 'test.%'")
 
 
 def remember(

@@ -25,7 +25,7 @@ class Judged(Protocol):
 
 def judged(build: Judged, stamps: Mapping[str, str]) -> dict[str, int]:
     """By gate the number up to which it has passed, of those in `stamps` that promise what they promised then."""
-    build.run(_TABLE)
+    build.run(TABLE)
     rows = build.rows("select gate, stamp, number from raw._judged")
     return {str(r["gate"]): int(r["number"]) for r in rows if stamps.get(str(r["gate"])) == r["stamp"]}
 
@@ -38,7 +38,7 @@ def passed(build: Judged, numbers: Mapping[str, int], stamps: Mapping[str, str])
     rows = ", ".join(f"({literal(gate)}, {literal(stamps[gate])}, {number})" for gate, number in numbers.items())
     build.run("begin")
     try:
-        build.run(_TABLE)
+        build.run(TABLE)
         build.run(f"delete from raw._judged where gate in ({listed})")
         build.run(f"insert into raw._judged (gate, stamp, number) values {rows}")
         build.run("commit")
@@ -47,7 +47,8 @@ def passed(build: Judged, numbers: Mapping[str, int], stamps: Mapping[str, str])
         raise
 
 
-_TABLE = """
+#: Tests of dbt, by their unique id, stand there too: macros/incremental/judged.sql.
+TABLE = """
     create schema if not exists raw;
     create table if not exists raw._judged (gate text not null, stamp text not null, number bigint not null)
 """

@@ -18,6 +18,7 @@ from nexus.settings import PROJECT, Settings
 from orchestration.sources import discover
 from tests.transforms.shared import WORKSPACE, Built, build, land_export, load, query
 from warehouse import dbt
+from warehouse.engines import open_engine
 from warehouse.land import land
 from warehouse.publish import build_lock, publish
 from warehouse.versions import list_versions
@@ -193,3 +194,34 @@ def test_a_full_build_makes_the_same_rows(late: tuple[Settings, str, dict[str, p
     assert all(node.is_good for node in nodes)
     for mart, key in MARTS.items():
         assert query(settings, engine, f"select * from marts.{mart}").sort(key).equals(step_by_step[mart]), mart
+
+
+def test_a_test_reads_what_was_written_since_it_passed(late: tuple[Settings, str, dict[str, pl.DataFrame]]) -> None:
+    settings, engine, _ = late
+    assert _failures(settings, engine) == 0
+    twice = "insert into marts.fct_login select * from marts.fct_login order by login_id limit 1"
+    _run(settings, engine, twice)
+    assert _failures(settings, engine) == 0, "nobody has noted it"
+    _run(
+        settings,
+        engine,
+        "update raw._build_number set number = number + 1",
+        "insert into raw._written select 'marts.fct_login', number, 'login_id', workspace_id, login_id"
+        " from raw._build_number, (select * from marts.fct_login order by login_id limit 1) as row",
+    )
+    assert [_failures(settings, engine) for _ in range(2)] == [1, 1], "it has not passed"
+    _run(settings, engine, "delete from raw._written", "insert into raw._written (relation, number)"
+         " select 'marts.fct_login', number from raw._build_number")  # fmt: skip
+    assert _failures(settings, engine) == 1, "it was made anew"
+
+
+def _failures(settings: Settings, engine: str) -> int:
+    nodes = dbt.run("test", settings, engine=engine, select=["fct_login,test_name:unique_combination"])
+    (test,) = [node for node in nodes if node.kind == "test"]
+    return test.failures
+
+
+def _run(settings: Settings, engine: str, *statements: str) -> None:
+    with open_engine(engine, settings) as session:
+        for statement in statements:
+            session.connection.execute(statement)  # type: ignore[attr-defined]

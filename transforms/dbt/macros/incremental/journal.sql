@@ -9,7 +9,8 @@
 {% macro journal_reach() -%} 150 {%- endmacro %}
 
 {% macro begin_build() -%}
-    {%- if flags.WHICH in ('build', 'run') -%}
+    {%- if flags.WHICH == 'test' -%} {{ judged_table() }}
+    {%- elif flags.WHICH in ('build', 'run') -%}
     begin;
     create schema if not exists raw;
     create table if not exists raw._build_number (build_id text not null, number bigint not null);
@@ -17,6 +18,7 @@
         relation text not null, number bigint not null, key_column text, workspace_id text, key text
     );
     create table if not exists raw._looked (relation text not null, number bigint not null);
+    {{ judged_table() }};
     insert into raw._build_number
     select md5(cast(random() as text) || cast(now() as text)), 0
     where not exists (select 1 from raw._build_number);

@@ -4,7 +4,7 @@
 select
     here.workspace_id,
     here.{{ column }}
-from {{ model }} as here
+from {{ rows_that_relate(model, column, to, field or column) }} as here
 left join {{ to }} as there
     on here.workspace_id = there.workspace_id and here.{{ column }} = there.{{ field or column }}
 where here.{{ column }} is not null and there.{{ field or column }} is null
