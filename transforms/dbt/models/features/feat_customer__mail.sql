@@ -33,7 +33,8 @@ windowed as (
             or (events.workspace_id, events.message_id) in (
                 select late.workspace_id, late.message_id
                 from {{ ref('fct_email_event') }} as late
-                inner join touched on late.workspace_id = touched.workspace_id and late.event_date > touched.first_day - 180
+                inner join touched
+                    on late.workspace_id = touched.workspace_id and late.event_date > touched.first_day - 180
                 where late.message_id is not null
             )
         )
