@@ -19,7 +19,9 @@ _ID = "client_019531c0a2b47c3d8e9f0a1b2c3d4e5f"
 
 
 def _said(*examples: str, default: Any = None) -> Any:
-    return Field(default, min_length=1, max_length=LONGEST_VALUE, examples=list(examples))
+    """A parameter without a value is as one that is absent (RFC 6749, 3.1)."""
+    least = 1 if default is ... else 0
+    return Field(default, min_length=least, max_length=LONGEST_VALUE, examples=list(examples))
 
 
 class ClientForm(BaseModel):
