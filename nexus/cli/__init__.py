@@ -15,7 +15,7 @@ import sys
 
 import typer
 
-from nexus import lean, slices
+from nexus import slices
 from nexus.errors import NexusError
 from nexus.trouble import machine_error
 
@@ -54,7 +54,6 @@ def main() -> None:
     """Entry point: bad input gives one message on stderr and the exit code of its kind, never a traceback."""
     # a lost connection is told once, by the error that it raises; the driver would warn of its clean-up beside it
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    lean.own()
     try:
         build()()
     except NexusError as error:

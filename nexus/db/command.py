@@ -19,7 +19,6 @@ from nexus.db.acts import Act
 from nexus.db.engine import Database
 from nexus.db.migrate import migrate
 from nexus.db.session import Session
-from nexus.settings import get_settings
 from nexus.tenancy import LOCAL_ORGANISATION, Tenant
 
 T = TypeVar("T")
@@ -43,6 +42,8 @@ def run(work: Callable[[Session], Awaitable[T]], organisation: str | None = None
 
 def over(work: Callable[[Database], Awaitable[T]]) -> T:
     """For commands that read, or need more than one transaction: what `work` returns. Not an act by itself."""
+    from nexus.settings import get_settings
+
     settings = get_settings()
     migrate(settings)
 

@@ -54,6 +54,8 @@ def test_the_guide(
         threading.Thread(target=go).start()
 
     monkeypatch.setattr(webbrowser, "open", opened)
+    # a user who does not come back is an error here, and no reason to wait for ever
+    monkeypatch.setattr("http.server.HTTPServer.timeout", 60)
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     code = code.replace("http://127.0.0.1:3000", house.kernel.address).replace("client_…", client_id)
     names: dict[str, Any] = {}
