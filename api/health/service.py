@@ -43,24 +43,14 @@ async def database(at: Database) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001
         found = machine_error(error)
         detail = "the operational database does not answer" if found else "the operational database was never migrated"
-        return {
-            "name": "database",
-            "ready": False,
-            "detail": detail,
-            "remedy": "nexus migrate; `nexus doctor` says more",
-        }
+        return _unready(detail, "nexus migrate; `nexus doctor` says more")
     if unknown := newer(known):
-        return {
-            "name": "database",
-            "ready": False,
-            "detail": f"the database was migrated by a newer Nexus: it stands at {', '.join(unknown)}",
-            "remedy": "update Nexus",
-        }
+        stands = ", ".join(unknown)
+        return _unready(f"the database was migrated by a newer Nexus: it stands at {stands}", "update Nexus")
     if missing := outstanding(known):
-        return {
-            "name": "database",
-            "ready": False,
-            "detail": f"migrations that the database lacks: {', '.join(missing)}",
-            "remedy": "nexus migrate",
-        }
+        return _unready(f"migrations that the database lacks: {', '.join(missing)}", "nexus migrate")
     return {"name": "database", "ready": True, "detail": f"at {', '.join(sorted(known))}"}
+
+
+def _unready(detail: str, remedy: str) -> dict[str, Any]:
+    return {"name": "database", "ready": False, "detail": detail, "remedy": remedy}

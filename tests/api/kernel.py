@@ -95,6 +95,19 @@ class Kernel:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
+    def tenant_table(self, name: str, columns: str) -> None:
+        """A table of tenants in `app`, as a migration of a slice makes it. Who made it drops it."""
+        for statement in (
+            f"create table app.{name} (workspace_id text not null, {columns})",
+            f"alter table app.{name} enable row level security",
+            f"alter table app.{name} force row level security",
+            f"alter table app.{name} owner to nexus_owner",
+            f"create policy tenant on app.{name} to nexus_api"
+            " using (workspace_id = (select nullif(current_setting('app.workspace', true), '')))",
+            f"grant select, insert on app.{name} to nexus_api",
+        ):
+            self.sql(statement)
+
     def close(self) -> None:
         for caller in self._callers:
             caller.close()

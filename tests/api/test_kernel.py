@@ -98,15 +98,7 @@ async def _until(event: threading.Event) -> None:
 @pytest.fixture(scope="module")
 def probed(kernel: Kernel) -> Iterator[Kernel]:
     """The kernel with the slice above, whose table a migration of a slice would make."""
-    kernel.sql("create table app.probe (workspace_id text not null, name text not null)")
-    for statement in (
-        "alter table app.probe enable row level security",
-        "alter table app.probe force row level security",
-        "alter table app.probe owner to nexus_owner",
-        "create policy tenant on app.probe to nexus_api using (workspace_id = (select nullif(current_setting('app.workspace', true), '')))",
-        "grant select, insert on app.probe to nexus_api",
-    ):
-        kernel.sql(statement)
+    kernel.tenant_table("probe", "name text not null")
     kernel.app.include_router(router)
     kernel.app.state.routes += router.routes
     yield kernel

@@ -78,15 +78,7 @@ async def nothing(caller: Writer, session: DirectTransaction) -> str:
 
 @pytest.fixture(scope="module")
 def short(kernel: Kernel) -> Iterator[Kernel]:
-    kernel.sql("create table app.short (workspace_id text not null, name text primary key)")
-    for statement in (
-        "alter table app.short enable row level security",
-        "alter table app.short force row level security",
-        "alter table app.short owner to nexus_owner",
-        "create policy tenant on app.short to nexus_api using (workspace_id = (select nullif(current_setting('app.workspace', true), '')))",
-        "grant select, insert on app.short to nexus_api",
-    ):
-        kernel.sql(statement)
+    kernel.tenant_table("short", "name text primary key")
     # as the application does with the routes of slices
     kernel.app.router.routes.insert(0, Index(router.routes))
     kernel.app.state.routes += router.routes

@@ -51,7 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def application() -> Iterator[Application]:
+def application(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    """Whom the consumers of this house tell."""
+    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
     server = Application()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -83,10 +85,7 @@ def delivered(house: House, name: str, where: str, value: str) -> int:
     return asyncio.run(done())
 
 
-def test_an_application_is_told_until_it_answers(
-    house: House, application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+def test_an_application_is_told_until_it_answers(house: House, application: Application) -> None:
     app = house.app(name="Told", redirect_uris=[BACK], backchannel_logout_uri=application.address)
     browser = Browser(house.kernel, house.person)
     _, token = app.signed_in(browser, scope="openid nexus")
@@ -107,10 +106,7 @@ def test_an_application_is_told_until_it_answers(
     assert "nonce" not in claims
 
 
-def test_an_application_is_told_of_an_erasure(
-    house: House, application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+def test_an_application_is_told_of_an_erasure(house: House, application: Application) -> None:
     app = house.app(name="Erased", redirect_uris=[BACK], backchannel_logout_uri=application.address)
     person = house.somebody()
     browser = Browser(house.kernel, person)
@@ -121,11 +117,8 @@ def test_an_application_is_told_of_an_erasure(
     assert (claims["aud"], claims["sub"], claims["sid"]) == (app.id, person.id, browser.session_id)
 
 
-def test_an_application_whose_grant_outlives_the_session_is_told_too(
-    house: House, application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_application_whose_grant_outlives_the_session_is_told_too(house: House, application: Application) -> None:
     """Back-Channel Logout 2.7: the refresh token of `offline_access` stays, the sign-out is told all the same."""
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
     app = house.app(name="Offline", redirect_uris=[BACK], backchannel_logout_uri=application.address)
     browser = Browser(house.kernel, house.person)
     _, token = app.signed_in(browser, scope="openid offline_access")

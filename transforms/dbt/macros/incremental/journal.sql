@@ -188,6 +188,24 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# Two CTEs of a feature: `touched`, the first days of `facts` (see first_days), and `snapshots`, of customers on and after them. #}
+{% macro touched_snapshots(facts, whole) -%}
+    touched as (
+
+        {{ first_days(facts, whole) }}
+
+    ),
+
+    snapshots as (
+
+        select snapshots.*
+        from {{ ref('int_customer__snapshot') }} as snapshots
+        inner join touched
+            on snapshots.workspace_id = touched.workspace_id and snapshots.snapshot_date >= touched.first_day
+
+    )
+{%- endmacro %}
+
 {# SELECT of (workspace_id, key) of the rows of a relation that builds after number `looked` have written. #}
 {% macro keys_written(relation, looked) -%}
     select written.workspace_id, written.key

@@ -3,23 +3,10 @@
     on_schema_change='append_new_columns'
 ) }}
 
-with touched as (
-
-    {{ first_days(
-        facts=[(ref('fct_file_event'), 'file_event_id', 'event_date')],
-        whole=[ref('int_customer__snapshot'), ref('fct_storage_snapshot')]
-    ) }}
-
-),
-
-snapshots as (
-
-    select snapshots.*
-    from {{ ref('int_customer__snapshot') }} as snapshots
-    inner join touched
-        on snapshots.workspace_id = touched.workspace_id and snapshots.snapshot_date >= touched.first_day
-
-),
+with {{ touched_snapshots(
+    facts=[(ref('fct_file_event'), 'file_event_id', 'event_date')],
+    whole=[ref('int_customer__snapshot'), ref('fct_storage_snapshot')]
+) }},
 
 facts as (
 
