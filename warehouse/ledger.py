@@ -9,9 +9,11 @@ A batch counts once its row says `landed`; that one transaction is the moment at
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -35,7 +37,11 @@ def connect(settings: Settings) -> Iterator[Connection]:
     url = dsn(settings)
     # every time is UTC, whatever the server thinks
     with psycopg.connect(
-        url, autocommit=True, row_factory=dict_row, options="-c search_path=nexus -c timezone=UTC"
+        url,
+        autocommit=True,
+        row_factory=dict_row,
+        options="-c search_path=nexus -c timezone=UTC",
+        application_name=f"nexus {os.getpid()}",
     ) as connection:
         with _mutex:
             if url not in _migrated:
@@ -95,6 +101,30 @@ def locked(connection: Connection, name: str, *, wait: bool = True, holder: str 
     finally:
         if not connection.closed:
             connection.execute("select pg_advisory_unlock(%s)", [_key(name)])
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock: the connection's name for itself, PostgreSQL's process of it, for how long it has been connected."""
+
+    name: str
+    backend: int
+    since: timedelta
+
+
+def held_by(connection: Connection, name: str) -> Holder | None:
+    """Who holds the advisory lock `name`, in whichever schema `connection` is."""
+    key = _key(name) % 2**64
+    row = connection.execute(
+        """
+        select application_name as name, pid as backend, clock_timestamp() - backend_start as since
+        from pg_catalog.pg_locks join pg_catalog.pg_stat_activity using (pid)
+        where locktype = 'advisory' and granted and objsubid = 1 and classid::bigint = %s and objid::bigint = %s
+          and pg_locks.database = (select oid from pg_catalog.pg_database where datname = current_database())
+        """,
+        [key >> 32, key & 0xFFFFFFFF],
+    ).fetchone()
+    return Holder(**row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

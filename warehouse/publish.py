@@ -39,6 +39,10 @@ class Gate:
 Audit = Callable[[Version], Sequence[Gate]]
 
 
+#: Name of the lock of whoever works on the build.
+BUILD = "nexus.build"
+
+
 @dataclass(frozen=True, slots=True)
 class BuildLock:
     """The right to work on the build, for as long as the connection that holds it lives."""
@@ -64,7 +68,7 @@ def build_lock(settings: Settings, *, wait: bool = False) -> Iterator[BuildLock]
     """
     with (
         ledger.connect(settings) as connection,
-        ledger.locked(connection, "nexus.build", wait=wait, holder="another build"),
+        ledger.locked(connection, BUILD, wait=wait, holder="another build"),
     ):
         yield BuildLock(connection)
 
