@@ -35,27 +35,40 @@ by_session as (
 
 ),
 
--- the factor is asked for before the session has its id: whoever passed it within the minute before
+-- a factor without a session that signed in: it is asked for before the session has its id
+loose as (
+
+    select factors.workspace_id, factors.user_id, factors.passed_at
+    from factors
+    left join logins
+        on
+            factors.workspace_id = logins.workspace_id
+            and factors.user_id = logins.user_id
+            and factors.session_id = logins.session_id
+    where logins.login_id is null
+
+),
+
 in_order as (
 
     select workspace_id, user_id, login_at as happened_at, login_id, cast(null as timestamp) as passed_at
     from logins
     union all
     select workspace_id, user_id, passed_at as happened_at, null as login_id, passed_at
-    from factors
+    from loose
 
 ),
 
-last_passed as (
+-- it counts for the next sign-in of its user and for no other
+following as (
 
     select
         workspace_id,
         login_id,
         happened_at,
-        max(passed_at) over (
-            partition by workspace_id, user_id order by happened_at
-            range between interval '1 minute' preceding and current row
-        ) as last_passed_at
+        lag(passed_at) over (
+            partition by workspace_id, user_id order by happened_at, login_id nulls first
+        ) as passed_before
     from in_order
 
 )
@@ -64,5 +77,5 @@ select workspace_id, login_id
 from by_session
 union
 select workspace_id, login_id
-from last_passed
-where login_id is not null and last_passed_at is not null
+from following
+where login_id is not null and passed_before >= happened_at - interval '1 minute'
