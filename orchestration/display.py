@@ -137,7 +137,9 @@ def summary(outcome: Outcome, version: int | None, url: str) -> None:
     published = any(s.key.startswith("published_") and s.state == "done" for s in outcome.steps)
     serving = f"version {version}" if version else "nothing"
     reading = f"[green]{serving} is published[/]" if published else f"[red]not published[/]: readers see {serving}"
-    out.print(f"{reading}; {passed} of {len(outcome.gates)} judged gates passed; {outcome.seconds:.0f} s. The run: {url}")
+    out.print(
+        f"{reading}; {passed} of {len(outcome.gates)} judged gates passed; {outcome.seconds:.0f} s. The run: {url}"
+    )
 
 
 def _first_line(text: str) -> str:
