@@ -16,8 +16,18 @@ from orchestration.sources.tabular.mapping import Condition, Fact, Mapping, Valu
 #: Wide enough for any amount; with a power of ten, or two factors multiplied, no product can overflow.
 _EXACT, _FACTOR = "decimal(30, 9)", "decimal(18, 6)"
 _ISO = "'%Y-%m-%dT%H:%M:%S.%fZ'"
-#: Signs and codes of currencies, and the blanks between them and the number.
-_MONEY_MARKS = r"\p{Sc}|^\s*[A-Za-z]{2,3}\.?\s*|\s*[A-Za-z]{2,3}\.?\s*$|^\s+|\s+$"
+_CODE = r"(?:[A-Za-z]{2,3}\.?)?"
+#: What makes an amount a number, one after the other: below zero as accountants write it, (12.00) and 12.00-, gets its sign
+#: in front; signs and codes of currencies go, and the blanks between them and the number.
+_MONEY_MARKS = (
+    (r"\p{Sc}", ""),
+    (rf"^\s*{_CODE}\s*\(([^()]*)\)\s*{_CODE}\s*$", r"-\1"),
+    (rf"^([^-]*)-\s*{_CODE}\s*$", r"-\1"),
+    (rf"^\s*([+-]?)\s*{_CODE}\s*", r"\1"),
+    (rf"\s*{_CODE}\s*$", ""),
+)
+#: On which side of an account an amount stands says nothing of its sign to whoever does not know the account.
+_SIDES = r"(?i)(^|[^a-z])(cr|dr)\b"
 #: Seconds from 0001-01-01 to 9999-12-31: outside of these a number is no time.
 _SECONDS = (-62_135_596_800, 253_402_300_799)
 
@@ -128,7 +138,7 @@ def _product(row: _Row, value: Value) -> str:
 
 def _amount(row: _Row, value: Value, text: str) -> str:
     if value.form == "amount":
-        text = f"coalesce(nullif(regexp_replace({text}, {_literal(_MONEY_MARKS)}, '', 'g'), ''), {text})"
+        text = _unmarked(text)
     number = _number(row.mapping, text)
     if not value.scale:
         return number
@@ -136,6 +146,14 @@ def _amount(row: _Row, value: Value, text: str) -> str:
     power = f"cast({10.0**value.scale:.{digits}f} as decimal(7, {digits}))"
     too_large = f"case when try_cast({number} as double) is null then '' else ' is too large' end"
     return f"coalesce(cast(try_cast({number} as {_EXACT}) * {power} as varchar), {text} || {too_large})"
+
+
+def _unmarked(text: str) -> str:
+    """The number of an amount, or the text as it is where there is none."""
+    number = text
+    for pattern, rest in _MONEY_MARKS:
+        number = f"regexp_replace({number}, {_literal(pattern)}, {_literal(rest)}, 'g')"
+    return f"case when regexp_matches({text}, {_literal(_SIDES)}) then {text} else coalesce(nullif({number}, ''), {text}) end"
 
 
 def _number(mapping: Mapping, text: str) -> str:

@@ -242,3 +242,16 @@ def test_a_dialect_that_is_none(dialect: dict[str, str], message: str) -> None:
     facts = {"customer": {"columns": {"customer_id": "a"}}}
     with pytest.raises(ValueError, match=message):
         Mapping.model_validate({"name": "m", "title": "M", "facts": facts, **dialect})
+
+
+def test_amounts_as_accountants_write_them(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "Order ID,Order Date,Customer,Product,Total (USD)\n"
+        'A-1,2026-02-01 10:00,c1,Widget,"$1,200.50"\n'
+        "A-2,2026-02-01 11:30,c2,Widget,$3.99-\n"
+        "A-3,2026-02-02 09:15,c1,Thing,($12.00)\n"
+        "A-4,2026-02-30 09:15,c1,Thing,$1.00\n"
+    )
+    result = run("orders.csv", "--yes")
+    assert "3 as payment would land, 1 would not" in result.output
+    assert 'expected timestamp (iso), found "2026-02-30 09:15" (first in line 5)' in result.output

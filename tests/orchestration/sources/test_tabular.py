@@ -244,6 +244,14 @@ def test_an_hour_that_no_clock_shows_is_turned_away(parse) -> None:
         ({}, {"column": "x", "scale": 3}, "1.5", "1500"),
         ({}, {"multiply": ["x", "y"]}, "0.1", "0.3"),
         ({"decimal": ","}, {"multiply": ["x", "y"]}, "-0,1", "-0.3"),
+        ({"thousands": ","}, {"column": "x", "form": "amount"}, "$1,200.50", "1200.50"),
+        ({}, {"column": "x", "form": "amount"}, "-$ 3.99", "-3.99"),
+        ({}, {"column": "x", "form": "amount"}, "($12.00)", "-12.00"),
+        ({}, {"column": "x", "form": "amount"}, "$ (12.00)", "-12.00"),
+        ({}, {"column": "x", "form": "amount"}, "(12.00) EUR", "-12.00"),
+        ({}, {"column": "x", "form": "amount"}, "(USD 12.00)", "-12.00"),
+        ({"decimal": ",", "thousands": "."}, {"column": "x", "form": "amount"}, "1.234,50- EUR", "-1234.50"),
+        ({"decimal": ","}, {"column": "x", "form": "amount"}, "EUR 7,5-", "-7.5"),
     ],
 )
 def test_amounts(options: dict[str, str], value: dict[str, object], written: str, expected: str, parse) -> None:
@@ -257,6 +265,16 @@ def test_amounts(options: dict[str, str], value: dict[str, object], written: str
     parsed = parse(source_for(Mapping.model_validate(mapping)), {"a.jsonl": json.dumps({"x": written, "y": "3"})})
     assert parsed.bad == []
     assert parsed.one("payment")["amount_value"] == Decimal(expected)
+
+
+@pytest.mark.parametrize("written", ["12.00 CR", "12.00DR", "(12.00", "12-31", "--5", "abc"])
+def test_what_is_no_amount_is_turned_away(written: str, parse) -> None:
+    mapping = {
+        "name": "m", "title": "M",
+        "facts": {"email_message": {"columns": {"spend_value": {"column": "x", "form": "amount"}}}},
+    }  # fmt: skip
+    ((_, reason, _),) = parse(source_for(Mapping.model_validate(mapping)), {"a.jsonl": json.dumps({"x": written})}).bad
+    assert reason.startswith("spend_value: expected decimal, found")
 
 
 @pytest.mark.parametrize("written", ["", "  ", "n/a", None])

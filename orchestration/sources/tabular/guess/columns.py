@@ -23,7 +23,9 @@ _TIMES = (
     ":%H:%M:%S %z", " %H:%M:%S %z",
 )  # fmt: skip
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?\s*(Z|[+-]\d{2}:?\d{2})?")
-_MONEY = re.compile(r"[€$£¥₹]|^\s*[A-Za-z]{2,3}\.?\s*(?=[\d+-])|(?<=\d)\s*[A-Za-z]{2,3}\.?\s*$")
+_MONEY = re.compile(r"[€$£¥₹]|^\s*[A-Za-z]{2,3}\.?\s*(?=[\d+-])|(?<=\d)\s*(?!(?i:cr|dr)\b)[A-Za-z]{2,3}\.?\s*$")
+#: Amounts below zero as accountants write them: (12.00), 12.00-
+_NEGATIVE = re.compile(r"[^()\d]{0,5}\((?P<within>[^()]*)\)[^()\d]{0,5}|(?P<before>[^-]*\d)-[^-\d]{0,5}")
 _COMMA = re.compile(r"[+-]?(\d{1,3}([.' ]\d{3})+|\d+),\d+")
 _POINT = re.compile(r"[+-]?(\d{1,3}([,' ]\d{3})+|\d+)\.\d+")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,' ])\d{3}(\1\d{3})*(?!\d)")
@@ -128,7 +130,10 @@ def number_style(columns: Iterable[Profile]) -> NumberStyle:
 
 
 def bare(text: str) -> str:
-    """Without signs and codes of currencies."""
+    """Without signs and codes of currencies; (12.00) and 12.00- are -12.00."""
+    if match := _NEGATIVE.fullmatch(text):
+        text = match["within"] or match["before"] or ""
+        return f"-{_MONEY.sub('', text.strip()).strip()}"
     return _MONEY.sub("", text).strip()
 
 
@@ -142,7 +147,7 @@ def _look(column: Profile, style: NumberStyle, engine: duckdb.DuckDBPyConnection
         else rf"[+-]?\d*({re.escape(style.decimal)})?\d+([eE][+-]?\d+)?"
     )
     column.is_number = _nearly_all(bool(number.fullmatch(bare(value))) for value in values)
-    column.has_money_marks = column.is_number and any(_MONEY.search(value) for value in values)
+    column.has_money_marks = column.is_number and any(_MONEY.search(v) or _NEGATIVE.fullmatch(v) for v in values)
     flags = [value.strip().lower() for value in values if value.strip().lower() in FLAGS]
     column.is_flag = len(flags) >= _enough(len(values)) and len(set(flags)) <= 2
     column.looks = frozenset(
@@ -182,4 +187,4 @@ def _nearly_all(tests: Iterable[bool]) -> bool:
 
 def _enough(count: int) -> float:
     """One in twenty may be wrong, and one in a handful."""
-    return min(0.95 * count, count - 1) if count >= 5 else count
+    return min(0.95 * count, count - 1) if count >= 4 else count
