@@ -144,7 +144,10 @@ def clear_dead_runs(instance: DagsterInstance) -> list[str]:
     """
     from dagster import DagsterRunStatus, RunsFilter
 
-    unfinished = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+    # NOT_STARTED: a run of `nexus build` that was killed before its first event, which Dagster itself never looks at again
+    unfinished = [
+        DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING,
+    ]  # fmt: skip
     cleared = []
     for run in instance.get_runs(RunsFilter(statuses=unfinished)):
         if is_dead(run):
