@@ -68,7 +68,8 @@ def test_a_run_that_was_killed_before_its_first_event_is_dead(instance: DagsterI
     run = instance.add_run(DagsterRun("build", run_id="RUN", status=DagsterRunStatus.NOT_STARTED, tags=tag))
     assert clear_dead_runs(instance) == [run.run_id]
     found = instance.get_run_by_id(run.run_id)
-    assert found is not None and found.status is DagsterRunStatus.FAILURE
+    assert found is not None
+    assert found.status is DagsterRunStatus.FAILURE
 
 
 def test_it_is_not_called_dead_while_nothing_could_start_it_again(instance: DagsterInstance, tmp_path: Path) -> None:
