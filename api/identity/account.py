@@ -88,5 +88,5 @@ async def change_password(
         if user.password_hash != kept:
             raise SignInRefusedError
         await set_password(session, user, renewed, "changed")
-        await sessions.revoke_all(session, user.id, "password_changed", but=here.id)
+        await sessions.revoke_all(session, user.id, sessions.PASSWORD_CHANGED, but=here.id)
         return await sessions.renew(session, here.id)

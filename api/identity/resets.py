@@ -95,7 +95,7 @@ async def use(database: Database, passwords: Passwords, token: str, password: st
             raise LinkError
         reset, user = found
         await set_password(session, user, kept, "reset")
-        await sessions.revoke_all(session, user.id, "password_changed")
+        await sessions.revoke_all(session, user.id, sessions.PASSWORD_CHANGED)
         tell(session, events.ResetUsed(reset_id=reset.id, user_id=user.id))
         return (await remember(session, user.id, browser))[1]
 

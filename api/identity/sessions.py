@@ -34,6 +34,8 @@ from nexus.settings import Settings
 TOUCHED = timedelta(minutes=1)
 #: A session that has run out is kept so long.
 KEPT = timedelta(days=90)
+#: Why sessions end when their user sets another password; grants that outlive a session do not outlive that.
+PASSWORD_CHANGED = "password_changed"
 #: What a change of one's own security asks for: so recent a proof of who one is.
 RECENT = timedelta(minutes=10)
 

@@ -19,13 +19,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 
 from api.kernel.principal import EVERYWHERE, Principal, UnauthenticatedError
-from api.oidc import scopes, tokens
+from api.oidc import admission, scopes, tokens
 from api.oidc.lives import Lives
 from api.oidc.provider import Provider
 from api.oidc.repository import grants as rows
 from api.organisations import access
 from api.organisations.repository.access import AccessRepository
-from nexus.db import Database, Session
+from nexus.db import Database
 
 #: Tokens remembered by one process.
 MOST = 10_000
@@ -112,7 +112,8 @@ class AccessTokens:
                 known = await AccessRepository(session).workspaces(organisation)
                 workspaces = known if EVERYWHERE in held else known & held.keys()
             else:
-                await _admitted(session, claims)
+                if why := await admission.objection(session, claims["sub"], organisation, claims.get("amr", ())):
+                    raise tokens.InvalidTokenError(why)
                 member = await access.of(session, organisation, user_id=claims["sub"])
                 held = dict(member.grants()) if member else {}
                 workspaces = member.workspaces() if member else frozenset()
@@ -125,21 +126,6 @@ class AccessTokens:
             authenticated_at=datetime.fromtimestamp(claims["auth_time"], UTC) if "auth_time" in claims else None,
             methods=frozenset(claims.get("amr", ())),
             claims=claims,
-        )
-
-
-async def _admitted(session: Session, claims: Mapping[str, Any]) -> None:
-    """What the organisation asks of a sign-in holds for tokens that were given before it asked. Raises InvalidTokenError."""
-    mine = await access.organisations_of(session, claims["sub"])
-    here = next((b for b in mine if b.organisation_id == claims["org"]), None)
-    methods = frozenset(claims.get("amr", ()))
-    if here is None:
-        return
-    # a grant is given for the organisation whose provider has vouched, and for no other
-    lacking = access.admits(here, methods, here.organisation_id if "sso" in methods else None)
-    if lacking != "yes":
-        raise tokens.InvalidTokenError(
-            f"its organisation asks for {'a second factor' if lacking == 'mfa' else 'single sign-on'}"
         )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from api.identity.events import SessionRevoked, UserDeactivated
+from api.identity.events import PasswordChanged, SessionRevoked, UserDeactivated
+from api.identity.sessions import PASSWORD_CHANGED
 from api.oidc.events import GrantOutlives, GrantRevoked
 from api.oidc.flow.server import revoke
 from api.oidc.keys import ring_of
@@ -24,13 +25,14 @@ from nexus.settings import get_settings
 
 PATIENCE = 5.0
 #: Why a grant ends because whoever gave it is no longer signed in; other ends are the application's own, or its removal.
-ENDS_SESSION = {"signed_out", "user_deactivated", "deprovisioned", "erased"}
+ENDS_SESSION = {"signed_out", PASSWORD_CHANGED, "user_deactivated", "deprovisioned", "erased"}
 
 
 @consumer(
     "oidc.end_grants",
     "identity.session.revoked",
     "identity.user.deactivated",
+    "identity.user.password_changed",
     "organisations.organisation.closed",
     replayable=True,
     every_tenant=True,
@@ -39,6 +41,9 @@ async def end_grants(delivery: Delivery) -> None:
     happened = delivery.event
     if isinstance(happened, UserDeactivated):
         await revoke(delivery.session, "user_deactivated", Grant.user_id == happened.user_id)
+    if isinstance(happened, PasswordChanged):
+        theirs = Grant.user_id == happened.user_id
+        await revoke(delivery.session, PASSWORD_CHANGED, theirs, Grant.is_offline.is_(True), rows.of_before())
     if isinstance(happened, OrganisationClosed):
         await revoke(delivery.session, "organisation_closed", Grant.organisation_id == happened.organisation_id)
     if isinstance(happened, SessionRevoked):

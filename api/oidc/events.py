@@ -34,7 +34,7 @@ class GrantGiven(Event, type="oidc.grant.given"):
 
 
 class GrantRevoked(Event, type="oidc.grant.revoked"):
-    """Its tokens are dead. `because`: `client`, `signed_out`, `code_replayed`, `refresh_token_reused`, `client_removed`, …"""
+    """Its tokens are dead. `because`: `client`, `signed_out`, `code_replayed`, `refresh_token_reused`, `password_changed`, …"""
 
     grant_id: str
     client_id: str

@@ -11,7 +11,7 @@ from api.identity import directory
 from api.kernel.idempotency import unkeyed
 from api.kernel.permissions import public
 from api.kernel.routing import Router
-from api.oidc import scopes, tokens
+from api.oidc import admission, scopes, tokens
 from api.oidc.endpoints.described import UserOut, answers
 from api.oidc.flow.parties import claims
 from api.oidc.provider import Serving
@@ -38,6 +38,8 @@ async def userinfo(request: Request, server: Serving) -> JSONResponse:
     person = await directory.user(server.session, said["sub"])
     if person is None or not await rows.living(server.session, [said["grant"]]):
         return _refused(401, "invalid_token", "it has been revoked")
+    if why := await admission.objection(server.session, person.id, said["org"], said.get("amr", ())):
+        return _refused(401, "invalid_token", why)
     return JSONResponse(claims(person, granted), headers=_HEADERS)
 
 

@@ -16,10 +16,11 @@ from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint
 from authlib.oidc.rpinitiated import EndSessionEndpoint
 from sqlalchemy.util import await_only
 
-from api.oidc import tokens
+from api.oidc import admission, tokens
 from api.oidc.flow.parties import BASIC, DEVICE, POST, PUBLIC, Party
 from api.oidc.models import DeviceCode, Grant
 from api.oidc.repository import grants as rows
+from nexus.db import Session
 
 if TYPE_CHECKING:
     from api.oidc.flow.server import Server
@@ -62,14 +63,18 @@ class _Looking:
             except tokens.InvalidTokenError:
                 return None
             grant = await_only(rows.held(session, str(claims.get("grant"))))
-            return Shown(grant, claims, await_only(rows.lives(session, grant))) if grant else None
+            return Shown(grant, claims, await_only(_counts(session, grant))) if grant else None
         row = await_only(rows.refresh_token(session, tokens.hashed(token)))
         if row is None:
             return None
         grant = await_only(rows.held(session, row.grant_id))
         assert grant is not None
         fresh = row.used_at is None and row.expires_at > await_only(rows.now(session))
-        return Shown(grant, None, fresh and await_only(rows.lives(session, grant)))
+        return Shown(grant, None, fresh and await_only(_counts(session, grant)))
+
+
+async def _counts(session: Session, grant: Grant) -> bool:
+    return await rows.lives(session, grant) and await admission.to_grant(session, grant) is None
 
 
 class Revocation(_Looking, RevocationEndpoint):  # type: ignore[misc]

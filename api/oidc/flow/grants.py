@@ -89,7 +89,10 @@ class _Redeeming:
     server: Server
 
     def redeemed(self, row: Code | RefreshToken, because: str) -> _Redeemable | None:
-        """None, which Authlib answers with invalid_grant, for one that is used up, expired or revoked."""
+        """None, which Authlib answers with invalid_grant, for one that is used up, expired or revoked.
+
+        Raises InvalidGrantError, which says what is asked for, where the organisation has come to ask for more.
+        """
         session = self.server.session
         grant = await_only(rows.held(session, row.grant_id))
         assert grant is not None
@@ -101,6 +104,7 @@ class _Redeeming:
         subject = self.server.subject(grant)
         if subject is None:
             return None
+        self.server.admitted(grant)
         self.server.granted = grant
         return _Redeemable(row, grant, subject)
 
@@ -189,6 +193,7 @@ class Device(DeviceCodeGrant):  # type: ignore[misc]
         subject = self.server.subject(waiting.grant)
         if subject is None or not await_only(rows.lives(self.server.session, waiting.grant)):
             raise InvalidGrantError("Whoever allowed it is not signed in any more.")
+        self.server.admitted(waiting.grant)
         self.server.granted = waiting.grant
         waiting.row.used_at = waiting.now
         return subject, True

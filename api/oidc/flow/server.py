@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from authlib.oauth2.rfc6749 import AuthorizationServer
-from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidScopeError
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidGrantError, InvalidScopeError
 from fastapi import Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import ColumnElement
 from sqlalchemy.util import await_only
 
 from api.identity import directory
-from api.oidc import scopes, tokens
+from api.oidc import admission, scopes, tokens
 from api.oidc.events import GrantGiven, GrantRevoked
 from api.oidc.flow import grants
 from api.oidc.flow.endpoints import DeviceAuthorization, EndSession, Introspection, Revocation
@@ -136,6 +136,11 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             return Subject(grant.client_id)
         person = await_only(directory.user(self.session, grant.user_id))
         return Subject(person.id, person) if person and person.active else None
+
+    def admitted(self, grant: Grant) -> None:
+        """Raises InvalidGrantError if its organisation asks for more than its user has shown: they must come anew."""
+        if why := await_only(admission.to_grant(self.session, grant)):
+            raise InvalidGrantError(f"The grant is not accepted: {why}.")
 
     def told(self, grant: Grant) -> None:
         """Tells that an application was let in."""

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, update
 
 from api.identity.models import SessionRow, User
+from api.identity.sessions import PASSWORD_CHANGED
 from api.oidc.models import Client, Code, Consent, DeviceCode, Grant, RefreshToken
 from api.organisations.models import Member
 from nexus.db import Session
@@ -28,8 +29,8 @@ async def client(session: Session, id: str) -> Client | None:
 
 
 def _living() -> ColumnElement[bool]:
-    """A grant lives while nobody has revoked it, its user is active, a member where it was given, and (unless it outlives
-    that) their session goes on.
+    """A grant lives while nobody has revoked it, its user is active, a member where it was given, and their session goes on.
+    One that outlives its session ends with the password under which it was given.
 
     That the browser has not been used for long does not end it: its user may be at work in the application.
     """
@@ -43,8 +44,15 @@ def _living() -> ColumnElement[bool]:
     return and_(
         Grant.revoked_at.is_(None),
         or_(Grant.user_id.is_(None), and_(user, member)),
-        or_(Grant.is_offline, Grant.session_id.is_(None), browser),
+        case((Grant.is_offline, ~of_before()), else_=or_(Grant.session_id.is_(None), browser)),
     )
+
+
+def of_before() -> ColumnElement[bool]:
+    """Whether the user has set another password since, or has by that ended the session from which a grant came just then."""
+    changed = exists().where(User.id == Grant.user_id, User.password_changed_at >= Grant.created_at)
+    thrown_out = exists().where(SessionRow.id == Grant.session_id, SessionRow.ended_because == PASSWORD_CHANGED)
+    return or_(changed, thrown_out)
 
 
 async def living(session: Session, ids: Collection[str]) -> set[str]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx
 import pytest
 from sqlalchemy import text
 
+from api.identity import resets
+from api.identity.repository import users
 from api.oidc import consumers
+from api.organisations.models import Policy
 from api.privacy import service as privacy
 from nexus import egress
-from nexus.db import Database
+from nexus.db import Database, Session
 from nexus.errors import ProviderError
 from nexus.events.consumer import get
 from nexus.events.deliver import deliver
 from nexus.events.log import COLUMNS, recorded
 from tests.api.identity import people
-from tests.api.oidc.house import BACK, Browser, House
+from tests.api.kernel import Kernel
+from tests.api.oidc.house import BACK, DEVICE, HTTP, Browser, House
 
 
 class Application(ThreadingHTTPServer):
@@ -156,3 +162,75 @@ def test_an_address_inside_our_network_is_not_told(
     with pytest.raises(egress.RefusedError):
         delivered(house, "oidc.tell_clients", "user_id", person.id)
     assert not application.told
+
+
+def test_another_password_ends_what_outlives_a_session(house: House, application: Application) -> None:
+    """In every browser, at once: whoever sets another password wants those out who knew the one before."""
+    app = house.app(name="Password", redirect_uris=[BACK], backchannel_logout_uri=application.address)
+    settings, person = house.kernel.settings, house.somebody()
+    elsewhere, here = Browser(house.kernel, person), Browser(house.kernel, person)
+    _, left = app.signed_in(elsewhere, scope="openid nexus offline_access")
+    _, beside = app.signed_in(here, scope="openid nexus offline_access")
+    _, within = app.signed_in(here, scope="openid nexus")
+    in_between, verifier = app.code(elsewhere, scope="openid nexus offline_access")
+
+    async def changed(session: Session) -> None:
+        await resets.set_password(session, await users.get(session, person.id), "another", "changed")
+        await people.sessions.revoke_all(session, person.id, people.sessions.PASSWORD_CHANGED, but=here.session_id)
+
+    people.within(settings, changed)
+    for token, is_alive in ((left, False), (beside, False), (within, True)):
+        assert house.api(token["access_token"]).status_code == (200 if is_alive else 401)
+        again = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+        assert again.status_code == (200 if is_alive else 400), again.text
+    assert app.redeem(in_between, verifier).json()["error"] == "invalid_grant"
+    _, anew = app.signed_in(here, scope="openid nexus offline_access")
+    delivered(house, "oidc.end_grants", "user_id", person.id)
+    delivered(house, "oidc.tell_clients", "user_id", person.id)
+    ended = house.kernel.sql(
+        "select revoked_because from app.oidc_grant where user_id = %s and revoked_at is not null", person.id
+    )
+    assert ended == [("password_changed",)] * 3
+    assert {house.claims(token)["sid"] for token in application.told} == {elsewhere.session_id, here.session_id}
+    assert house.api(anew["access_token"]).status_code == 200
+
+
+@pytest.fixture
+def own(kernel: Kernel) -> Iterator[House]:
+    """An organisation whose policy no other test minds."""
+    with closing(House(kernel)) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("asks", "said"), [("is_mfa_required", "a second factor"), ("is_sso_required", "single sign-on")]
+)
+def test_what_an_organisation_comes_to_ask_is_asked_of_grants_too(own: House, asks: str, said: str) -> None:
+    house = own
+    app = house.app(grant_types=["authorization_code", "refresh_token", DEVICE])
+    _, token = app.signed_in(scope="openid nexus offline_access")
+    code, verifier = app.code(scope="openid nexus")
+    device = app.post("device_authorization", scope="openid nexus").json()
+    page = house.browser.get("/oidc/device", params={"user_code": device["user_code"]})
+    assert house.browser.press(page, "allow").status_code == 200
+    bearer = {"Authorization": f"Bearer {token['access_token']}"}
+    where = house.at("userinfo")
+    assert httpx.get(where, headers=bearer, **HTTP).status_code == 200
+    asked = Policy(organisation_id=house.company.id, **{"is_mfa_required": False, "is_sso_required": False, asks: True})
+    house.company.add(asked)
+    refused = httpx.get(where, headers=bearer, **HTTP)
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
+    assert said in refused.headers["www-authenticate"]
+    for answer in (
+        app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"]),
+        app.redeem(code, verifier),
+        app.post("token", grant_type=DEVICE, device_code=device["device_code"]),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        assert said in answer.json()["error_description"]
+    for shown in (token["access_token"], token["refresh_token"]):
+        assert app.post("introspect", token=shown).json() == {"active": False}
+    # nothing is lost: what is asked no more is not in the way
+    house.kernel.sql("delete from app.organisations_policy where organisation_id = %s", house.company.id)
+    again = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+    assert again.status_code == 200
