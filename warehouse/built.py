@@ -49,16 +49,16 @@ def unbuilt(settings: Settings, step: str, project: str, stops: Collection[str] 
         return {relation for relation, load in loads(session, stops).items() if load > seen.get(relation, 0)}
 
 
-def forget_looks(settings: Settings) -> None:
-    """Models that take what was written since they looked last, and their tests, look at everything: they mean something
-    else by now.
+def forget_looks(settings: Settings, relations: Collection[str], tests: Collection[str]) -> None:
+    """Models among `relations` that take what was written since they looked last, and `tests` (unique ids), look at
+    everything: they mean something else by now. Those of other steps, built by now or not, go on from where they are.
     """
     with open_engine(settings.warehouse, settings) as session:
         run = session.connection.execute  # type: ignore[attr-defined]
-        run("create table if not exists raw._looked (relation text not null, number bigint not null)")
-        run("delete from raw._looked")
         run(judged.TABLE)
-        run("delete from raw._judged where gate like 'test.%'")
+        run("create table if not exists raw._looked (relation text not null, number bigint not null)")
+        run(f"delete from raw._looked where split_part(relation, '.', 2) in ({_listed(relations)})")
+        run(f"delete from raw._judged where gate in ({_listed(tests)})")
 
 
 def remember(
@@ -73,8 +73,7 @@ def remember(
     rows = ", ".join(f"({literal(step)}, {literal(project)}, {literal(r)}, {load})" for r, load in kept.items())
     old = f"step = {literal(step)}"
     if of is not None:
-        listed = ", ".join(map(literal, kept))
-        old += f" and relation in ({listed})"
+        old += f" and relation in ({_listed(kept)})"
     with open_engine(settings.warehouse, settings) as session:
         run = session.connection.execute  # type: ignore[attr-defined]
         run("begin")
@@ -94,6 +93,10 @@ def loads(session: Any, stops: Collection[str] = ()) -> dict[str, int]:
     newest = _plain(session.connection.execute(query).fetchall())
     written = journal.read(session).written if stops else {}
     return newest | {name: last for r, (_, last, _) in written.items() if (name := r.partition(".")[2]) in stops}
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(map(literal, names)) or "null"
 
 
 def _plain(rows: list[Any]) -> dict[str, int]:

@@ -92,6 +92,12 @@ def stops(manifest: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(n["name"] for n in manifest["nodes"].values() if n.get("config", {}).get("meta", {}).get("stops"))
 
 
+def tests_of(manifest: Mapping[str, Any], relations: Collection[str]) -> list[str]:
+    """Unique ids of the tests that look at any of `relations`."""
+    tests = [i for i, n in manifest["nodes"].items() if n["resource_type"] == "test"]
+    return [i for i in tests if not _read_by(manifest, i).isdisjoint(relations)]
+
+
 def _in_order(manifest: Mapping[str, Any], relations: Collection[str]) -> list[str]:
     """`relations`, each after those that it is made of, however indirectly: Dagster insists on it."""
     models = {i: n for i, n in manifest["nodes"].items() if n["resource_type"] in _MADE}
@@ -198,7 +204,7 @@ class Step:
             spoilt = self._spoils if asked is None else descendants(self._manifest, self.chosen) & self._spoils
             invalidate(self._settings, spoilt)
             if changed is None:
-                forget_looks(self._settings)
+                forget_looks(self._settings, self._own, tests_of(self._manifest, self._own))
             nodes = run(None if asked is None else self.chosen, self.chosen)
             self._look_again()
             return nodes

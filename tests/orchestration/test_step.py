@@ -48,7 +48,7 @@ class Builds:
         self.judged: list[set[str]] = []
         self.writes_day = self.fails = False
         monkeypatch.setattr(dbt_assets, "newest_loads", lambda settings, stops: dict(self.loads))
-        monkeypatch.setattr(dbt_assets, "forget_looks", lambda _: self.runs.append({"everything is looked at"}))
+        monkeypatch.setattr(dbt_assets, "forget_looks", lambda *_: self.runs.append({"everything is looked at"}))
         monkeypatch.setattr(dbt_assets, "unbuilt", lambda *_: self._unbuilt())
         monkeypatch.setattr(dbt_assets, "remember", self._remember)
 

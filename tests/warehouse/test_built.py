@@ -6,7 +6,7 @@ import pytest
 
 from nexus.settings import Settings
 from tests.warehouse.conftest import SHOP, Write, customer, payment
-from warehouse.built import newest_loads, remember, unbuilt
+from warehouse.built import forget_looks, newest_loads, remember, unbuilt
 from warehouse.engines import NAMES, open_engine
 from warehouse.land import land
 from warehouse.load import load_pending
@@ -86,6 +86,20 @@ def test_a_model_that_stops_is_named_once_it_was_written(shop_home: Settings, wr
     assert unbuilt(shop_home, "marts", "p1", stops) == {"raw_shop__payment", "int_day"}
     remember(shop_home, "marts", "p1", newest_loads(shop_home, stops), {"raw_shop__payment"})
     assert unbuilt(shop_home, "marts", "p1", stops) == {"int_day"}, "what lies behind it was not all built"
+
+
+def test_a_step_that_makes_everything_leaves_the_looks_of_other_steps(shop_home: Settings) -> None:
+    forget_looks(shop_home, [], [])
+    with open_engine(shop_home.warehouse, shop_home) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        run("insert into raw._looked values ('marts.fact', 1), ('features.fact_of_day', 1)")
+        run("insert into raw._judged values ('test.of_fact', 'b', 1), ('test.of_day', 'b', 1), ('fact.rule', 'b', 1)")
+    forget_looks(shop_home, ["fact_of_day", "day"], ["test.of_day"])
+    with open_engine(shop_home.warehouse, shop_home) as session:
+        run = session.connection.execute  # type: ignore[attr-defined]
+        held = run("select relation from raw._looked union all select gate from raw._judged order by 1").fetchall()
+    names = [row["relation"] if isinstance(row, dict) else row[0] for row in held]
+    assert names == ["fact.rule", "marts.fact", "test.of_fact"]
 
 
 def test_a_table_that_is_made_anew_makes_everything(shop_home: Settings, write: Write) -> None:
