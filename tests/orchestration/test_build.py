@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from nexus.errors import ContractError
 from nexus.settings import PROJECT, Settings
 from orchestration.exports import Export, remember
 from orchestration.instance import clear_dead_runs, open_instance
+from tests import homes
 from tests.orchestration import shared
 from warehouse.current import read_current
 from warehouse.quality.record import recorded
@@ -30,7 +32,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def homes(company: Path) -> Iterator[list[Settings]]:
+def both(company: Path) -> Iterator[list[Settings]]:
     made = [shared.home(company), shared.home(company)]
     yield made
     for settings in made:
@@ -38,11 +40,11 @@ def homes(company: Path) -> Iterator[list[Settings]]:
 
 
 @pytest.fixture(scope="module")
-def built(homes: list[Settings]) -> Settings:
+def built(both: list[Settings]) -> Settings:
     """A home that was built once, in peace."""
-    code, output = shared.finish(homes[0], "--no-train")
+    code, output = shared.finish(both[0], "--no-train")
     assert code == 0, output
-    return homes[0]
+    return both[0]
 
 
 def test_it_publishes_and_says_so(built: Settings) -> None:
@@ -56,8 +58,8 @@ def test_it_publishes_and_says_so(built: Settings) -> None:
     assert shared.marts(built)["marts.dim_customer"][0] > 0
 
 
-def test_killed_anywhere_and_run_again_it_gives_the_same_marts(homes: list[Settings], built: Settings) -> None:
-    other = homes[1]
+def test_killed_anywhere_and_run_again_it_gives_the_same_marts(both: list[Settings], built: Settings) -> None:
+    other = both[1]
     moments = (
         ("Landing okta", 0.0),  # between two sources
         ("contracts of stripe", 0.3),  # while gates or landing go on
@@ -127,7 +129,7 @@ def test_lost_while_somebody_ingests_and_restored_elsewhere(built: Settings, com
             said = backup.communicate(timeout=600)[0]
         assert backup.returncode == 0, said
         assert ingest.communicate(timeout=600)[0]
-    assert ingest.returncode == 0
+    assert ingest.returncode == ContractError.exit_code
     homes.discard(built)
 
     there = homes.make("build")
