@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from api.identity.events import PasswordChanged, SessionRevoked, UserDeactivated
 from api.identity.sessions import PASSWORD_CHANGED
+from api.oidc.consents import WITHDRAWN
 from api.oidc.events import GrantOutlives, GrantRevoked
 from api.oidc.flow.server import revoke
 from api.oidc.keys import ring_of
@@ -25,7 +26,7 @@ from nexus.settings import get_settings
 
 PATIENCE = 5.0
 #: Why a grant ends because whoever gave it is no longer signed in; other ends are the application's own, or its removal.
-ENDS_SESSION = {"signed_out", PASSWORD_CHANGED, "user_deactivated", "deprovisioned", "erased"}
+ENDS_SESSION = {"signed_out", PASSWORD_CHANGED, WITHDRAWN, "user_deactivated", "deprovisioned", "erased"}
 
 
 @consumer(

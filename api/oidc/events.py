@@ -43,6 +43,14 @@ class GrantRevoked(Event, type="oidc.grant.revoked"):
     because: str
 
 
+class AccessWithdrawn(Event, type="oidc.client.access_withdrawn"):
+    """A person lets the application do nothing more; every grant that it had of them is revoked. `scopes` are what it could."""
+
+    client_id: str
+    user_id: str
+    scopes: list[str]
+
+
 class GrantOutlives(Event, type="oidc.grant.outlived"):
     """The browser session in which it was given is over. It lives on, and its application is told all the same."""
 

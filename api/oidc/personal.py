@@ -6,7 +6,7 @@ from api.oidc.models import Consent, Grant
 from nexus.personal.register import Holding
 
 HOLDINGS = (
-    Holding(Consent, lambda person: Consent.user_id == person.id, ("client_id", "scopes", "updated_at")),
+    Holding(Consent, lambda person: Consent.user_id == person.id, ("client_id", "scopes", "created_at", "updated_at")),
     Holding(
         Grant,
         lambda person: Grant.user_id == person.id,

@@ -9,6 +9,8 @@ from api.kernel.principal import Principal
 
 READ = permission("oidc.clients.read", "See the applications of the organisation", "organisation")
 WRITE = permission("oidc.clients.write", "Register applications for the organisation", "organisation")
+MINE = permission("oidc.consents", "See and withdraw what one lets applications do", "organisation", "member")
 
+ConsentHolder = Annotated[Principal, requires(MINE)]
 ClientsReader = Annotated[Principal, requires(READ)]
 ClientsWriter = Annotated[Principal, requires(WRITE)]

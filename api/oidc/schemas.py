@@ -136,3 +136,22 @@ class ClientMade(ClientOut):
     """One that was just registered, or was given another secret."""
 
     client_secret: str | None = Field(default=None, description="shown this once", examples=["nxk_…"])
+
+
+class AllowedOut(BaseModel):
+    """An application that one lets do something."""
+
+    client_id: str = id_field("client")
+    name: str = Field(examples=["Notebook"])
+    scopes: list[str] = Field(examples=[["openid", "nexus"]])
+    since: datetime = Field(examples=["2026-01-31T12:00:00Z"])
+    last_used_at: datetime | None = Field(
+        examples=["2026-01-31T12:05:00Z"],
+        description="when it was last given a token; null if it holds none that lives",
+    )
+
+
+class AllowedListOut(BaseModel):
+    """All of them: a person lets in few."""
+
+    data: list[AllowedOut]

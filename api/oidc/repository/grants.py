@@ -28,7 +28,7 @@ async def client(session: Session, id: str) -> Client | None:
     return await session.get(Client, id)
 
 
-def _living() -> ColumnElement[bool]:
+def alive() -> ColumnElement[bool]:
     """A grant lives while nobody has revoked it, its user is active, a member where it was given, and their session goes on.
     One that outlives its session ends with the password under which it was given.
 
@@ -57,7 +57,7 @@ def of_before() -> ColumnElement[bool]:
 
 async def living(session: Session, ids: Collection[str]) -> set[str]:
     """Which of these grants live."""
-    return set(await session.scalars(select(Grant.id).where(Grant.id.in_(ids), _living())))
+    return set(await session.scalars(select(Grant.id).where(Grant.id.in_(ids), alive())))
 
 
 async def lives(session: Session, grant: Grant) -> bool:
