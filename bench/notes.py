@@ -17,6 +17,8 @@ import asyncpg
 import psycopg
 from fastapi import Depends, FastAPI, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import MetaData
+from sqlalchemy.orm import Mapped, mapped_column
 
 from api.app import create_app
 from api.identity import directory
@@ -33,9 +35,10 @@ from api.organisations.models import ApiKey, Assignment, Member
 from api.problems import CREATED, GUARDED
 from api.serving import settle
 from nexus import postgres
-from nexus.db import Database, Organisation, Tenant, Workspace
+from nexus.db import Base, Database, Organisation, Tenant, Timestamps, Versioned, Workspace
 from nexus.db.direct import Direct
 from nexus.db.migrate import migrate
+from nexus.db.roles import SCHEMA
 from nexus.errors import NotFoundError
 from nexus.events import Event
 from nexus.ids import new_id
@@ -60,6 +63,21 @@ grant select, insert, update, delete on app.bench_note to nexus_api
 _COLUMNS = "id, title, created_at, updated_at, version"
 _INSERT = f"insert into app.bench_note (id, workspace_id, title, version) values ($1, $2, $3, 1) returning {_COLUMNS}"
 _SELECT = f"select {_COLUMNS} from app.bench_note where id = $1"
+
+
+class Bench(Base):
+    """Its tables are no part of the schema that migrations make."""
+
+    __abstract__ = True
+    metadata = MetaData(schema=SCHEMA)
+
+
+class Note(Timestamps, Versioned, Bench):
+    __tablename__ = "bench_note"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str]
+    title: Mapped[str]
 
 
 class NoteCreated(Event, type="bench.note.created"):
@@ -87,15 +105,14 @@ class NoteService:
     def __init__(self, session: Direct) -> None:
         self._session = session
 
-    def create(self, workspace: str, said: NoteIn) -> dict[str, Any]:
-        id, now = new_id("note"), datetime.now(UTC)
-        made = {"id": id, "title": said.title, "created_at": now, "updated_at": now, "version": 1}
-        self._session.insert("app.bench_note", workspace_id=workspace, **made)
-        self._session.record(NoteCreated(note_id=id, title=said.title), expected_version=0)
+    def create(self, workspace: str, said: NoteIn) -> Note:
+        made = Note(id=new_id("note"), workspace_id=workspace, title=said.title)
+        self._session.add(made)
+        self._session.record(NoteCreated(note_id=made.id, title=said.title), expected_version=0)
         return made
 
-    async def get(self, id: str) -> dict[str, Any]:
-        found = await self._session.only(_SELECT, id)
+    async def get(self, id: str) -> Note:
+        found = await self._session.get(Note, id)
         if found is None:
             raise NotFoundError("there is no such note")
         return found
@@ -110,8 +127,8 @@ Notes = Annotated[NoteService, Depends(_service)]
 
 def nexus() -> FastAPI:
     """The whole API with one more slice."""
-    read = permission("bench.note.read", "See notes")
-    write = permission("bench.note.write", "Write notes")
+    read = permission("bench.note.read", "See notes", least="viewer")
+    write = permission("bench.note.write", "Write notes", least="analyst")
     Reader = Annotated[Principal, requires(read)]
     Writer = Annotated[Principal, requires(write)]
     router = Router(prefix="/v1/notes", responses=GUARDED)

@@ -19,11 +19,13 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from nexus.db import Session
+from nexus.db import Base, Session
+from nexus.db.direct import Direct
 from nexus.errors import InputError
 
 T = TypeVar("T")
 Row = TypeVar("Row")
+Entity = TypeVar("Entity", bound=Base)
 
 
 class Page(BaseModel, Generic[T]):
@@ -79,7 +81,20 @@ async def paged(
         values = _decoded(cut.cursor, by)
         select = select.where(after < values if descending else after > values)
     order = [column.desc() if descending else column.asc() for column in by]
-    found = (await session.scalars(select.order_by(*order).limit(cut.limit + 1))).all()
+    return _cut_off((await session.scalars(select.order_by(*order).limit(cut.limit + 1))).all(), cut, by)
+
+
+async def page_of(
+    session: Direct, model: type[Entity], cut: Cut, *by: InstrumentedAttribute[Any], descending: bool = True
+) -> Rows[Entity]:
+    """As `paged`, of all rows of a model that the tenant has."""
+    after = None if cut.cursor is None else _decoded(cut.cursor, by)
+    names = [column.key for column in by]
+    return _cut_off(await session.page(model, names, after, cut.limit + 1, descending=descending), cut, by)
+
+
+def _cut_off(found: Sequence[Row], cut: Cut, by: Sequence[InstrumentedAttribute[Any]]) -> Rows[Row]:
+    """The page of what was found, which is one row more if there is another page."""
     rows = found[: cut.limit]
     more = len(found) > cut.limit
     return Rows(rows, _encoded([getattr(rows[-1], c.key) for c in by], by) if more else None)

@@ -45,6 +45,7 @@ async def direct(request: Request) -> AsyncIterator[Direct]:
         return principal.tenant if principal else None
 
     session = database(request).direct(tenant, partial(short.owed, request.scope), short.is_possible(request))
+    session.act = partial(asked, request)
     try:
         yield session
         await session.commit()
@@ -54,5 +55,5 @@ async def direct(request: Request) -> AsyncIterator[Direct]:
 
 #: The transaction of this request. scope="function": it ends before the answer is sent, not after.
 Transaction = Annotated[Session, Depends(_transaction, scope="function")]
-#: The same straight through the driver, for the few endpoints that are asked thousands of times (nexus/db/direct.py).
+#: The same straight through the driver: rows one by one and in pages, nothing that the audit log is to witness (nexus/db/direct.py).
 DirectTransaction = Annotated[Direct, Depends(direct, scope="function")]

@@ -7,27 +7,28 @@ from fastapi import Response
 from api.kernel.idempotency import unkeyed
 from api.kernel.pages import Page, PageQuery
 from api.kernel.preconditions import tag
+from api.kernel.reading import Reads
 from api.kernel.routing import Router
 from api.kernel.transactions import Transaction
-from api.operations import repository
 from api.operations.policies import OperationCanceller, OperationReader
 from api.operations.schemas import OperationId, OperationOut
 from api.problems import CREATED, GUARDED
 from nexus import operations
+from nexus.operations import Operation
 
 router = Router(prefix="/v1/operations", tags=["operations"], responses=GUARDED)
 
 
 @router.get("", summary="Long work of the workspace, newest first")
-async def list_operations(caller: OperationReader, page: PageQuery, session: Transaction) -> Page[OperationOut]:
-    return (await repository.page(session, page)).page(OperationOut.model_validate)
+async def list_operations(caller: OperationReader, page: PageQuery, reads: Reads) -> Page[OperationOut]:
+    return (await reads.page(Operation, page)).page(OperationOut.model_validate)
 
 
 @router.get("/{operation_id}", summary="How far long work is, and what came of it")
 async def get_operation(
-    operation_id: OperationId, caller: OperationReader, session: Transaction, response: Response
+    operation_id: OperationId, caller: OperationReader, reads: Reads, response: Response
 ) -> OperationOut:
-    found = await operations.get(session, operation_id)
+    found = await reads.one(Operation, operation_id, "operation")
     tag(response, found.version)
     if found.status not in operations.ENDED:
         response.headers["Retry-After"] = "1"

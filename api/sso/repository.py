@@ -9,18 +9,12 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from api.identity.models import SessionRow
-from api.kernel.pages import Cut, Rows, paged
 from api.organisations.models import Assignment, Domain, Member
 from api.sso.models import Assertion, Attempt, Connection, Link
 from nexus.db import Session
 from nexus.errors import NotFoundError
 
 _SWEPT = 100
-
-
-async def page(session: Session, cut: Cut) -> Rows[Connection]:
-    """Newest first."""
-    return await paged(session, select(Connection), cut, Connection.created_at, Connection.id)
 
 
 async def get(session: Session, id: str, *, to_change: bool = False) -> Connection:

@@ -11,8 +11,10 @@ from api.kernel.idempotency import IdempotencyKey, unkeyed
 from api.kernel.ids import pattern
 from api.kernel.pages import Page, PageQuery
 from api.kernel.preconditions import IfMatch, tag
+from api.kernel.reading import Reads
 from api.kernel.routing import Router
 from api.problems import CHANGED, CREATED, GUARDED
+from api.webhooks.models import Endpoint
 from api.webhooks.policies import WebhookReader, WebhookWriter
 from api.webhooks.schemas import (
     AttemptOut,
@@ -59,8 +61,8 @@ async def list_event_types(caller: WebhookReader) -> list[EventTypeOut]:
 
 
 @router.get("/endpoints", summary="Where webhooks go, newest first")
-async def list_endpoints(caller: WebhookReader, page: PageQuery, webhooks: Webhooks) -> Page[EndpointOut]:
-    return (await webhooks.rows.endpoints(page)).page(EndpointOut.model_validate)
+async def list_endpoints(caller: WebhookReader, page: PageQuery, reads: Reads) -> Page[EndpointOut]:
+    return (await reads.page(Endpoint, page)).page(EndpointOut.model_validate)
 
 
 @router.post(
@@ -80,10 +82,8 @@ async def create_endpoint(
 
 
 @router.get("/endpoints/{endpoint_id}", summary="One address, and how it is doing")
-async def get_endpoint(
-    endpoint_id: EndpointId, caller: WebhookReader, webhooks: Webhooks, response: Response
-) -> EndpointOut:
-    found = await webhooks.rows.endpoint(endpoint_id)
+async def get_endpoint(endpoint_id: EndpointId, caller: WebhookReader, reads: Reads, response: Response) -> EndpointOut:
+    found = await reads.one(Endpoint, endpoint_id, "endpoint")
     tag(response, found.version)
     return EndpointOut.model_validate(found)
 

@@ -81,10 +81,6 @@ class Repository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def endpoints(self, cut: Cut) -> Rows[Endpoint]:
-        """Newest first."""
-        return await paged(self._session, select(Endpoint), cut, Endpoint.created_at, Endpoint.id)
-
     async def count(self) -> int:
         return await self._session.scalar(select(func.count()).select_from(Endpoint)) or 0
 

@@ -4,23 +4,28 @@ Belongs here: the same promises as `Session` (tenant, events, Idempotency-Key, n
 which costs a request more than everything else together (docs/performance-of-the-api.md). Does not belong here: when to
 commit: the edge does; what the audit log is to witness, and events with personal data: those need a `Session`.
 
-What an endpoint asks for decides how many trips to the server there are. `only` is one statement, and so is whatever
-inserts and records alone: it is sent at the commit (at_once.py). `row` and `rows` begin a transaction that stays open.
+What an endpoint asks for decides how many trips to the server there are. `get`, `page` and `read` are one statement each, and
+so is whatever adds and records alone: it is sent at the commit (at_once.py). What locks or changes a row begins a
+transaction that stays open. What is added is seen by nobody before the commit, the transaction itself neither.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
-from nexus.db import at_once
+from nexus.db import at_once, objects
+from nexus.db.acts import Act
 from nexus.db.at_once import Again, Proof, Shape
 from nexus.db.connections import LOST, Connections
+from nexus.db.models import Base
+from nexus.db.objects import Row
 from nexus.db.refusals import refusal
+from nexus.errors import ConflictError
 from nexus.events.event import Event, Recording
 from nexus.events.log import batch
 from nexus.telemetry import spans
@@ -48,8 +53,9 @@ class Direct:
     ) -> None:
         self._connections, self._tenant, self._wake, self._owed = connections, tenant, wake, owed
         self.is_short = is_short
+        #: what somebody does by it, if the audit log is to witness it; this transaction cannot be witnessed
+        self.act: Callable[[], Act | None] = lambda: None
         self._open: asyncpg.Connection | None = None
-        self._is_done = False
         self._inserts: list[tuple[Shape, tuple[Any, ...]]] = []
         self._recorded: list[Recording] = []
         self._claim: dict[str, Any] | None = None
@@ -60,18 +66,34 @@ class Direct:
     def tenant(self) -> Tenant | None:
         return self._tenant()
 
-    async def only(self, sql: str, *values: Any) -> dict[str, Any] | None:
-        """The first row of the one statement of this transaction, a query that locks nothing: nothing else may be asked of it."""
-        if self._open is not None or self._is_done or self._inserts or self._recorded or self._claim:
-            raise RuntimeError("`only` is for a transaction of one query: use `row`")
-        self._is_done = True
+    async def get(self, model: type[Row], id: str, *, to_change: bool = False) -> Row | None:
+        """The row of that id; `to_change` keeps others from changing it meanwhile."""
+        shown = objects.of(model)
+        sql = shown.get(to_change=to_change)
+        found = await self.row(sql, id) if to_change else next(iter(await self.read(sql, id)), None)
+        return shown.made(found) if found is not None else None
+
+    async def page(
+        self, model: type[Row], by: Sequence[str], after: Sequence[Any] | None, most: int, *, descending: bool
+    ) -> list[Row]:
+        """At most `most` rows in the order of the columns `by`, behind the one that has the values `after`."""
+        shown = objects.of(model)
+        sql = shown.page(by, has_start=after is not None, descending=descending)
+        return [shown.made(found) for found in await self.read(sql, *(after or ()), most)]
+
+    async def read(self, sql: str, *values: Any) -> Sequence[Mapping[str, Any]]:
+        """Rows of a query that locks nothing: a statement of its own, unless a transaction is open or an Idempotency-Key
+        is to be asked about first."""
+        if self._open is not None or self._claim is not None:
+            return await self.rows(sql, *values)
         proof = self._owed()
         statement = at_once.query(sql, len(values), proof and proof.sql, len(proof.values) if proof else 0)
-        (found, *_) = await self._connections.read(statement, (*values, *self._opening(proof)))
-        has_opened, is_row, *_ = found
+        # one row stands on the outer side of the join, so the rows keep the order of `sql`
+        found = await self._connections.read(statement, (*values, *self._opening(proof)))
+        has_opened, is_row, *_ = found[0]
         if not has_opened:
             raise Again
-        return dict([*found.items()][2:]) if is_row else None
+        return found if is_row else []
 
     async def row(self, sql: str, *values: Any) -> asyncpg.Record | None:
         """The first row. Raises what the driver raises: the edge makes a problem of a lost race."""
@@ -84,6 +106,24 @@ class Direct:
     def insert(self, table: str, **values: Any) -> None:
         """A row of `table`, before the events of this transaction. Names are the code's own, never a caller's."""
         self._inserts.append(((table, tuple(values)), tuple(values.values())))
+
+    def add(self, row: Base) -> None:
+        """A new row, before the events of this transaction. What was left out is set (objects.completed)."""
+        self.insert(objects.of(type(row)).table, **objects.completed(row))
+
+    async def change(self, row: Base, **values: Any) -> None:
+        """Sets attributes and columns of a row that `get` has locked; counts its version. Raises ConflictError if it is gone."""
+        shown = objects.of(type(row))
+        said = shown.written(values)
+        found = await self.row(shown.change(tuple(said)), getattr(row, shown.key), *said.values())
+        if found is None:
+            raise ConflictError("it was removed meanwhile", remedy="look at what is there")
+        for name, value in shown.read(found).items():
+            setattr(row, name, value)
+
+    async def remove(self, row: Base) -> None:
+        shown = objects.of(type(row))
+        await self.row(shown.remove, getattr(row, shown.key))
 
     def record(self, happened: Event, *, expected_version: int | None = None, causation: str | None = None) -> str:
         """As `Session.record`."""
@@ -112,7 +152,12 @@ class Direct:
         self._kept = values
 
     async def commit(self) -> None:
-        """Writes what is to be written, and commits. Raises ConflictError if another was first, Again as the class says."""
+        """Writes what is to be written, and commits. Raises ConflictError if another was first, Again as the class says.
+
+        RuntimeError if it writes by an administrative permission: the audit log would not have it.
+        """
+        if (self._open is not None or self._inserts or self._recorded) and self.act() is not None:
+            raise RuntimeError("the audit log is to have what this changes, and sees Sessions alone: use Transaction")
         try:
             if self._open is not None or self._inserts or self._recorded or self._kept is not None:
                 with spans.span("commit", "internal", "database", {"events": len(self._recorded)}):
@@ -171,8 +216,6 @@ class Direct:
     async def _begun(self) -> asyncpg.Connection:
         """The connection of the transaction, which is open and acts for its tenant."""
         if self._open is None:
-            if self._is_done:
-                raise RuntimeError("nothing can be asked after `only`: use `row`")
             self._open = await self._connections.take()
             try:
                 await self._begin(self._open)

@@ -13,7 +13,7 @@ from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from api.kernel.idempotency import DirectKey, IdempotencyKey
+from api.kernel.idempotency import DirectKey, IdempotencyKey, unkeyed
 from api.kernel.permissions import Permission, requires
 from api.kernel.principal import Principal
 from api.kernel.routing import Router
@@ -24,7 +24,10 @@ from nexus.events import Event
 from tests.api.kernel import Caller, Kernel, serve
 
 COUNT = Permission("probe.count", "Count")
+#: What an administrator alone may do is witnessed, and no DirectTransaction is.
+COUNT_DIRECTLY = Permission("probe.count", "Count", least="analyst")
 Counter = Annotated[Principal, requires(COUNT)]
+DirectCounter = Annotated[Principal, requires(COUNT_DIRECTLY)]
 router = Router(prefix="/v1/probe")
 entered = threading.Event()
 leave = threading.Event()
@@ -70,7 +73,7 @@ async def counted(caller: Counter, session: Transaction) -> list[str]:
 
 @router.post("/direct", status_code=201)
 async def count_directly(
-    said: Said, caller: Counter, key: DirectKey, session: DirectTransaction, response: Response
+    said: Said, caller: DirectCounter, key: DirectKey, session: DirectTransaction, response: Response
 ) -> dict[str, Any]:
     await session.row(
         "insert into app.probe (workspace_id, name) values ($1, $2) returning name", caller.workspace, said.name
@@ -84,6 +87,11 @@ async def count_directly(
         await session.row("insert into app.probe (workspace_id, name) values ('other', 'x') returning name")
     response.headers["Location"] = f"/v1/probe/{said.name}"
     return {"name": said.name}
+
+
+@router.post("/unwitnessed", status_code=201, dependencies=[unkeyed("a test")])
+async def count_unwitnessed(said: Said, caller: Counter, session: DirectTransaction) -> None:
+    session.insert("app.probe", workspace_id=caller.workspace, name=said.name)
 
 
 @router.get("/direct")
@@ -212,6 +220,12 @@ def test_fifty_clients_with_one_key(here: Caller, path: str) -> None:
     assert all(a.headers["retry-after"] for a in answers if a.status_code == 409)
     assert here.get("/v1/probe").json() == ["f"]
     assert here.events() == ["probe.count.counted"]
+
+
+def test_what_the_audit_log_is_to_have_is_not_written_past_it(here: Caller) -> None:
+    """An administrative permission, and a transaction that no witness sees."""
+    assert here.post("/v1/probe/unwitnessed", json={"name": "a"}).status_code == 500
+    assert here.get("/v1/probe").json() == []
 
 
 def test_a_transaction_straight_through_the_driver_promises_the_same(probed: Kernel, here: Caller) -> None:

@@ -9,6 +9,7 @@ from fastapi import Response, status
 from api.kernel.idempotency import unkeyed
 from api.kernel.pages import Page, PageQuery
 from api.kernel.preconditions import IfMatch, tag
+from api.kernel.reading import Reads
 from api.kernel.routing import Router
 from api.oidc.models import Client
 from api.oidc.policies import ClientsReader, ClientsWriter
@@ -26,8 +27,8 @@ def shown(row: Client) -> dict[str, Any]:
 
 
 @router.get("", summary="The applications of the organisation, newest first")
-async def list_clients(caller: ClientsReader, page: PageQuery, service: Clients) -> Page[ClientOut]:
-    return (await service.repository.page(page)).page(lambda row: ClientOut(**shown(row)))
+async def list_clients(caller: ClientsReader, page: PageQuery, reads: Reads) -> Page[ClientOut]:
+    return (await reads.page(Client, page)).page(lambda row: ClientOut(**shown(row)))
 
 
 @router.post("", summary="Register an application", status_code=status.HTTP_201_CREATED, dependencies=[SECRET])
@@ -39,8 +40,8 @@ async def register_client(said: ClientIn, caller: ClientsWriter, service: Client
 
 
 @router.get("/{client_id}", summary="One application")
-async def get_client(client_id: ClientId, caller: ClientsReader, service: Clients, response: Response) -> ClientOut:
-    found = await service.repository.get(client_id)
+async def get_client(client_id: ClientId, caller: ClientsReader, reads: Reads, response: Response) -> ClientOut:
+    found = await reads.one(Client, client_id, "application")
     tag(response, found.version)
     return ClientOut(**shown(found))
 

@@ -11,6 +11,7 @@ from api.kernel.pages import Page, PageQuery
 from api.kernel.permissions import public
 from api.kernel.preconditions import IfMatch, tag
 from api.kernel.principal import UnauthenticatedError
+from api.kernel.reading import Reads
 from api.kernel.transactions import database
 from api.organisations.endpoints.routing import router
 from api.organisations.models import Domain, Invitation
@@ -34,8 +35,8 @@ from api.problems import CHANGED, CREATED
 
 
 @router.get("/invitations", summary="Invitations, newest first")
-async def list_invitations(caller: MemberManager, page: PageQuery, invitations: Invitations) -> Page[InvitationOut]:
-    return (await invitations.rows.page(Invitation, page)).page(invitation_rules.shown)
+async def list_invitations(caller: MemberManager, page: PageQuery, reads: Reads) -> Page[InvitationOut]:
+    return (await reads.page(Invitation, page)).page(invitation_rules.shown)
 
 
 @router.post(
@@ -82,8 +83,8 @@ async def revoke_invitation(invitation_id: InvitationId, caller: MemberManager, 
 
 
 @router.get("/domains", summary="Domains, newest first, with what DNS is to show")
-async def list_domains(caller: OrganisationReader, page: PageQuery, domains: Domains) -> Page[DomainOut]:
-    return (await domains.rows.page(Domain, page)).page(domain_rules.shown)
+async def list_domains(caller: OrganisationReader, page: PageQuery, reads: Reads) -> Page[DomainOut]:
+    return (await reads.page(Domain, page)).page(domain_rules.shown)
 
 
 @router.post("/domains", summary="Say that a domain is yours", status_code=status.HTTP_201_CREATED, responses=CREATED)

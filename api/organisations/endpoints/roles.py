@@ -7,6 +7,7 @@ from fastapi import Response, status
 from api.kernel.idempotency import IdempotencyKey
 from api.kernel.pages import Page, PageQuery
 from api.kernel.preconditions import IfMatch, tag
+from api.kernel.reading import Reads
 from api.organisations.endpoints.routing import router
 from api.organisations.models import Role
 from api.organisations.policies import OrganisationReader, RoleManager
@@ -16,16 +17,16 @@ from api.problems import CHANGED, CREATED
 
 
 @router.get("/roles", summary="Built-in roles on the first page, then the organisation's own, newest first")
-async def list_roles(caller: OrganisationReader, page: PageQuery, roles: Roles) -> Page[RoleOut]:
-    found = (await roles.rows.page(Role, page)).page(shown)
+async def list_roles(caller: OrganisationReader, page: PageQuery, reads: Reads) -> Page[RoleOut]:
+    found = (await reads.page(Role, page)).page(shown)
     if page.cursor is None:
         found.data[:0] = built_in()
     return found
 
 
 @router.get("/roles/{role_id}", summary="One role of the organisation")
-async def get_role(role_id: RoleId, caller: OrganisationReader, roles: Roles, response: Response) -> RoleOut:
-    found = await roles.rows.get(Role, role_id)
+async def get_role(role_id: RoleId, caller: OrganisationReader, reads: Reads, response: Response) -> RoleOut:
+    found = await reads.one(Role, role_id, "role")
     tag(response, found.version)
     return shown(found)
 

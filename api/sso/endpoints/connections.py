@@ -11,8 +11,9 @@ from api.kernel.limits import limit
 from api.kernel.pages import Page, PageQuery
 from api.kernel.permissions import public
 from api.kernel.preconditions import IfMatch, tag
+from api.kernel.reading import Reads
 from api.kernel.routing import Router
-from api.kernel.transactions import Transaction, database
+from api.kernel.transactions import database
 from api.problems import CHANGED, CREATED, GUARDED, LIMITED
 from api.sso import checks, realm, repository
 from api.sso.models import Connection
@@ -45,9 +46,9 @@ def shown(request: Request, row: Connection) -> ConnectionOut:
 
 @router.get("", summary="The organisation's connections, newest first")
 async def list_connections(
-    caller: ConnectionReader, page: PageQuery, session: Transaction, request: Request
+    caller: ConnectionReader, page: PageQuery, reads: Reads, request: Request
 ) -> Page[ConnectionOut]:
-    return (await repository.page(session, page)).page(lambda row: shown(request, row))
+    return (await reads.page(Connection, page)).page(lambda row: shown(request, row))
 
 
 @router.post(
@@ -66,9 +67,9 @@ async def create_connection(
 
 @router.get("/{connection_id}", summary="One connection, with what its provider is to be told")
 async def get_connection(
-    connection_id: ConnectionId, caller: ConnectionReader, session: Transaction, request: Request, response: Response
+    connection_id: ConnectionId, caller: ConnectionReader, reads: Reads, request: Request, response: Response
 ) -> ConnectionOut:
-    found = await repository.get(session, connection_id)
+    found = await reads.one(Connection, connection_id, "connection")
     tag(response, found.version)
     return shown(request, found)
 

@@ -14,7 +14,7 @@ from api.@@name.schemas import (
     @@{Entity}Out,
 )
 from api.@@name.service import @@{Entity}s
-from api.kernel.idempotency import IdempotencyKey
+from api.kernel.idempotency import DirectKey
 from api.kernel.pages import Page, PageQuery
 from api.kernel.preconditions import IfMatch, tag
 from api.kernel.routing import Router
@@ -45,11 +45,11 @@ async def list_@@{entity}s(
 async def create_@@entity(
     said: @@{Entity}In,
     caller: @@{Entity}Writer,
-    key: IdempotencyKey,
+    key: DirectKey,
     service: @@{Entity}s,
     response: Response,
 ) -> @@{Entity}Out:
-    made = await service.create(caller.workspace, said)
+    made = service.create(caller.workspace, said)
     response.headers["Location"] = f"/v1/@@name/{made.id}"
     tag(response, made.version)
     return @@{Entity}Out.model_validate(made)

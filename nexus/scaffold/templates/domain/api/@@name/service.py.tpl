@@ -15,30 +15,29 @@ from api.@@name.models import @@Entity
 from api.@@name.repository import @@{Entity}Repository
 from api.@@name.schemas import @@{Entity}In
 from api.kernel.preconditions import Precondition
-from api.kernel.transactions import Transaction
-from nexus.db import Session
+from api.kernel.transactions import DirectTransaction
+from nexus.db.direct import Direct
 from nexus.ids import new_id
 
 
 class @@{Entity}Service:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Direct) -> None:
         self._session = session
         self.repository = @@{Entity}Repository(session)
 
-    async def create(
+    def create(
         self,
         workspace: str,
         said: @@{Entity}In,
     ) -> @@Entity:
         id = new_id("@@entity")
         made = @@Entity(id=id, workspace_id=workspace, title=said.title)
-        self.repository.add(made)
+        self._session.add(made)
         happened = @@{Entity}Created(
             @@{entity}_id=id,
             title=said.title,
         )
         self._session.record(happened, expected_version=0)
-        await self._session.flush()
         return made
 
     async def change(
@@ -51,26 +50,25 @@ class @@{Entity}Service:
         found = await self.repository.get(id, to_change=True)
         seen.check(found.version)
         if found.title != said.title:
-            found.title = said.title
+            await self._session.change(found, title=said.title)
             happened = @@{Entity}Changed(
                 @@{entity}_id=id,
                 title=said.title,
             )
             self._session.record(happened)
-            await self._session.flush()
         return found
 
     async def remove(self, id: str, seen: Precondition) -> None:
         """Raises NotFoundError; StaleError if it is not what the caller has seen."""
         found = await self.repository.get(id, to_change=True)
         seen.check(found.version)
-        await self.repository.remove(found)
+        await self._session.remove(found)
         happened = @@{Entity}Removed(@@{entity}_id=id)
         self._session.record(happened)
 
 
 # async, though it awaits nothing: otherwise each request would be sent through a thread for it
-async def _service(session: Transaction) -> @@{Entity}Service:
+async def _service(session: DirectTransaction) -> @@{Entity}Service:
     return @@{Entity}Service(session)
 
 
