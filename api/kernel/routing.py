@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -19,12 +19,15 @@ from starlette.types import Receive, Scope, Send
 
 from api.kernel import short
 from api.kernel.bodies import UnreadRequest, exact
+from api.kernel.compared import plan_of
 from api.kernel.idempotency import Replayed, keep
-from api.kernel.plan import Plan
 from api.kernel.short import Kept
 from api.kernel.transactions import direct
 from api.problems import RESPONSES
 from nexus.db.at_once import Again
+
+if TYPE_CHECKING:
+    from api.kernel.plan import Plan
 
 
 class Route(APIRoute):
@@ -63,7 +66,7 @@ class Route(APIRoute):
 
     @cached_property
     def _plan(self) -> Plan | None:
-        return Plan.of(self, self._is_exact) if self.is_direct else None
+        return plan_of(self, self._is_exact) if self.is_direct else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.is_direct:
