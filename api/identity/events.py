@@ -1,6 +1,7 @@
 """What happens to people and their sessions, as readers of the event log learn of it. People by id; of a secret, nothing.
 
-All belong to the organisation of this machine: a person is not one of any single customer.
+All belong to the organisation of this machine, since a person is not one of any single customer; but a sign-in that succeeded to
+the one place that it opens, if it opens one (docs/adr/0041).
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ Belongs here: asking them. Does not belong here: any provider. A module has
 - `way(session, email=…, organisation=…) -> str | None`: the path that leads there;
 - `asking(session, email) -> Elsewhere | None`: who answers for the address's domain and lets no password in;
 - `refusing(session, user_id) -> Elsewhere | None`: who lets this user sign in by their own provider alone;
-- `owns(session, user_id, organisation) -> bool`: whether the account is nobody else's.
+- `owns(session, user_id, organisation) -> bool`: whether the account is nobody else's;
+- `home(session, user_id, realm) -> Tenant | None`: where somebody signs in to, if that is one place.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nexus import slices
-from nexus.db import Session
+from nexus.db import Session, Tenant
 from nexus.errors import NexusError, Permanent
 
 
@@ -72,3 +73,11 @@ async def owns(session: Session, user_id: str, organisation: str) -> bool:
         if await module.owns(session, user_id, organisation):
             return True
     return False
+
+
+async def home(session: Session, user_id: str, realm: str | None) -> Tenant | None:
+    for module in slices.modules("realm").values():
+        found: Tenant | None = await module.home(session, user_id, realm)
+        if found:
+            return found
+    return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api.identity import events, factors, realms, sessions
-from api.identity.directory import email_key, tell
+from api.identity.directory import HOUSE, email_key, tell
 from api.identity.models import Device
 from api.identity.passwords import LONGEST, Passwords
 from api.identity.places import browser_name, network
@@ -23,7 +23,7 @@ from api.identity.repository import throttles, users
 from api.identity.repository.throttles import Full
 from api.identity.sessions import Browser, BrowserSession, Lifetimes, hashed, new_secret
 from api.identity.throttle import Place, places
-from nexus.db import Database, Session
+from nexus.db import Database, Session, Tenant
 from nexus.errors import NexusError, Permanent
 from nexus.ids import new_id
 
@@ -155,7 +155,8 @@ async def begin(
         authenticated_at=authenticated_at,
     )  # fmt: skip
     if factor is None:
-        succeeded(session, user_id, session_id, browser, methods, is_known)
+        home = await realms.home(session, user_id, realm)
+        succeeded(session, user_id, session_id, browser, methods, is_known, home)
     return SignedInBrowser(session_id, session_secret, secret, factor)
 
 
@@ -176,8 +177,10 @@ async def known_device(session: Session, secret: str | None, user_id: str | None
 
 
 def succeeded(
-    session: Session, user_id: str, session_id: str, browser: Browser, methods: frozenset[str], is_known: bool
-) -> None:
+    session: Session, user_id: str, session_id: str, browser: Browser, methods: frozenset[str], is_known: bool,
+    home: Tenant | None,
+) -> None:  # fmt: skip
+    """`home` is where they sign in to, if that is one place: its people see who came."""
     happened = events.SigninSucceeded(
         signin_id=new_id("sgn"),
         user_id=user_id,
@@ -189,7 +192,7 @@ def succeeded(
         methods=sorted(methods),
         is_known_device=is_known,
     )
-    tell(session, happened)
+    session.record(happened, tenant=home or HOUSE)
 
 
 def failed(session: Session, user_id: str | None, browser: Browser, method: str, reason: str) -> None:

@@ -10,7 +10,7 @@ from api.identity.realms import Elsewhere
 from api.organisations import access
 from api.sso import repository
 from api.sso.models import Connection
-from nexus.db import Session
+from nexus.db import Session, Tenant
 
 
 def path(connection: Connection) -> str:
@@ -55,3 +55,15 @@ async def refusing(session: Session, user_id: str) -> Elsewhere | None:
 async def owns(session: Session, user_id: str, organisation: str) -> bool:
     mine = await access.organisations_of(session, user_id)
     return [b.organisation_id for b in mine] == [organisation]
+
+
+async def home(session: Session, user_id: str, realm: str | None) -> Tenant | None:
+    """The organisation whose provider has vouched, or the only one that they belong to; of its workspaces the only one in which
+    they may do something. None for who belongs to several, or to none."""
+    mine = [b.organisation_id for b in await access.organisations_of(session, user_id)]
+    here = [o for o in mine if realm in (None, o)]
+    if len(here) != 1:
+        return None
+    member = await access.of(session, here[0], user_id=user_id)
+    workspaces = sorted(member.workspaces()) if member else []
+    return Tenant(here[0], workspaces[0] if len(workspaces) == 1 else None)

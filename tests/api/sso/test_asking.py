@@ -11,6 +11,10 @@ import pyotp
 import pytest
 from authlib.integrations.httpx_client import OAuth2Client
 
+from api.organisations.models import Member
+from nexus.ids import new_id
+from nexus.tenancy import LOCAL_ORGANISATION
+from tests.api.identity import people
 from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf
 from tests.api.oidc import house as oidc
 from tests.api.oidc.test_consumers import delivered
@@ -234,3 +238,31 @@ def test_the_policy_is_set_by_the_api(asking: Way) -> None:
     # left out, it stays
     assert owner.put("/v1/organisation", json=body).json()["is_mfa_required"]
     assert not owner.put("/v1/organisation", json={**body, "is_mfa_required": False}).json()["is_mfa_required"]
+
+
+def test_a_sign_in_belongs_where_it_leads(asking: Way) -> None:
+    """To the organisation that vouched, or the only one; there to the only workspace. Else, and a failed one, to the house."""
+    house, other = asking.house, House(asking.house.kernel)
+    first = other.company.one
+
+    def tenants(user_id: str) -> list[tuple[str, str | None]]:
+        rows = house.kernel.sql(
+            "select organisation_id, workspace_id from app.events where type like 'identity.signin.%%'"
+            " and data ->> 'user_id' = %s order by position",
+            user_id,
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    everywhere = other.member()
+    other.browser().sign_in(everywhere.email)
+    other.browser().sign_in(everywhere.email, OTHER)
+    assert tenants(everywhere.id) == [(other.id, None), (LOCAL_ORGANISATION, None)]
+    person = people.make(house.kernel, email=house.address(), password_hash=people.hash_of(PASSWORD))
+    for company in (other.company, house.company):
+        member = Member(id=new_id("mem"), organisation_id=company.id, user_id=person.id)
+        company.add(member)
+        company.give(("viewer", company.one), member_id=member.id)
+        house.browser().sign_in(person.email)
+    _is(asking.provider, person.email)
+    asking.through()
+    assert tenants(person.id) == [(other.id, first), (LOCAL_ORGANISATION, None), (house.id, house.company.one)]
