@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,12 +63,20 @@ async def replay(
         return given
     async with _alone(database, consumer):
         began = time.monotonic()
-        async for events in _chosen(database, consumer, span, end):
-            await deliver(database, consumer, events, is_replay=True)
-            given.update(event.type for event in events)
-            if rate:
-                await asyncio.sleep(max(0.0, began + given.total() / rate - time.monotonic()))
+        async for found in _chosen(database, consumer, span, end):
+            for events in _parts(found, rate):
+                if rate:
+                    await asyncio.sleep(max(0.0, began + given.total() / rate - time.monotonic()))
+                await deliver(database, consumer, events, is_replay=True)
+                given.update(event.type for event in events)
     return given
+
+
+def _parts(events: list[Recorded], rate: float | None) -> Iterator[list[Recorded]]:
+    """No more at once than may come in a second."""
+    most = max(1, int(rate)) if rate else len(events)
+    for first in range(0, len(events), most):
+        yield events[first : first + most]
 
 
 def check(consumer: Consumer) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+import importlib
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -18,6 +21,8 @@ from nexus.db.migrate import migrate
 from nexus.errors import InputError, NotFoundError
 from nexus.events import Event, letters, offsets
 from nexus.events.consumer import Consumer, Delivery
+from nexus.events.deliver import deliver
+from nexus.events.log import Recorded
 from nexus.events.relay import Relay, step
 from nexus.events.replay import Span, replay
 from nexus.settings import Settings
@@ -304,6 +309,36 @@ def test_replay_gives_again_what_is_chosen_and_sends_nothing(log: Settings, kept
 
     run(log, go)
     assert rows(log) == [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("a", 1), ("a", 2), ("a", 3), ("a", 5)]
+
+
+def test_a_replay_keeps_to_its_rate(
+    log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that goes on when somebody waits, and only then."""
+    replaying = importlib.import_module("nexus.events.replay")
+    clock = [0.0]
+    came: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        clock[0] += seconds
+
+    async def noting(database: Database, consumer: Consumer, events: Sequence[Recorded], **options: Any) -> int:
+        came.extend([clock[0]] * len(events))
+        return await deliver(database, consumer, events, **options)
+
+    async def go(database: Database) -> None:
+        await ring(database, *range(7))
+        await drain(database, consumer)
+        monkeypatch.setattr(replaying, "deliver", noting)
+        monkeypatch.setattr(replaying, "asyncio", SimpleNamespace(sleep=wait))
+        monkeypatch.setattr(replaying, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        assert (await replay(database, consumer, Span(stream="bell/a"), rate=2)).total() == 7
+        assert came == [0, 0, 1, 1, 2, 2, 3]
+        came.clear()
+        await replay(database, consumer, Span(stream="bell/a"), rate=0.5)
+        assert [b - a for a, b in itertools.pairwise(came)] == [2.0] * 6
+
+    run(log, go)
 
 
 def test_only_what_may_have_an_event_twice_is_replayed(log: Settings, consumer: Consumer) -> None:
