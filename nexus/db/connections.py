@@ -26,6 +26,12 @@ class Connections:
         self._connect = connect
         self._free: list[asyncpg.Connection] = []
         self._turn = asyncio.Semaphore(most)
+        self._used = 0
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Connections in use and idle."""
+        return self._used, len(self._free)
 
     async def take(self) -> asyncpg.Connection:
         """A connection, to be given back. Raises MachineError if none is free in time, or PostgreSQL cannot be reached."""
@@ -37,12 +43,14 @@ class Connections:
                 raise MachineError("every connection to PostgreSQL is in use", remedy="try again") from None
         else:
             await self._turn.acquire()
+        self._used += 1
         try:
             while self._free:
                 if not (connection := self._free.pop()).is_closed():
                     return connection
             return await self._connect()
         except BaseException:
+            self._used -= 1
             self._turn.release()
             raise
 
@@ -52,6 +60,7 @@ class Connections:
             connection.terminate()
         else:
             self._free.append(connection)
+        self._used -= 1
         self._turn.release()
 
     @asynccontextmanager

@@ -59,7 +59,7 @@ class Database:
         return Connections(lambda: connect(self._settings, roles.SYSTEM), max(2, self._pool_size // 4))
 
     @cached_property
-    def _hot(self) -> Connections:
+    def _direct(self) -> Connections:
         return Connections(lambda: connect(self._settings, roles.API), self._pool_size)
 
     @cached_property
@@ -78,7 +78,7 @@ class Database:
         is_short: bool = False,
     ) -> Direct:
         """A transaction without SQLAlchemy, for whoever `tenant` says; whoever has asked for it commits and closes it."""
-        return Direct(self._hot, tenant, lambda: self.wake(), owed, is_short)
+        return Direct(self._direct, tenant, lambda: self.wake(), owed, is_short)
 
     @asynccontextmanager
     async def transaction(self, tenant: Tenant | None) -> AsyncIterator[Session]:
@@ -99,13 +99,15 @@ class Database:
 
     def connections(self) -> dict[str, tuple[int, int]]:
         """Pool → connections in use and idle, of the pools that were needed."""
-        pools = {name: self.__dict__[name].pool for name in ("api", "everything") if name in self.__dict__}
-        return {name: (pool.checkedout(), pool.checkedin()) for name, pool in pools.items()}
+        made = self.__dict__
+        pools = {name: made[name].pool for name in ("api", "everything") if name in made}
+        straight = {name.strip("_"): made[name].counts for name in ("lookups", "_direct") if name in made}
+        return {name: (pool.checkedout(), pool.checkedin()) for name, pool in pools.items()} | straight
 
     async def close(self) -> None:
         if "wake" in self.__dict__:
             await self.__dict__.pop("wake").done()
-        for name in ("lookups", "_hot"):
+        for name in ("lookups", "_direct"):
             if name in self.__dict__:
                 await self.__dict__.pop(name).close()
         for name in ("api", "everything"):

@@ -26,9 +26,9 @@ import uvicorn
 from pydantic import SecretStr
 from sqlalchemy import text
 from api.app import create_app
-from api.kernel.idempotency import IdempotencyKey
+from api.kernel.idempotency import DirectKey, IdempotencyKey
 from api.kernel.routing import Router
-from api.kernel.transactions import Transaction
+from api.kernel.transactions import DirectTransaction, Transaction
 from api.models.policies import ModelsReader
 from nexus.events import Event
 from nexus.settings import Settings
@@ -50,6 +50,17 @@ async def probe(point: str, caller: ModelsReader, key: IdempotencyKey, session: 
         os.remove(f"{home}/{point}")
         if point == "before":
             await session.publish()
+            await die()
+        session.after_commit(die)
+    return point
+
+@router.post("/v1/probe/{point}/directly", status_code=201)
+async def directly(point: str, caller: ModelsReader, key: DirectKey, session: DirectTransaction) -> str:
+    session.insert("app.probe", point=point)
+    session.record(Counted(count_id=point))
+    if os.path.exists(f"{home}/{point}"):
+        os.remove(f"{home}/{point}")
+        if point == "unsent":
             await die()
         session.after_commit(die)
     return point
@@ -98,13 +109,18 @@ def test_killed_before_and_after_the_commit(settings: Settings) -> None:
             assert row is not None
             return row
 
-        for point, left, replayed in (("before", (0, 0, 0), None), ("after", (1, 1, 1), "true")):
+        for point, way, left, replayed in (
+            ("before", "", (0, 0, 0), None),
+            ("after", "", (1, 1, 1), "true"),
+            ("unsent", "/directly", (0, 0, 0), None),
+            ("sent", "/directly", (1, 1, 1), "true"),
+        ):
             (settings.home / point).touch()
             with served(settings) as client, pytest.raises(httpx.TransportError):
-                client.post(f"/v1/probe/{point}", headers={"Idempotency-Key": point})
+                client.post(f"/v1/probe/{point}{way}", headers={"Idempotency-Key": point})
             assert found(point) == left
             with served(settings) as client:
-                again = client.post(f"/v1/probe/{point}", headers={"Idempotency-Key": point})
+                again = client.post(f"/v1/probe/{point}{way}", headers={"Idempotency-Key": point})
             assert (again.status_code, again.json()) == (201, point)
             assert again.headers.get("idempotent-replay") == replayed
             assert found(point) == (1, 1, 1)

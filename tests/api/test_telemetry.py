@@ -106,11 +106,13 @@ def test_metrics_can_be_scraped_and_name_no_one(kernel: Kernel) -> None:
     here = kernel.caller()
     here.get(f"/v1/{here.workspace}/made-up")
     here.get("/v1/models")
+    assert here.get("/v1/operations").status_code == 200
     answer = httpx.get(kernel.address + "/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = {f.name: f for f in text_string_to_metric_families(answer.text)}
     requests = {s.labels["route"] for s in families["nexus_http_requests"].samples}
     assert {"/v1/models", "unmatched"} <= requests
+    assert {"direct", "api"} <= {s.labels["pool"] for s in families["nexus_database_connections"].samples}
     assert here.workspace not in answer.text
     assert all(family.documentation for family in families.values())
     # as `promtool check metrics` asks: counters end in _total, names say their unit

@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from api.app import create_app
-from api.kernel.idempotency import IdempotencyKey
+from api.kernel.idempotency import DirectKey, IdempotencyKey
 from api.kernel.routing import Router
-from api.kernel.transactions import Transaction
+from api.kernel.transactions import DirectTransaction, Transaction
 from api.models.policies import ModelsReader
 from nexus import jobs, postgres
 from nexus.db.migrate import migrate
@@ -68,6 +68,11 @@ def router() -> Router:
         await session.execute(text("insert into app.probe values ('request', :said)"), {"said": str(number)})
         return await jobs.begin(session, "probe.steps", {"n": number}, by=caller.id)
 
+    @made.post("/v1/probe/{number}/directly", status_code=201)
+    async def directly(number: int, caller: ModelsReader, key: DirectKey, session: DirectTransaction) -> int:
+        session.insert("app.probe", who="directly", said=str(number))
+        return number
+
     return made
 
 
@@ -90,11 +95,12 @@ class Load:
                 with self.lock:
                     self.sent += 1
                     number = self.sent
-                while self._answered(client, number) != 201:
-                    time.sleep(0.05)
+                for way in ("", "/directly"):
+                    while self._answered(client, f"{number}{way}") != 201:
+                        time.sleep(0.05)
 
-    def _answered(self, client: httpx.Client, number: int) -> int:
-        answer = client.post(f"/v1/probe/{number}", headers={"Idempotency-Key": f"number-{number}"})
+    def _answered(self, client: httpx.Client, what: str) -> int:
+        answer = client.post(f"/v1/probe/{what}", headers={"Idempotency-Key": f"number-{what}"})
         with self.lock:
             self.answers[answer.status_code] += 1
             problem = answer.headers["content-type"] == "application/problem+json"
@@ -152,6 +158,8 @@ def test_requests_fail_cleanly_and_everything_recovers(own: Settings, tmp_path: 
 
         numbers = "select count({}) from app.job where workspace_id = %(w)s and name = 'probe.steps'"
         assert one(numbers.format("*")) == one(numbers.format("distinct arguments ->> 'n'")) == load.sent
+        told = "select count({}) from app.probe where who = 'directly'"
+        assert one(told.format("*")) == one(told.format("distinct said")) == load.sent
         until(lambda: one(numbers.format("*") + " and state <> 'succeeded'") == 0, patience=120, alive=two)
         done = f"from app.probe where who = (select organisation_id from app.job where workspace_id = '{workspace}' limit 1)"
         assert one(f"select count(*) {done}") == one(f"select count(distinct said) {done}") == 2 * load.sent
