@@ -96,7 +96,8 @@ class Row:
 
     `sizes` are the numbers of records that are measured unless `--rows` says otherwise. `differences` names what is not
     equal in the outputs that the sides left in the place; nothing is equal. With `one_home` all sides run one after
-    another on the same home and database, which `prepare` has begun to fill, and each runs once.
+    another on the same home and database, which `prepare` has begun to fill, and each runs once. `curve` names the figure
+    that is drawn against the sizes.
     """
 
     title: str
@@ -107,6 +108,7 @@ class Row:
     prepare: Callable[[Place], None] = lambda _: None
     unit: str = "records"
     one_home: bool = False
+    curve: str | None = None
 
 
 def rate_at_least(share: float, of: str) -> Goal:

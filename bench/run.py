@@ -116,7 +116,9 @@ def _measure_size(
 
 def _process(arguments: list[str], home: Path, url: str) -> tuple[dict[str, Any], int]:
     """What `bench.side` told, and the most memory that it and its children were seen to hold together."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("NEXUS_")}
+    # compiled once, as wherever Nexus is installed, not by every process again
+    unwanted = {"PYTHONDONTWRITEBYTECODE"}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NEXUS_") and k not in unwanted}
     environment |= {"NEXUS_HOME": str(home), "NEXUS_DATABASE_URL": url}
     with tempfile.TemporaryFile("w+") as output:
         command = [sys.executable, "-m", "bench.side", *arguments]

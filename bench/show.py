@@ -11,6 +11,8 @@ from bench.row import MEGABYTE, Row
 from bench.run import Result
 from nexus.progress import console, table
 
+#: Characters of the longest bar.
+_WIDTH = 50
 _COLUMNS = ("size", "side", "seconds", "per second", "peak MB", "ratio")
 
 
@@ -24,6 +26,21 @@ def lines(result: Result) -> list[list[object]]:
             peak = round(measured.peak_bytes / MEGABYTE)
             found.append([f"{size:,}", name, f"{measured.seconds:.2f}", f"{measured.rate:,.0f}", peak, ratio])
     return found
+
+
+def curve(result: Result, figure: str) -> list[str]:
+    """A bar for each side at each size, as long as its `figure` is large. In brackets, by how much it has grown in units of
+    what the size has grown by, since the smallest: no more than 1 lies below a straight line through nothing.
+    """
+    sizes = sorted(result.measures)
+    values = {(side, n): result.measures[n][side].figures[figure] for n in sizes for side in result.measures[n]}
+    longest, drawn = max(values.values()) or 1.0, []
+    for (side, size), value in sorted(values.items()):
+        smallest = values[side, sizes[0]]
+        steep = value / smallest / (size / sizes[0]) if smallest else 0.0
+        bar = "█" * max(1, round(_WIDTH * value / longest))
+        drawn.append(f"{side:>12} {size:>12,} {bar} {value:.1f} ({steep:.2f})")
+    return drawn
 
 
 def verdicts(row: Row, result: Result) -> list[tuple[str, str, bool]]:
@@ -50,6 +67,10 @@ def show(name: str, row: Row, result: Result) -> None:
             for what, value in measured.figures.items():
                 text = f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
                 out.print(f"  {side}, {size:,}: {what} {text}", style="dim")
+    if row.curve:
+        out.print(f"  {row.curve} against {row.unit}:")
+        for line in curve(result, row.curve):
+            out.print(f"  {line}", highlight=False)
     out.print("  outputs: equal" if not result.differences else "  outputs: NOT EQUAL", style="bold")
     for difference in result.differences:
         out.print(f"    {difference}", style="red")

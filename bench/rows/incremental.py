@@ -123,4 +123,5 @@ ROW = Row(
     prepare=_prepare,
     unit="records of history",
     one_home=True,
+    curve=_CPU,
 )

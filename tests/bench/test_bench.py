@@ -15,6 +15,7 @@ from bench import __main__ as command
 from bench import events, rows
 from bench.row import Measured, Row, memory_at_most, rate_at_least
 from bench.run import Result, Server, measure
+from bench.show import curve
 from nexus import postgres
 from nexus.errors import NexusError, NotFoundError
 from nexus.settings import Settings
@@ -92,3 +93,18 @@ def test_only_unequal_outputs_fail(monkeypatch: pytest.MonkeyPatch, differences:
     assert done.exit_code == code
     assert told["equal"] == (not differences)
     assert [goal["reached"] for goal in told["goals"]] == [False, False]
+
+
+def test_a_curve_shows_what_grows_faster_than_the_size() -> None:
+    def cost(seconds: float) -> Measured:
+        return Measured(1, seconds, 0, {"cost": seconds})
+
+    result = Result(
+        {1_000: {"straight": cost(2.0), "steep": cost(1.0)}, 3_000: {"straight": cost(3.0), "steep": cost(9.0)}}
+    )
+    steep_small, steep_large, small, large = curve(result, "cost")
+    assert large.endswith("3.0 (0.50)")
+    assert steep_large.endswith("9.0 (3.00)")
+    assert small.endswith("2.0 (1.00)")
+    bars = [line.count("█") for line in (small, large, steep_small, steep_large)]
+    assert bars == [11, 17, 6, 50]
