@@ -17,7 +17,8 @@ from warehouse.land.stream import CutOff
 LINE_BYTES = 32 * 1024 * 1024
 #: As much of a broken text is kept in quarantine.
 EXCERPT_BYTES = 64 * 1024
-PIECE_BYTES = 4 * 1024 * 1024
+#: Smaller than what the C library maps by itself (allocator.py): what is made of a piece lies in memory that is there.
+PIECE_BYTES = 768 * 1024
 #: What text that is no UTF-8 mostly is.
 GUESS = "cp1252"
 _MARKS = (

@@ -21,6 +21,9 @@ from warehouse.land.shapes import Shapes
 from warehouse.land.sql import literal, staging, staging_columns
 from warehouse.land.statements import Malformed, Statements
 
+#: Rows that the engine hands over at once: their columns are small enough not to be moved while they grow.
+_BATCH = 4096
+
 
 class Typist:
     """Types the relation `documents` by the contract of `source`; bad rows go to the staging tables."""
@@ -69,7 +72,7 @@ class Typist:
         if usual is None:
             return self._run(table, _picked(table.select, closer), True).to_arrow_table()
         try:
-            rows = self._run(table, _picked(table.select, usual.query), True).to_arrow_table()
+            rows = self._run(table, _picked(table.select, usual.query), True).to_arrow_table(batch_size=_BATCH)
         except (Malformed, InputError):
             if usual.names is None:
                 raise
