@@ -64,7 +64,8 @@ class Sink:
         self.unnamed: frozenset[str] | None = frozenset()
         self._batch = batch
         self._pool = pool
-        self._waiting: list[pa.Table] = []
+        #: Rows as they came, and how many stand before them.
+        self._waiting: list[tuple[int, pa.Table]] = []
         self._writer: pq.ParquetWriter | None = None
         self._writing: Future[None] | None = None
         self._last = -1
@@ -73,7 +74,7 @@ class Sink:
 
     @property
     def waiting_bytes(self) -> int:
-        return sum(table.nbytes for table in self._waiting)
+        return sum(found.nbytes for _, found in self._waiting)
 
     def add(self, found: pa.Table, unnamed: frozenset[str] | None = None) -> None:
         """Takes rows with the contract's columns, `_record_hash`, `_extra`, `_doc` and, where there is an id, `_key`.
@@ -88,18 +89,19 @@ class Sink:
         docs.tofile(self._spools["docs"])
         if self.table.id:
             found["_key"].to_numpy().tofile(self._spools["keys"])
-        self._waiting.append(self._complete(found, docs))
+        self._waiting.append((self.rows, found))
         self.rows += len(found)
-        if sum(map(len, self._waiting)) >= GROUP_ROWS or self.waiting_bytes >= _GROUP_BYTES:
+        if self.rows - self._waiting[0][0] >= GROUP_ROWS or self.waiting_bytes >= _GROUP_BYTES:
             self.write()
 
-    def _complete(self, found: pa.Table, docs: np.ndarray) -> pa.Table:
-        count, batch = len(found), self._batch
+    def _complete(self, before: int, found: pa.Table) -> pa.Table:
+        """`found` with the columns that every table of the lake has; `before` counts the rows that precede them."""
+        count, batch, docs = len(found), self._batch, found["_doc"].to_numpy()
         names = [batch.files.get(n, "") for n in range(max(batch.files) + 1)]
         if self.table.id:
             key = found[self.table.id].cast(pa.string())
         else:
-            key = pa.array([f"{batch.batch_id}/{n}" for n in range(self.rows + 1, self.rows + count + 1)])
+            key = pa.array([f"{batch.batch_id}/{n}" for n in range(before + 1, before + count + 1)])
         columns: dict[str, Any] = {"workspace_id": _same(batch.workspace, count)}
         columns |= {c.name: found[c.name] for c in self.table.columns}
         columns |= {
@@ -117,11 +119,12 @@ class Sink:
         """Hands what has been taken to the writing thread, once that has done what it was given before."""
         if not self._waiting:
             return
-        group, self._waiting = pa.concat_tables(self._waiting), []
+        taken, self._waiting = self._waiting, []
         self._settle()
-        self._writing = self._pool.submit(self._write, group)
+        self._writing = self._pool.submit(self._write, taken)
 
-    def _write(self, group: pa.Table) -> None:
+    def _write(self, taken: list[tuple[int, pa.Table]]) -> None:
+        group = pa.concat_tables([self._complete(*each) for each in taken])
         if self._writer is None:
             self._writer = writer(self.path, group, self.table.id)
         self._writer.write_table(group, row_group_size=GROUP_ROWS)
