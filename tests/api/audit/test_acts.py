@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -16,29 +15,30 @@ from sqlalchemy.exc import DBAPIError
 from api.audit import repository
 from api.audit.chain import Verifier
 from api.kernel.permissions import Permission
-from api.organisations.models import Domain
-from nexus.db import Session
+from api.organisations.models import Domain, Member
+from api.organisations.service.domains import record_name, record_value
+from api.sso.models import Link
+from nexus import operations
+from nexus.db import Session, Tenant
 from nexus.ids import new_id
 from tests.api.bodies import Bodies
 from tests.api.identity import people
 from tests.api.kernel import Caller, Kernel
 from tests.api.organisations.company import Company
+from tests.api.organisations.test_joining import zone
+from tests.api.sagas import driving
+from tests.api.sagas.test_sagas import declared
 from tests.api.scim.conftest import Directory
 from tests.api.test_every_route import DECLARED, DOCUMENT, OPERATIONS
 
-#: Routes that change nothing, so there is nothing to write down; and those that need what no test has here.
+__all__ = ["declared", "zone"]
+#: Routes that change nothing, so there is nothing to write down; and those of another protocol, which a test of their own asks.
 ASKS = {
     "POST /v1/authz:check": "a question",
     "POST /v1/sso/connections/{connection_id}:test": "a question",
-    "POST /v1/sso/connections/{connection_id}:unlink": "needs somebody who came from elsewhere: tests/api/sso",
     **dict.fromkeys(
         (f"{m} {p}" for m, p, _ in OPERATIONS if p.startswith("/scim/")), "test_directories_leave_entries_too, below"
     ),
-    **{f"POST /v1/sagas/{{saga_id}}:{verb}": "needs a saga that is stuck" for verb in ("abandon", "retry", "skip")},
-    "POST /v1/members/{member_id}:erase": "tests/api/privacy has somebody to spare",
-    "POST /v1/webhooks/endpoints/{endpoint_id}:recover": "nothing has failed here: tests/api/webhooks/test_sending.py",
-    "POST /v1/operations/{operation_id}:cancel": "no slice begins long work yet",
-    "POST /v1/domains/{domain_id}:verify": "tests/api/organisations/test_joining.py has a name server",
 }
 
 #: Where the examples would change nothing, or take what is taken.
@@ -53,12 +53,64 @@ SAID: dict[str, dict[str, Any]] = {
     "PUT /v1/service-accounts/{service_account_id}/roles": {"json": {"roles": [{"role": "analyst", "scope": "*"}]}},
 }
 
-#: What a route needs that no route of the API makes.
-PREPARED: dict[str, Callable[[Kernel, str, dict[str, str]], Any]] = {
-    "DELETE /v1/me/applications/{client_id}": lambda kernel, user_id, ids: kernel.sql(
-        "insert into app.oidc_consent (user_id, client_id, scopes) values (%s, %s, '{openid}')", user_id, ids["client"]
-    ),
-}
+
+class Setting:
+    """What routes need that no route of the API makes: how each is prepared, and the ids that it is asked about then."""
+
+    def __init__(self, company: Company, boss: Member, zone: dict[str, list[str]]) -> None:
+        self.company, self.boss, self.zone = company, boss, zone
+
+    def ids(self, route: str, known: dict[str, str]) -> dict[str, str]:
+        prepare = self.WAYS.get(route)
+        return known | (prepare(self, known) or {} if prepare else {})
+
+    def _consent(self, known: dict[str, str]) -> None:
+        agreed = "insert into app.oidc_consent (user_id, client_id, scopes) values (%s, %s, '{openid}')"
+        self.company.kernel.sql(agreed, self.boss.user_id, known["client"])
+
+    def _somebody_to_spare(self, known: dict[str, str]) -> dict[str, str]:
+        return {"mem": self.company.member(("viewer", self.company.one)).id}
+
+    def _came_from_elsewhere(self, known: dict[str, str]) -> None:
+        here = {"organisation_id": self.company.id, "connection_id": known["cnx"], "user_id": known["usr"]}
+        self.company.add(Link(id=new_id("lnk"), subject="theirs", **here))
+
+    def _long_work(self, known: dict[str, str]) -> dict[str, str]:
+        async def begun(session: Session) -> str:
+            await session.act_for(Tenant(self.company.id, self.company.one))
+            return (await operations.begin(session, "probe.long", str(self.boss.user_id))).id
+
+        return {"op": self.company.within(begun)}
+
+    def _under_way(self, known: dict[str, str]) -> dict[str, str]:
+        return {"sag": driving.begun(self.company.kernel, Tenant(self.company.id), "probe.stuck")}
+
+    def _stuck(self, known: dict[str, str]) -> dict[str, str]:
+        found = self._under_way(known)
+        assert driving.driven(self.company.kernel, found["sag"]) == "stuck"
+        return found
+
+    def _proof(self, known: dict[str, str]) -> None:
+        rows = self.company.kernel.sql("select name, proof from app.organisations_domain where id = %s", known["dom"])
+        self.zone[record_name(rows[0][0])] = [record_value(rows[0][1])]
+
+    def _given_up(self, known: dict[str, str]) -> None:
+        self.company.kernel.sql(
+            "insert into app.webhooks_delivery (id, organisation_id, endpoint_id, event_id, event_type, state, next_at, finished_at)"
+            " values (%s, %s, %s, 'evt_given_up', 'probe', 'failed', null, now())",
+            new_id("dlv"), self.company.id, known["whk"],
+        )  # fmt: skip
+
+    WAYS: ClassVar = {
+        "DELETE /v1/me/applications/{client_id}": _consent,
+        "POST /v1/members/{member_id}:erase": _somebody_to_spare,
+        "POST /v1/sso/connections/{connection_id}:unlink": _came_from_elsewhere,
+        "POST /v1/operations/{operation_id}:cancel": _long_work,
+        "POST /v1/sagas/{saga_id}:cancel": _under_way,
+        **dict.fromkeys((f"POST /v1/sagas/{{saga_id}}:{verb}" for verb in ("abandon", "retry", "skip")), _stuck),
+        "POST /v1/domains/{domain_id}:verify": _proof,
+        "POST /v1/webhooks/endpoints/{endpoint_id}:recover": _given_up,
+    }
 
 
 def administrative(method: str, path: str) -> bool:
@@ -88,7 +140,9 @@ def entries(kernel: Kernel, organisation: str) -> list[dict[str, Any]]:
     return [row[0] for row in rows]
 
 
-def test_every_administrative_route_leaves_an_entry(kernel: Kernel, company: Company) -> None:
+def test_every_administrative_route_leaves_an_entry(
+    kernel: Kernel, company: Company, zone: dict[str, list[str]], declared: None
+) -> None:
     boss = company.member(("owner", "*"), is_break_glass=True)
     other = company.member(("viewer", company.one))
     owner: Caller = company.caller(boss)
@@ -98,15 +152,16 @@ def test_every_administrative_route_leaves_an_entry(kernel: Kernel, company: Com
         Domain(id=new_id("dom"), organisation_id=company.id, name=proved, proof="x", verified_at=boss.created_at)
     )
     ids = {"mem": other.id, "usr": other.user_id, "org": company.id}
+    setting = Setting(company, boss, zone)
     silent: list[str] = []
     again: set[tuple[str, str]] = set()
     # what needs something that is made after it is asked again
     waiting = list(ACTS)
     while waiting:
         method, path, operation = waiting.pop(0)
-        bodies = Bodies(DOCUMENT, ids, company.one, f"audit{secrets.token_hex(3)}", least=True)
-        if prepare := PREPARED.get(f"{method} {path}"):
-            prepare(kernel, str(boss.user_id), ids)
+        bodies = Bodies(
+            DOCUMENT, setting.ids(f"{method} {path}", ids), company.one, f"audit{secrets.token_hex(3)}", least=True
+        )
         before = len(entries(kernel, company.id))
         body = SAID.get(f"{method} {path}", bodies.request(operation))
         if method in {"PUT", "PATCH"} and "name" in body.get("json", {}):
