@@ -112,7 +112,7 @@ def test_metrics_can_be_scraped_and_name_no_one(kernel: Kernel) -> None:
     families = {f.name: f for f in text_string_to_metric_families(answer.text)}
     requests = {s.labels["route"] for s in families["nexus_http_requests"].samples}
     assert {"/v1/models", "unmatched"} <= requests
-    assert {"direct", "api"} <= {s.labels["pool"] for s in families["nexus_database_connections"].samples}
+    assert "direct" in {s.labels["pool"] for s in families["nexus_database_connections"].samples}
     assert here.workspace not in answer.text
     assert all(family.documentation for family in families.values())
     # as `promtool check metrics` asks: counters end in _total, names say their unit
