@@ -117,13 +117,22 @@ def landed_lately(settings: Settings) -> bool:
 def features_lag(settings: Settings) -> bool:
     """Whether marts were built after the features: what is dropped reaches the marts alone, at first.
 
-    Whatever builds marts takes the judgements of features back; building these judges them again.
+    Whatever builds marts takes the judgements back of the features that are made of them; building these judges them
+    again. What is published carries the judgements from before.
     """
+    from warehouse.current import read_current
     from warehouse.ledger import connect
 
-    query = "select exists (select from gate_result) and not exists (select from gate_result where relation ~ '^feat_')"
+    current = read_current(settings)
+    query = """
+        with judged as (select relation || '.' || gate as gate from gate_result where not is_set_aside),
+        carried as (
+            select gate ->> 'name' as gate from publish_version, jsonb_array_elements(gates) as gate
+            where version = %s)
+        select exists (select from judged) and not exists (select from judged where gate ~ '^feat_')
+            or exists (select from carried where gate ~ '^feat_' and gate not in (select gate from judged)) as lag"""
     with connect(settings) as connection:
-        row = connection.execute(f"{query} as lag").fetchone()
+        row = connection.execute(query, [current.version if current else 0]).fetchone()
     return bool(row and row["lag"])
 
 
