@@ -22,10 +22,11 @@ from dagster import (
 
 from nexus.settings import Settings
 from orchestration.defs import arrivals
+from orchestration.exports import features_lag
 from orchestration.inbox import folder
 from orchestration.live import own
 from warehouse.engines.duckdb.connect import build_path
-from warehouse.publish import publish
+from warehouse.publish import Gate, publish
 from warehouse.quality import GateResult
 from warehouse.quality.record import invalidate, record
 
@@ -161,3 +162,15 @@ def test_the_short_way_leaves_out_features_and_learning(definitions: Any) -> Non
     assert {"land_okta", "gate_okta", "dbt_marts", "gate_marts", "published_arrivals"} <= steps
     assert not steps & {"dbt_features", "online_features", "churn_model", "churn_scores", "published_warehouse"}
     assert "published_arrivals" not in {node.name for node in definitions.resolve_job_def("refresh").nodes}
+
+
+def test_features_lag_while_one_that_is_published_is_not_judged(published: Settings) -> None:
+    assert features_lag(published), "none was judged yet"
+    names = ("feat_customer__mail", "feat_customer__storage")
+    record(published, [GateResult("volume", name, True, "", "") for name in names])
+    publish(published, audit=lambda _: [Gate(f"{name}.volume", True) for name in names])
+    assert not features_lag(published)
+    invalidate(published, ["feat_customer__storage"])
+    assert features_lag(published), "one was made of what arrived"
+    record(published, [GateResult("volume", "feat_customer__storage", True, "", "")])
+    assert not features_lag(published)
