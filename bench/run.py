@@ -107,6 +107,9 @@ def _measure_size(
                 shutil.rmtree(home, ignore_errors=True)
             told, sampled = step(side, home, database if row.one_home else server.database())
             found = Measured(told["rows"], told["seconds"], max(told["peak"], sampled), told["figures"])
+            drawn = f", {row.curve} {found.figures[row.curve]:,.1f}" if row.curve else ""
+            # sizes take minutes: whoever stops it keeps what it has found
+            tell(f"{name}, {size:,} {row.unit}: {side} took {found.seconds:,.2f} s{drawn}")
             if side not in best or found.seconds < best[side].seconds:
                 best[side] = found
     result.measures[size] = best
