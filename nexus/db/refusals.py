@@ -1,6 +1,6 @@
-"""What PostgreSQL refuses because somebody else was there first, as an error of the tree.
+"""What PostgreSQL refuses because somebody else was there first, or because no text may hold it, as an error of the tree.
 
-Belongs here: SQLSTATEs that mean a conflict between two transactions. Does not belong here: a machine that is ill
+Belongs here: SQLSTATEs that mean a conflict between two transactions, or a character that is none. Does not belong here: a machine that is ill
 (nexus/trouble.py), mistakes of ours (anything else).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 
-from nexus.errors import ConflictError, NexusError
+from nexus.errors import ConflictError, InputError, NexusError
 
 #: What `app.append_events` raises when a stream is not where its writer thinks; a class of ours (`NX`).
 STALE_STREAM = "NX409"
@@ -20,10 +20,12 @@ _CONFLICTS = {
     "40P01": "another request changed the same at the same time",
     "55P03": "another request holds it",
 }
+#: A text with U+0000, as a value and within JSON.
+_UNKEPT = {"22021", "22P05"}
 
 
 def refusal(error: BaseException) -> NexusError | None:
-    """ConflictError for a lost race; None for anything else."""
+    """ConflictError for a lost race, InputError for a text that PostgreSQL cannot keep; None for anything else."""
     if isinstance(error, StaleDataError):
         return ConflictError("it was changed meanwhile", remedy="read it again and decide anew")
     if isinstance(error, DBAPIError):
@@ -32,5 +34,7 @@ def refusal(error: BaseException) -> NexusError | None:
     if state == STALE_STREAM:
         told = str(error).rpartition(">: ")[2]
         return ConflictError(told, remedy="read it again and decide anew")
+    if state in _UNKEPT or isinstance(getattr(error, "__cause__", None), UnicodeEncodeError):
+        return InputError("a text has a character that cannot be kept", remedy="leave out U+0000 and lone surrogates")
     told = _CONFLICTS.get(str(state), "")
     return ConflictError(told, remedy="send it again, or look at what is there") if told else None

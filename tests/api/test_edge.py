@@ -13,6 +13,7 @@ import pytest
 from api import credentials
 from api.app import create_app
 from nexus.db.migrate import migrate
+from nexus.ports import free_port
 from nexus.settings import Settings
 
 PREDICT = "/v1/models/churn:predict"
@@ -200,6 +201,30 @@ def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
     assert not parts["features"]["ready"]
     assert "nexus migrate" in parts["database"]["remedy"]
     assert "nexus train churn" in parts["model"]["remedy"]
+
+
+def test_readiness_notices_a_database_that_is_away(session_settings: Settings) -> None:
+    import asyncio
+
+    from pydantic import SecretStr
+
+    away = f"postgresql://nexus@127.0.0.1:{free_port()}/nexus"
+    app = create_app(Settings(home=session_settings.home, database_url=SecretStr(away)))
+
+    async def ask(path: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as caller:
+            return await caller.get(path)
+
+    async def both() -> tuple[httpx.Response, httpx.Response]:
+        found = await ask("/healthz"), await ask("/readyz")
+        await app.state.database.close()
+        return found
+
+    alive, ready = asyncio.run(both())
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    [database] = [p for p in ready.json()["parts"] if p["name"] == "database"]
+    assert (database["ready"], database["detail"]) == (False, "the operational database does not answer")
 
 
 def test_the_docs_page_loads_everything_from_here(anyone: httpx.Client) -> None:

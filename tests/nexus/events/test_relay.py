@@ -311,6 +311,21 @@ def test_replay_gives_again_what_is_chosen_and_sends_nothing(log: Settings, kept
     assert rows(log) == [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("a", 1), ("a", 2), ("a", 3), ("a", 5)]
 
 
+def test_a_replay_of_a_span_of_time(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """From a moment, which is in it, to another, which is not; by when events were recorded."""
+
+    async def go(database: Database) -> None:
+        await ring(database, *range(6))
+        await drain(database, consumer)
+        async with database.system() as session:
+            at = list(await session.scalars(text("select recorded_at from app.events order by position")))
+        assert (await replay(database, consumer, Span(since=at[2], until=at[4]))).total() == 2
+        assert (await replay(database, consumer, Span(since=at[5]), dry_run=True)).total() == 1
+
+    run(log, go)
+    assert [n for _, n in rows(log)] == [*range(6), 2, 3]
+
+
 def test_a_replay_keeps_to_its_rate(
     log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

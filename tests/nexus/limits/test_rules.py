@@ -104,9 +104,10 @@ def redis() -> Iterator[str]:
 
 
 @pytest.mark.integration
-def test_replicas_count_together(redis: str) -> None:
-    rule = TokenBucket("together", rate=20, period=3600)
-
+@pytest.mark.parametrize(
+    "rule", [TokenBucket("bucket", rate=20, period=3600), SlidingWindow("window", 20, 10**8)], ids=["bucket", "window"]
+)
+def test_replicas_count_together(redis: str, rule: Rule) -> None:
     async def go() -> list[bool]:
         replicas = [Limiter(InRedis(redis)) for _ in range(4)]
         asked = [replica.take(rule, "key") for replica in replicas for _ in range(10)]

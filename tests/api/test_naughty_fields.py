@@ -1,0 +1,81 @@
+"""Strings that break programs in one text of a body at a time: the others are as they should be, so that it is not refused for
+them and reaches what keeps it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.bodies import Bodies
+from tests.api.test_bad_requests import DOCUMENT, NAUGHTY, WITH_BODY
+from tests.api.test_every_route import Victim, victim
+
+__all__ = ["victim"]
+
+_MARK = "hereitis"
+
+
+def texts(body: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where the texts of a body are."""
+    for key, value in body.items() if isinstance(body, dict) else enumerate(body):
+        if isinstance(value, str):
+            yield (*path, key)
+        elif isinstance(value, dict | list):
+            yield from texts(value, (*path, key))
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), WITH_BODY, ids=[f"{m} {p}" for m, p, _ in WITH_BODY])
+def test_one_at_a_time(victim: Victim, method: str, path: str, operation: dict[str, Any]) -> None:
+    bodies = Bodies(DOCUMENT, victim.ids, victim.company.one, "x")
+    target, body = bodies.path(path, operation), bodies.request(operation)["json"]
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    for whole in (body, example):
+        for where in texts(whole):
+            for name, text in NAUGHTY.items():
+                said = copy.deepcopy(whole)
+                at = said
+                for key in where[:-1]:
+                    at = at[key]
+                at[where[-1]] = _MARK
+                sent = json.dumps(said).replace(f'"{_MARK}"', text)
+                answer = victim.owner.request(
+                    method, target, content=sent.encode(), headers={"Content-Type": "application/json"}
+                )
+                assert answer.status_code < 500, f"{where} {name}: {answer.status_code} {answer.text}"
+
+
+_QUERY = "%00", "a%00b", "%ED%A0%80", "%ff", "%E2%80%AE", "a" * 5000
+_FILTERED = "userName", "displayName", "id", "externalId"
+GETS = [(path, item["get"]) for path, item in DOCUMENT["paths"].items() if "get" in item]
+
+
+@pytest.mark.parametrize(("path", "operation"), GETS, ids=[p for p, _ in GETS])
+def test_in_every_query_and_path(victim: Victim, path: str, operation: dict[str, Any]) -> None:
+    target = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").path(path, operation)
+    asked = [path.partition("{")[0] + value for value in _QUERY] if "{" in path else []
+    for name in (p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"):
+        asked += [f"{target}?{name}={value}" for value in _QUERY]
+        if name == "filter":
+            asked += [f"{target}?filter={of}%20eq%20%22{value}%22" for of in _FILTERED for value in _QUERY]
+    for one in asked:
+        answer = victim.owner.get(one)
+        assert answer.status_code < 500, f"{one[:200]}: {answer.status_code} {answer.text}"
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "If-Match", "X-Nexus-Workspace", "traceparent", "Authorization",
+                                  "Cookie", "Origin", "Range", "Content-Encoding", "Accept"])  # fmt: skip
+def test_in_every_header(victim: Victim, name: str) -> None:
+    for value in ("\x01", "\xff\xfe", "a" * 5000, "", '"', '"a\\', "*", '""', '"1","2"', 'W/"x"', "9" * 30):
+        for method, path, body in (
+            ("GET", "/v1/members", None),
+            ("POST", "/v1/groups", {"name": secrets.token_hex(4)}),
+            ("PATCH", f"/v1/groups/{victim.ids['grp']}", {"name": "x"}),
+            ("GET", "/scim/v2/Users", None),
+        ):
+            answer = victim.owner.request(method, path, json=body, headers={name: value.encode("latin-1")})  # type: ignore[dict-item]
+            assert answer.status_code < 500, f"{name}: {value[:80]!r} {method} {path}: {answer.text}"
