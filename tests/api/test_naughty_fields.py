@@ -77,5 +77,5 @@ def test_in_every_header(victim: Victim, name: str) -> None:
             ("PATCH", f"/v1/groups/{victim.ids['grp']}", {"name": "x"}),
             ("GET", "/scim/v2/Users", None),
         ):
-            answer = victim.owner.request(method, path, json=body, headers={name: value.encode("latin-1")})  # type: ignore[dict-item]
+            answer = victim.owner.request(method, path, json=body, headers={name: value.encode("latin-1")})  # type: ignore[arg-type]
             assert answer.status_code < 500, f"{name}: {value[:80]!r} {method} {path}: {answer.text}"
