@@ -1,7 +1,7 @@
 """What PostgreSQL refuses because somebody else was there first, or because no text may hold it, as an error of the tree.
 
-Belongs here: SQLSTATEs that mean a conflict between two transactions, or a character that is none. Does not belong here: a machine that is ill
-(nexus/trouble.py), mistakes of ours (anything else).
+Belongs here: SQLSTATEs that mean a conflict between two transactions, or a text that cannot be kept. Does not belong here: a
+machine that is ill (nexus/trouble.py), mistakes of ours (anything else).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def refusal(error: BaseException) -> NexusError | None:
     if state == STALE_STREAM:
         told = str(error).rpartition(">: ")[2]
         return ConflictError(told, remedy="read it again and decide anew")
-    if state in _UNKEPT or isinstance(getattr(error, "__cause__", None), UnicodeEncodeError):
-        return InputError("a text has a character that cannot be kept", remedy="leave out U+0000 and lone surrogates")
+    if state in _UNKEPT:
+        return InputError("a text has the character U+0000, which cannot be kept", remedy="leave it out")
     told = _CONFLICTS.get(str(state), "")
     return ConflictError(told, remedy="send it again, or look at what is there") if told else None
