@@ -52,6 +52,7 @@ def publish_again(settings: Settings, refuse: bool = False) -> Version:
     bad = [Gate("nothing passes this", False, "made to fail")] if refuse else []
     with build_lock(settings, wait=True):
         found = publish(settings, audit=lambda candidate: [*_gates(candidate.path), *bad])
+    # whoever keeps connections to the server loses them: in tests/browser those who do come later
     postgres.release(settings)
     return found
 
