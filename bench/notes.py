@@ -65,14 +65,14 @@ _INSERT = f"insert into app.bench_note (id, workspace_id, title, version) values
 _SELECT = f"select {_COLUMNS} from app.bench_note where id = $1"
 
 
-class Bench(Base):
-    """Its tables are no part of the schema that migrations make."""
+class Unmigrated(Base):
+    """Models of slices that only a bench or a test has: their tables are no part of the schema that migrations make."""
 
     __abstract__ = True
     metadata = MetaData(schema=SCHEMA)
 
 
-class Note(Timestamps, Versioned, Bench):
+class Note(Timestamps, Versioned, Unmigrated):
     __tablename__ = "bench_note"
 
     id: Mapped[str] = mapped_column(primary_key=True)

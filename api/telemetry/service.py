@@ -31,11 +31,12 @@ async def measured(database: Database, background: Background) -> bytes:
 
 def _tell(consumers: Sequence[Progress], jobs: Sequence[Depth]) -> None:
     now = datetime.now(UTC)
+    metrics.BEHIND.tell({(one.name,): one.behind for one in consumers})
+    metrics.LAG.tell({(one.name,): (now - one.oldest).total_seconds() if one.oldest else 0 for one in consumers})
+    letters: dict[tuple[str, ...], float] = {}
     for one in consumers:
-        metrics.BEHIND.labels(one.name).set(one.behind)
-        metrics.LAG.labels(one.name).set((now - one.oldest).total_seconds() if one.oldest else 0)
-        metrics.LETTERS.labels(one.name, "retrying").set(one.retrying)
-        metrics.LETTERS.labels(one.name, "dead").set(one.dead)
+        letters |= {(one.name, "retrying"): one.retrying, (one.name, "dead"): one.dead}
+    metrics.LETTERS.tell(letters)
     late: dict[tuple[str, ...], float] = {}
     for depth in jobs:
         if depth.state in {"pending", "waiting"} and depth.oldest:

@@ -39,11 +39,6 @@ LIMITED = Counter(
     ["rule", "decision", "known"], registry=REGISTRY,
 )  # fmt: skip
 SPANS_DROPPED = Counter("nexus_spans_dropped", "Spans that were not kept, because too many waited.", registry=REGISTRY)
-BEHIND = Gauge(
-    "nexus_consumer_behind_events", "Events that a consumer has not passed.", ["consumer"], registry=REGISTRY
-)
-LAG = Gauge("nexus_consumer_lag_seconds", "Age of the oldest event not passed.", ["consumer"], registry=REGISTRY)
-LETTERS = Gauge("nexus_consumer_letters", "Events being retried, or dead.", ["consumer", "state"], registry=REGISTRY)
 POOL = Gauge("nexus_database_connections", "Connections of the pools.", ["pool", "state"], registry=REGISTRY)
 
 
@@ -66,6 +61,9 @@ class Latest(Collector):
         yield family
 
 
+BEHIND = Latest("nexus_consumer_behind_events", "Events that a consumer has not passed.", ["consumer"])
+LAG = Latest("nexus_consumer_lag_seconds", "Age of the oldest event not passed.", ["consumer"])
+LETTERS = Latest("nexus_consumer_letters", "Events being retried, or dead.", ["consumer", "state"])
 JOBS = Latest("nexus_jobs", "Jobs that wait, run, or have failed.", ["job", "state"])
 JOBS_LATE = Latest("nexus_jobs_late_seconds", "How long the oldest job waits that is due.", ["job"])
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import duckdb
 
-from nexus import postgres
 from nexus.demo import Options, generate
 from nexus.settings import Settings
 from tests.transforms import shared as company
@@ -51,10 +50,7 @@ def publish_again(settings: Settings, refuse: bool = False) -> Version:
     """One more version of the same build, with its gates; `refuse` adds one that cannot be passed."""
     bad = [Gate("nothing passes this", False, "made to fail")] if refuse else []
     with build_lock(settings, wait=True):
-        found = publish(settings, audit=lambda candidate: [*_gates(candidate.path), *bad])
-    # whoever keeps connections to the server loses them: in tests/browser those who do come later
-    postgres.release(settings)
-    return found
+        return publish(settings, audit=lambda candidate: [*_gates(candidate.path), *bad])
 
 
 def _gates(path: Path) -> Sequence[Gate]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +18,8 @@ from nexus.errors import ConflictError
 from nexus.events import Event, letters, offsets, read
 from nexus.events.consumer import LAKE, Consumer, Delivery
 from nexus.events.pruning import prune
-from nexus.events.relay import step
 from nexus.settings import Settings
+from tests.nexus.events.running import drain, run
 
 ONE, TWO = Tenant("org_1", "one"), Tenant("org_2")
 
@@ -78,26 +77,10 @@ def log(database_of_this: Settings) -> Settings:
     return database_of_this.model_copy(update={"events_kept": timedelta(0)})
 
 
-def run(settings: Settings, call: Callable[[Database], Awaitable[Any]]) -> Any:
-    async def inside() -> Any:
-        database = Database(settings)
-        try:
-            return await call(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(inside())
-
-
 async def strike(database: Database, *hours: int, clock: str = "a", tenant: Tenant = ONE) -> None:
     for hour in hours:
         async with database.transaction(tenant) as session:
             session.record(Struck(clock_id=clock, hour=hour))
-
-
-async def drain(database: Database, consumer: Consumer) -> None:
-    while await step(database, consumer) == 0:
-        pass
 
 
 async def landed(database: Database) -> None:

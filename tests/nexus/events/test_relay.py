@@ -1,14 +1,10 @@
-"""Consumers: each event once, in the order of its stream, whatever fails, however many relays; replay; dead letters."""
+"""Consumers: each event once, in the order of its stream, whatever fails, however many relays; dead letters."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib
-import itertools
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -16,99 +12,16 @@ import pytest
 from sqlalchemy import text
 
 from nexus import postgres
-from nexus.db import Database, Tenant
-from nexus.db.migrate import migrate
+from nexus.db import Database
 from nexus.errors import InputError, NotFoundError
-from nexus.events import Event, letters, offsets
+from nexus.events import letters, offsets
 from nexus.events.consumer import Consumer, Delivery
-from nexus.events.deliver import deliver
-from nexus.events.log import Recorded
 from nexus.events.relay import Relay, step
-from nexus.events.replay import Span, replay
 from nexus.settings import Settings
+from tests.nexus.events.bells import ONE, TWO, Kept, Rang, consumer, kept, log, ring, rows
+from tests.nexus.events.running import drain, run
 
-ONE, TWO = Tenant("org_1", "one"), Tenant("org_2", "two")
-
-
-class Rang(Event, type="door.bell.rang"):
-    bell_id: str
-    number: int = 0
-
-
-class Kept:
-    """A consumer that keeps what it gets in a table, and fails as told."""
-
-    def __init__(self) -> None:
-        self.failing: dict[int, int] = {}
-        self.sent: list[int] = []
-
-    async def __call__(self, delivery: Delivery) -> None:
-        event = delivery.event
-        assert isinstance(event, Rang)
-        sql = "insert into app.kept (workspace_id, bell, number) values (:w, :b, :n)"
-        values = {"w": delivery.recorded.workspace_id, "b": event.bell_id, "n": event.number}
-        await delivery.session.execute(text(sql), values)
-
-        async def send() -> None:
-            self.sent.append(event.number)
-
-        delivery.outside(send)
-        if self.failing.get(event.number, 0) > 0:
-            self.failing[event.number] -= 1
-            raise ValueError(f"cannot do {event.number}")
-
-
-@pytest.fixture
-def kept() -> Kept:
-    return Kept()
-
-
-@pytest.fixture
-def consumer(kept: Kept) -> Consumer:
-    return Consumer("door.keep", kept, ("door.*",), pauses=(timedelta(0), timedelta(0)), replayable=True)
-
-
-@pytest.fixture
-def log(settings: Settings) -> Settings:
-    migrate(settings)
-    with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
-        for statement in (
-            "create table app.kept (id bigint generated always as identity, workspace_id text, bell text, number int)",
-            "alter table app.kept enable row level security",
-            "create policy tenant on app.kept to nexus_api"
-            " using (workspace_id = nullif(current_setting('app.workspace', true), ''))",
-            "grant select, insert on app.kept to nexus_api",
-        ):
-            connection.execute(statement.encode())
-    return settings
-
-
-def rows(settings: Settings) -> list[tuple[str, int]]:
-    """(bell, number) as they were kept."""
-    with psycopg.connect(postgres.dsn(settings)) as connection:
-        return connection.execute("select bell, number from app.kept order by id").fetchall()
-
-
-def run(settings: Settings, call: Callable[[Database], Awaitable[Any]]) -> Any:
-    async def inside() -> Any:
-        database = Database(settings)
-        try:
-            return await call(database)
-        finally:
-            await database.close()
-
-    return asyncio.run(inside())
-
-
-async def ring(database: Database, *numbers: int, bell: str = "a", tenant: Tenant = ONE) -> None:
-    for number in numbers:
-        async with database.transaction(tenant) as session:
-            session.record(Rang(bell_id=bell, number=number))
-
-
-async def drain(database: Database, consumer: Consumer) -> None:
-    while await step(database, consumer) == 0:
-        pass
+__all__ = ["consumer", "kept", "log"]
 
 
 def test_each_once_in_order_for_its_own_tenant(log: Settings, kept: Kept, consumer: Consumer) -> None:
@@ -289,78 +202,6 @@ def test_a_relay_goes_on_when_its_connections_are_cut(log: Settings, kept: Kept,
 
     run(log, go)
     assert [n for _, n in rows(log)] == list(range(20))
-
-
-def test_replay_gives_again_what_is_chosen_and_sends_nothing(log: Settings, kept: Kept, consumer: Consumer) -> None:
-    async def go(database: Database) -> None:
-        await ring(database, 1, 2, 3)
-        await ring(database, 4, bell="b")
-        await drain(database, consumer)
-        await ring(database, 5)
-        sent = list(kept.sent)
-        would = await replay(database, consumer, Span(stream="bell/a"), dry_run=True)
-        assert would == {"door.bell.rang": 3}
-        assert rows(log) == [("a", 1), ("a", 2), ("a", 3), ("b", 4)]
-        assert await replay(database, consumer, Span(stream="bell/a", types=("door.*",)), rate=10_000) == would
-        assert await replay(database, consumer, Span(types=("other.*",))) == {}
-        assert kept.sent == sent
-        # what it had not had yet comes once, by the relay
-        await drain(database, consumer)
-
-    run(log, go)
-    assert rows(log) == [("a", 1), ("a", 2), ("a", 3), ("b", 4), ("a", 1), ("a", 2), ("a", 3), ("a", 5)]
-
-
-def test_a_replay_of_a_span_of_time(log: Settings, kept: Kept, consumer: Consumer) -> None:
-    """From a moment, which is in it, to another, which is not; by when events were recorded."""
-
-    async def go(database: Database) -> None:
-        await ring(database, *range(6))
-        await drain(database, consumer)
-        async with database.system() as session:
-            at = list(await session.scalars(text("select recorded_at from app.events order by position")))
-        assert (await replay(database, consumer, Span(since=at[2], until=at[4]))).total() == 2
-        assert (await replay(database, consumer, Span(since=at[5]), dry_run=True)).total() == 1
-
-    run(log, go)
-    assert [n for _, n in rows(log)] == [*range(6), 2, 3]
-
-
-def test_a_replay_keeps_to_its_rate(
-    log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a clock that goes on when somebody waits, and only then."""
-    replaying = importlib.import_module("nexus.events.replay")
-    clock = [0.0]
-    came: list[float] = []
-
-    async def wait(seconds: float) -> None:
-        clock[0] += seconds
-
-    async def noting(database: Database, consumer: Consumer, events: Sequence[Recorded], **options: Any) -> int:
-        came.extend([clock[0]] * len(events))
-        return await deliver(database, consumer, events, **options)
-
-    async def go(database: Database) -> None:
-        await ring(database, *range(7))
-        await drain(database, consumer)
-        monkeypatch.setattr(replaying, "deliver", noting)
-        monkeypatch.setattr(replaying, "asyncio", SimpleNamespace(sleep=wait))
-        monkeypatch.setattr(replaying, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-        assert (await replay(database, consumer, Span(stream="bell/a"), rate=2)).total() == 7
-        assert came == [0, 0, 1, 1, 2, 2, 3]
-        came.clear()
-        await replay(database, consumer, Span(stream="bell/a"), rate=0.5)
-        assert [b - a for a, b in itertools.pairwise(came)] == [2.0] * 6
-
-    run(log, go)
-
-
-def test_only_what_may_have_an_event_twice_is_replayed(log: Settings, consumer: Consumer) -> None:
-    once = dataclasses.replace(consumer, replayable=False)
-    with pytest.raises(InputError, match="must not have an event twice"):
-        run(log, lambda database: replay(database, once, Span()))
-    assert run(log, lambda database: replay(database, once, Span(), dry_run=True)) == {}
 
 
 def test_a_paused_consumer_gets_nothing(log: Settings, consumer: Consumer) -> None:
