@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,8 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.kernel.limits import limit
 from api.kernel.permissions import public
 from api.kernel.routing import Router
+from api.telemetry import service
+from nexus.events.offsets import Progress
 from nexus.ids import new_id
 from nexus.limits import SlidingWindow
+from nexus.telemetry import metrics
 from nexus.telemetry.otlp import document
 from nexus.telemetry.spans import span
 from tests.api.kernel import Kernel
@@ -156,3 +159,13 @@ def test_spans_as_a_collector_reads_them() -> None:
         ["boolValue"],
         ["stringValue"],
     ]
+
+
+def test_a_consumer_that_is_no_more_has_no_series() -> None:
+    now = datetime.now(UTC)
+    stays, goes = (Progress(f"test.{name}", False, 0, now, 3, now, 1, 0) for name in ("stays", "goes"))
+    service._tell([stays, goes], [])
+    assert b'nexus_consumer_behind_events{consumer="test.goes"} 3.0' in metrics.text()
+    service._tell([stays], [])
+    assert b'consumer="test.stays",state="retrying"} 1.0' in metrics.text()
+    assert b"test.goes" not in metrics.text()
