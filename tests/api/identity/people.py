@@ -78,14 +78,17 @@ def hash_of(password: str) -> str:
 class Browser(httpx.Client):
     """Keeps cookies, says where its forms come from, fills them in."""
 
-    def form(self, page: str, to: str | None = None, **fields: str) -> httpx.Response:
-        """Opens `page` and sends its form (to `to`, if the page has several) with `fields`."""
+    def form(
+        self, page: str, to: str | None = None, between: Callable[[], Any] = lambda: None, **fields: str
+    ) -> httpx.Response:
+        """Opens `page` and, after `between`, sends its form (to `to`, if the page has several) with `fields`."""
         shown = self.get(page)
         assert shown.status_code == 200, (shown.status_code, shown.headers.get("location"))
         token = re.search(r'name="form_token" value="([^"]+)"', shown.text)
         assert token, shown.text
         hidden = re.search(r'name="next" value="([^"]+)"', shown.text)
         data = {"form_token": token[1], **({"next": unescape(hidden[1])} if hidden else {}), **fields}
+        between()
         return self.post(to or page.partition("?")[0], data=data, headers={"Origin": str(self.base_url).rstrip("/")})
 
     def sign_in(self, email: str, password: str = PASSWORD, next: str = "") -> httpx.Response:

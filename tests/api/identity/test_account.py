@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from typer.testing import CliRunner
@@ -152,11 +153,12 @@ def test_a_link_sets_a_password_once(people: PeopleOf, browser: Browser) -> None
 def test_two_at_once_use_a_link_once(people: PeopleOf) -> None:
     ada = people.make()
     path = link(people, ada.id)
+    together = Barrier(2, timeout=20)
 
     def use(password: str) -> int:
         with people.browser() as one:
             one.get(path)
-            return one.form("/signin/reset", password=password, repeated=password).status_code
+            return one.form("/signin/reset", between=together.wait, password=password, repeated=password).status_code
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(use, (OTHER, "nine violet herons argue"))) == [303, 410]
