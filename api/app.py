@@ -33,7 +33,8 @@ DESCRIPTION = """
 Predictions from the features of the published warehouse, and what providers post. Every answer but `/healthz`, `/readyz`,
 these pages and webhooks, which are signed, needs a token: `nexus token` prints one, to be sent as `Authorization: Bearer …`.
 It carries the workspaces it may read.
-Errors are problem documents (RFC 9457).
+Errors are problem documents (RFC 9457). What will go says so in every answer: `Deprecation`, `Sunset`, and a `Link` to what
+replaces it.
 """
 
 

@@ -1,23 +1,23 @@
 """The router of slices: what happens around an endpoint, inside its transaction.
 
 Belongs here: which path an endpoint has, how its body is read, keeping an answer under its Idempotency-Key before the
-transaction commits. Does not belong here: what a dependency can do.
+transaction commits, what every answer of it says. Does not belong here: what a dependency can do.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from api.kernel import short
+from api.kernel import deprecation, short
 from api.kernel.bodies import UnreadRequest, exact
 from api.kernel.compared import plan_of
 from api.kernel.idempotency import Replayed, keep
@@ -33,9 +33,16 @@ if TYPE_CHECKING:
 class Route(APIRoute):
     """A route whose answer can be kept with what it did, or replaced by one that was kept."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, dependencies: Sequence[params.Depends] | None = None,
+        responses: dict[int | str, dict[str, Any]] | None = None, **options: Any,
+    ) -> None:  # fmt: skip
         self._is_exact = exact(endpoint)
-        super().__init__(path, endpoint, **options)
+        self._deprecation = deprecation.declared(dependencies or ())
+        if self._deprecation is not None:
+            responses = self._deprecation.documented(responses or {}, options.get("status_code") or 200)
+            options["deprecated"] = True
+        super().__init__(path, endpoint, dependencies=dependencies, responses=responses, **options)
         #: whether it may go the short way: it can be answered twice, since nothing of it is read but its JSON
         self.is_direct = (self._is_exact or self.body_field is None) and _asks(self.dependant, direct)
         if path.startswith("/v1/"):
@@ -69,6 +76,8 @@ class Route(APIRoute):
         return plan_of(self, self._is_exact) if self.is_direct else None
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._deprecation is not None:
+            send = self._deprecation.telling(send)
         if not self.is_direct:
             await super().handle(scope, receive, send)
             return

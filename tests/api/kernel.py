@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import httpx
 import psycopg
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 
 from api.app import create_app
 from api.kernel.principal import EVERYTHING, Principal
+from api.kernel.routing import Index
 from nexus import postgres
 from nexus.db.migrate import migrate
 from nexus.ids import new_id
@@ -94,6 +95,20 @@ class Kernel:
         with psycopg.connect(postgres.dsn(self.settings), autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def offering(self, router: APIRouter) -> Iterator[Kernel]:
+        """The same, with what `router` offers, as `create_app` puts in a slice; afterwards nobody finds it any more."""
+        app = self.app
+        before = list(app.router.routes), list(app.state.routes)
+        app.router.routes[:] = [Index(router.routes), *app.router.routes, *router.routes]
+        app.state.routes += router.routes
+        app.openapi_schema = None
+        try:
+            yield self
+        finally:
+            app.router.routes[:], app.state.routes[:] = before
+            app.openapi_schema = None
 
     def tenant_table(self, name: str, columns: str) -> None:
         """A table of tenants in `app`, as a migration of a slice makes it. Who made it drops it."""

@@ -17,7 +17,7 @@ from api.kernel.limits import limit
 from api.kernel.permissions import Permission, requires
 from api.kernel.principal import Principal
 from api.kernel.reading import Reads
-from api.kernel.routing import Index, Router
+from api.kernel.routing import Router
 from api.kernel.transactions import DirectTransaction
 from bench.notes import Unmigrated
 from nexus.db import Timestamps, Versioned, objects
@@ -130,11 +130,8 @@ def short(kernel: Kernel) -> Iterator[Kernel]:
         " created_at timestamptz not null, updated_at timestamptz not null, version bigint not null",
     )
     kernel.sql("grant update, delete on app.short_thing to nexus_api")
-    # as the application does with the routes of slices
-    kernel.app.router.routes.insert(0, Index(router.routes))
-    kernel.app.state.routes += router.routes
-    yield kernel
-    kernel.app.router.routes.pop(0)
+    with kernel.offering(router):
+        yield kernel
     kernel.sql("drop table app.short, app.short_thing")
 
 

@@ -107,9 +107,8 @@ async def _until(event: threading.Event) -> None:
 def probed(kernel: Kernel) -> Iterator[Kernel]:
     """The kernel with the slice above, whose table a migration of a slice would make."""
     kernel.tenant_table("probe", "name text not null")
-    kernel.app.include_router(router)
-    kernel.app.state.routes += router.routes
-    yield kernel
+    with kernel.offering(router):
+        yield kernel
     kernel.sql("drop table app.probe")
 
 

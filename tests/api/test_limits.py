@@ -19,7 +19,7 @@ from tests.api.kernel import Caller, Kernel
 Reader = Annotated[Principal, requires(Permission("models.read", "Read", least="viewer"))]
 
 
-def offer(kernel: Kernel, name: str, *dependencies: Any) -> None:
+def limited(name: str, *dependencies: Any) -> Router:
     router = Router(prefix=f"/v1/limited/{name}")
     for path in ("/a", "/b"):
 
@@ -27,8 +27,7 @@ def offer(kernel: Kernel, name: str, *dependencies: Any) -> None:
         async def asked(caller: Reader) -> str:
             return "yes"
 
-    kernel.app.include_router(router)
-    kernel.app.state.routes += router.routes
+    return router
 
 
 @pytest.mark.parametrize(
@@ -44,15 +43,16 @@ def offer(kernel: Kernel, name: str, *dependencies: Any) -> None:
 )
 def test_whom_a_rule_counts(kernel: Kernel, per: tuple[Whom, ...], each_route: bool, expected: list[int]) -> None:
     name = f"{'-'.join(per)}-{each_route}".lower()
-    offer(kernel, name, limit(SlidingWindow(name, 1, 10**8), per=per, each_route=each_route))
+    router = limited(name, limit(SlidingWindow(name, 1, 10**8), per=per, each_route=each_route))
     me, stranger = kernel.caller(), kernel.caller()
     other = kernel.caller(organisation=me.principal.organisation)
 
     def ask(caller: Caller, path: str) -> int:
         return caller.get(f"/v1/limited/{name}/{path}").status_code
 
-    assert ask(me, "a") == 200
-    assert [ask(me, "a"), ask(other, "a"), ask(stranger, "a"), ask(me, "b")] == expected
+    with kernel.offering(router):
+        assert ask(me, "a") == 200
+        assert [ask(me, "a"), ask(other, "a"), ask(stranger, "a"), ask(me, "b")] == expected
 
 
 @pytest.fixture
@@ -65,11 +65,12 @@ def away(kernel: Kernel) -> Iterator[None]:
 
 
 def test_each_rule_says_what_a_store_that_is_away_means(kernel: Kernel, away: None) -> None:
-    offer(kernel, "open", limit(TokenBucket("open", 1, 60)))
-    offer(kernel, "closed", limit(TokenBucket("closed", 1, 60, when_unknown="closed")))
+    lenient = limited("open", limit(TokenBucket("open", 1, 60)))
+    strict = limited("closed", limit(TokenBucket("closed", 1, 60, when_unknown="closed")))
     here = kernel.caller()
-    assert [here.get("/v1/limited/open/a").status_code for _ in range(3)] == [200] * 3
-    refused = here.get("/v1/limited/closed/a")
+    with kernel.offering(lenient), kernel.offering(strict):
+        assert [here.get("/v1/limited/open/a").status_code for _ in range(3)] == [200] * 3
+        refused = here.get("/v1/limited/closed/a")
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert "cannot be checked now" in refused.json()["detail"]
     said = here.get("/metrics").text

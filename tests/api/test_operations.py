@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -31,10 +31,9 @@ async def long(
 
 
 @pytest.fixture(scope="module")
-def lasting(kernel: Kernel) -> Kernel:
-    kernel.app.include_router(router)
-    kernel.app.state.routes += router.routes
-    return kernel
+def lasting(kernel: Kernel) -> Iterator[Kernel]:
+    with kernel.offering(router):
+        yield kernel
 
 
 @pytest.fixture

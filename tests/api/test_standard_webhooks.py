@@ -58,9 +58,9 @@ async def hear(message: Annotated[Message, signed(of_partner)], session: Transac
 
 
 @pytest.fixture(scope="module")
-def heard(kernel: Kernel) -> Kernel:
-    kernel.app.include_router(router)
-    return kernel
+def heard(kernel: Kernel) -> Iterator[Kernel]:
+    with kernel.offering(router):
+        yield kernel
 
 
 @pytest.fixture

@@ -130,9 +130,8 @@ def test_limits_say_how_much_is_left_and_when_to_come_again(kernel: Kernel) -> N
     async def limited() -> str:
         return "yes"
 
-    kernel.app.include_router(router)
-    kernel.app.state.routes += router.routes
-    first, second, third = (httpx.get(kernel.address + "/v1/limited") for _ in range(3))
+    with kernel.offering(router):
+        first, second, third = (httpx.get(kernel.address + "/v1/limited") for _ in range(3))
     assert [a.status_code for a in (first, second, third)] == [200, 200, 429]
     assert first.headers["ratelimit-policy"] == '"few";q=2;w=3600'
     assert first.headers["ratelimit"].startswith('"few";r=1;t=')

@@ -49,8 +49,6 @@ def test_one_trace_from_the_request_to_the_job(kernel: Kernel) -> None:
 
     async def ring(work: jobs.Work) -> None: ...
 
-    kernel.app.include_router(router)
-    kernel.app.state.routes += router.routes
     here, trace = kernel.caller(), "e" * 32
     sent = {"traceparent": f"00-{trace}-{'d' * 16}-01"}
     consumer = Consumer("gong.hear", hear, ("gong.*",), start="now")
@@ -79,7 +77,8 @@ def test_one_trace_from_the_request_to_the_job(kernel: Kernel) -> None:
             declare._register.update(before)
             await database.close()
 
-    asyncio.run(go())
+    with kernel.offering(router):
+        asyncio.run(go())
     names = {"POST /v1/gong", "commit", "consume gong.hear", "job gong.ring"}
     for _ in range(100):
         told = here.get(f"/v1/traces/{trace}").json().get("spans", ())

@@ -41,9 +41,9 @@ async def maybe(here: MaybeSignedIn) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def probed(kernel: Kernel) -> Kernel:
-    kernel.app.include_router(router)
-    return kernel
+def probed(kernel: Kernel) -> Iterator[Kernel]:
+    with kernel.offering(router):
+        yield kernel
 
 
 @pytest.fixture
