@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from api.oidc.lives import Lives
 from api.oidc.provider import Provider
 from api.oidc.repository import grants as rows
 from api.organisations import access
+from api.organisations.access import Circumstances
 from api.organisations.repository.access import AccessRepository
 from nexus.db import Database
 
@@ -37,6 +38,8 @@ REMEDY = "ask /oidc/token for a new one, or sign in again"
 class _Remembered:
     claims: Mapping[str, Any]
     principal: Principal | None = None
+    #: what its user has been given, if some of that has a condition: each request is another circumstance
+    conditional: access.Access | None = None
     looked_up: float = 0.0
 
 
@@ -57,7 +60,7 @@ class AccessTokens:
             found = await self._recognised(token)
             if not await self._living.lives(found.claims["grant"]):
                 raise tokens.InvalidTokenError("it has been revoked")
-            return await self._principal(found)
+            return await self._principal(found, request)
         except tokens.InvalidTokenError as error:
             refused = UnauthenticatedError(f"the access token is not accepted: {error}", remedy=REMEDY)
             refused.headers = {  # type: ignore[attr-defined]
@@ -93,14 +96,20 @@ class AccessTokens:
             self._known.popitem(last=False)
         return found
 
-    async def _principal(self, found: _Remembered) -> Principal:
+    async def _principal(self, found: _Remembered, request: Request) -> Principal:
         now = time.monotonic()
         if found.principal is None or now - found.looked_up > PERMISSIONS_LAST.total_seconds():
-            found.principal = await self._looked_up(found.claims)
+            found.principal, found.conditional = await self._looked_up(found.claims)
             found.looked_up = now
-        return found.principal
+        if found.conditional is None:
+            return found.principal
+        here = Circumstances(methods=found.principal.methods, address=request.client.host if request.client else None)
+        grants = scopes.limited(found.conditional.grants(here), scopes.parse(found.claims["scope"]))
+        return replace(found.principal, grants=grants, workspaces=found.conditional.workspaces(here))
 
-    async def _looked_up(self, claims: Mapping[str, Any]) -> Principal:
+    async def _looked_up(self, claims: Mapping[str, Any]) -> tuple[Principal, access.Access | None]:
+        """Whose token it is, with what they may whatever the circumstances; and their access, if some of it depends on those."""
+        member = None
         granted = frozenset(scopes.parse(claims["scope"]))
         organisation = claims["org"]
         async with self._database.system() as session:
@@ -117,7 +126,7 @@ class AccessTokens:
                 member = await access.of(session, organisation, user_id=claims["sub"])
                 held = dict(member.grants()) if member else {}
                 workspaces = member.workspaces() if member else frozenset()
-        return Principal(
+        found = Principal(
             kind="service" if claims["sub"] == claims["client_id"] else "user",
             id=claims["sub"],
             organisation=organisation,
@@ -127,6 +136,7 @@ class AccessTokens:
             methods=frozenset(claims.get("amr", ())),
             claims=claims,
         )
+        return found, member if member and any(given.condition for given in member.given) else None
 
 
 def authenticator(app: FastAPI) -> AccessTokens:

@@ -10,7 +10,7 @@ from fastapi import Depends
 from api.kernel.preconditions import Precondition
 from api.kernel.principal import EVERYTHING, EVERYWHERE, ForbiddenError, Principal
 from api.kernel.transactions import Transaction
-from api.oidc import tokens
+from api.oidc import scopes, tokens
 from api.oidc.events import ClientChanged, ClientRegistered, ClientRemoved, SecretRotated
 from api.oidc.flow.parties import PUBLIC
 from api.oidc.models import Client
@@ -27,8 +27,9 @@ class ClientService:
         self.repository = ClientRepository(session)
 
     async def register(self, caller: Principal, said: ClientIn) -> tuple[Client, str | None]:
-        """The application and its secret. Raises ForbiddenError if it would be allowed more than the caller."""
+        """The application and its secret. Raises ForbiddenError if it would be allowed more than the caller, or do more unasked."""
         _within(caller, said.permissions)
+        _trusting(caller, said)
         secret = None if said.token_endpoint_auth_method == PUBLIC else tokens.new_secret("nxk")
         made = Client(
             id=new_id("client"),
@@ -46,6 +47,7 @@ class ClientService:
         found = await self.repository.get(id, to_change=True)
         seen.check(found.version)
         _within(caller, said.permissions)
+        _trusting(caller, said)
         if (said.token_endpoint_auth_method == PUBLIC) != (found.secret_hash is None):
             raise InputError(
                 "an application with a secret stays one, as one without", remedy="register another, and remove this one"
@@ -56,11 +58,13 @@ class ClientService:
         await self._session.flush()
         return found
 
-    async def rotate(self, id: str) -> tuple[Client, str]:
-        """Another secret; the one before ends at once. Raises NotFoundError; InputError for one that has none."""
+    async def rotate(self, caller: Principal, id: str) -> tuple[Client, str]:
+        """Another secret; the one before ends at once. Raises NotFoundError; InputError for one that has none; ForbiddenError
+        if the application may more than the caller, who would hold its secret."""
         found = await self.repository.get(id, to_change=True)
         if found.secret_hash is None:
             raise InputError("this application keeps no secret", remedy="there is nothing to rotate")
+        _within(caller, found.permissions)
         secret = tokens.new_secret("nxk")
         found.secret_hash = tokens.hashed(secret)
         self._session.record(SecretRotated(client_id=found.id))
@@ -87,6 +91,16 @@ def _within(caller: Principal, wanted: Mapping[str, list[str]]) -> None:
                 "an application may be allowed no more than whoever registers it",
                 remedy="leave out what you may not do",
             )
+
+
+def _trusting(caller: Principal, said: ClientIn) -> None:
+    """A trusted application acts for whoever opens a link to it, unasked: whoever runs one could do what they themselves may not."""
+    lets = [EVERYTHING if s == scopes.NEXUS else s for s in said.scopes if scopes.of_api([s])]
+    if said.is_trusted and not all(caller.allows(permission) for permission in lets):
+        raise ForbiddenError(
+            "an application that its users are not asked about may be let do no more than whoever registers it",
+            remedy="leave out is_trusted, or the scopes that you have not yourself",
+        )
 
 
 async def _service(session: Transaction) -> ClientService:

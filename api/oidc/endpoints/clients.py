@@ -57,7 +57,7 @@ async def change_client(
 
 @router.post("/{client_id}:rotate-secret", summary="Give an application another secret", dependencies=[SECRET])
 async def rotate_secret(client_id: ClientId, caller: ClientsWriter, service: Clients, response: Response) -> ClientMade:
-    found, secret = await service.rotate(client_id)
+    found, secret = await service.rotate(caller, client_id)
     tag(response, found.version)
     return ClientMade(**shown(found), client_secret=secret)
 

@@ -120,10 +120,14 @@ class House:
     def somebody(self, role: str = "viewer") -> Person:
         """A person who is a member of the organisation."""
         person = people.make(self.kernel, email_verified=True)
+        self.company.give((role, "*"), member_id=self.joined(person).id)
+        return person
+
+    def joined(self, person: Person) -> Member:
+        """The person as a member without a role."""
         member = Member(id=new_id("mem"), organisation_id=self.company.id, user_id=person.id)
         self.company.add(member)
-        self.company.give((role, "*"), member_id=member.id)
-        return person
+        return member
 
     def app(self, **more: Any) -> App:
         said = {
@@ -155,6 +159,10 @@ class House:
     def api(self, token: str, path: str = "/v1/models", workspace: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}", "X-Nexus-Workspace": workspace or self.company.one}
         return httpx.get(self.kernel.address + path, headers=headers, **HTTP)
+
+    def post(self, token: str, path: str, body: dict[str, Any]) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.post(self.kernel.address + path, json=body, headers=headers, **HTTP)
 
     def close(self) -> None:
         for client in self.clients:

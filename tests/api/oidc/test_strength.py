@@ -1,0 +1,61 @@
+"""How much an application or a token can do: never more than whoever made it, nor than the circumstances of the moment allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.identity import people
+from tests.api.oidc.house import BACK, Browser, House
+
+#: What counts where a second factor was shown, and what counts on this machine.
+OTP, HERE = 'context.methods.contains("otp")', 'context.address.isInRange(ip("127.0.0.0/8"))'
+
+
+def test_nobody_borrows_the_strength_of_an_application(house: House) -> None:
+    """An administrator of applications alone: what they may not, none of them does for them."""
+    mere = house.kernel.caller(organisation=house.company.id, permissions={"oidc.clients.write", "oidc.clients.read"})
+    own = {"name": "Own", "redirect_uris": [BACK], "scopes": ["openid", "nexus"]}
+    robot = {"grant_types": ["client_credentials"], "redirect_uris": [], "scopes": ["models.read"]}
+    robot |= {"permissions": {"*": ["models.read"]}}
+    strong = house.app(name="Robot", **robot)
+    where = "/v1/oidc/clients"
+    plain = mere.post(where, json=own)
+    assert plain.status_code == 201, plain.text
+    tries = [
+        mere.post(where, json={**own, **robot}),
+        # unasked, it could do whatever somebody stronger may who opens a link
+        mere.post(where, json={**own, "is_trusted": True}),
+        mere.post(where, json={**own, "is_trusted": True, "scopes": ["openid", "models.read"]}),
+        mere.put(f"{where}/{plain.json()['client_id']}", json={**own, "is_trusted": True}),
+        # whoever has its secret is the application
+        mere.post(f"{where}/{strong.id}:rotate-secret"),
+    ]
+    assert [t.status_code for t in tries] == [403] * len(tries), [t.text for t in tries]
+    assert strong.post("token", grant_type="client_credentials").status_code == 200
+    assert mere.post(where, json={**own, "is_trusted": True, "scopes": ["openid", "email"]}).status_code == 201
+    assert mere.post(f"{where}/{plain.json()['client_id']}:rotate-secret").status_code == 200
+    rotated = house.admin.post(f"{where}/{strong.id}:rotate-secret").json()["client_secret"]
+    assert strong.post("token", grant_type="client_credentials").status_code == 401
+    strong.secret = rotated
+    assert strong.post("token", grant_type="client_credentials").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("condition", "methods", "opens"), [(OTP, {"pwd"}, 403), (OTP, {"pwd", "otp"}, 200), (HERE, {"pwd"}, 200),
+                                        ('context.address.isInRange(ip("10.0.0.0/8"))', {"pwd", "otp"}, 403)],
+    ids=["no factor", "factor", "here", "elsewhere"],
+)  # fmt: skip
+def test_a_role_under_a_condition_counts_for_a_token_when_it_holds(
+    house: House, condition: str, methods: set[str], opens: int
+) -> None:
+    """What `authz:check` says of oneself is what the API does."""
+    person = people.make(house.kernel)
+    member = house.joined(person)
+    house.company.give(("analyst", house.company.one), condition=condition, member_id=member.id)
+    browser = Browser(house.kernel, person, frozenset(methods))
+    _, token = house.app().signed_in(browser, scope="openid nexus")
+    answer = house.api(token["access_token"])
+    assert answer.status_code == opens, answer.text
+    check = {"permission": "models.read", "workspace": house.company.one}
+    asked = house.post(token["access_token"], "/v1/authz:check", {"checks": [check]}).json()["results"][0]
+    assert asked["allowed"] is (opens == 200)
