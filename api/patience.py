@@ -1,7 +1,8 @@
-"""How long a client may take to say what it wants: who sends a byte a minute must not hold a connection for hours.
+"""How long a client may take to say what it wants and to read the answer: who takes a byte a minute must not hold a
+connection for hours.
 
-Belongs here: time-outs of headers and bodies, the size of headers. Does not belong here: how large bodies may be (app.py), answers.
-The server's own limits begin only when a request is whole.
+Belongs here: time-outs of headers, bodies and reading, the size of headers. Does not belong here: how large bodies may be (app.py).
+The server's own limits begin only when a request is whole, and end when its answer is written, read or not.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds from the first byte (or the connection) to the last header, and for all of a body.
 HEADERS_WITHIN, BODY_WITHIN = 10.0, 30.0
+#: Seconds in which a client reads some of an answer that waits for it.
+SOME_READ_WITHIN = 30.0
 #: Bytes of all headers together; the parser itself has no end.
 LARGEST_HEAD = 64_000
 
 
 class Protocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come in time, or do not end."""
+    """Closes a connection whose headers do not come in time, or do not end, or whose answers nobody reads."""
 
     _due: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _head = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -46,7 +50,16 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
+        self._forget()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._forget()
+        super().resume_writing()
 
     def _hurry(self) -> None:
         if self._due is None:
@@ -56,6 +69,22 @@ class Protocol(HttpToolsProtocol):
         if self._due is not None:
             self._due.cancel()
             self._due = None
+
+    def _watch(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(SOME_READ_WITHIN, self._has_read, left)
+
+    def _has_read(self, left: int) -> None:
+        if self.transport.get_write_buffer_size() < left:
+            self._watch()
+        else:
+            # `close` would wait until everything is read
+            self.transport.abort()
+
+    def _forget(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _close(self) -> None:
         self._due = None

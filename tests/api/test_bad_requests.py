@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi.responses import StreamingResponse
+from sqlalchemy import literal, select
 
 from api import patience
 from api.app import create_app
+from api.kernel.routing import Router
+from api.kernel.transactions import Transaction
+from api.models.policies import ModelsReader
 from tests.api.bodies import Bodies
 from tests.api.kernel import Kernel
 from tests.api.organisations.company import Company
@@ -131,6 +138,44 @@ def test_a_body_that_never_ends(kernel: Kernel, monkeypatch: pytest.MonkeyPatch)
     )
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"urn:nexus:problem:timeout" in answer
+
+
+_LONG = Router()
+
+
+@_LONG.get("/v1/long-answer")
+async def get_long_answer(caller: ModelsReader, session: Transaction) -> StreamingResponse:
+    await session.execute(select(literal(1)))
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(80):
+            yield b"a" * 100_000
+
+    return StreamingResponse(parts())
+
+
+@pytest.mark.parametrize("pause", [None, 0.01], ids=["nothing", "slowly"])
+def test_an_answer_that_is_not_read(kernel: Kernel, monkeypatch: pytest.MonkeyPatch, pause: float | None) -> None:
+    """Who reads nothing holds no connection of the database, and for a while only one of ours; who reads slowly gets it all."""
+    monkeypatch.setattr(patience, "SOME_READ_WITHIN", 0.4)
+    token, database = kernel.caller().headers["authorization"], kernel.app.state.database
+    with kernel.offering(_LONG), socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100_000)
+        connection.settimeout(15)
+        connection.connect((urlsplit(kernel.address).hostname, urlsplit(kernel.address).port))
+        connection.sendall(f"GET /v1/long-answer HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n"
+                           "Connection: close\r\n\r\n".encode())  # fmt: skip
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        if pause is None:
+            assert database.connections()["api"][0] == 0
+            assert not kernel.sql("select query from pg_stat_activity where state ~ '^idle in' and usename = 'nexus_api'")
+            time.sleep(0.8)
+        read = 0
+        with contextlib.suppress(ConnectionResetError):
+            while came := connection.recv(1_000_000):
+                read += len(came)
+                time.sleep(pause or 0)
+    assert (read > 8_000_000) == (pause is not None)
 
 
 def _raw(address: str, sent: bytes) -> bytes:

@@ -173,6 +173,16 @@ def test_a_key_is_of_one_request_one_tenant(probed: Kernel, here: Caller) -> Non
     assert (elsewhere.status_code, elsewhere.json()) == (201, {"name": "y"})
 
 
+def test_each_route_has_its_keys(here: Caller) -> None:
+    """The same key on two routes is two requests, each with its own answer to give again."""
+    headers, paths = {"Idempotency-Key": "both"}, ("/v1/probe", "/v1/probe/direct")
+    first = [here.post(path, json={"name": f"of {path}"}, headers=headers) for path in paths]
+    again = [here.post(path, json={"name": f"of {path}"}, headers=headers) for path in paths]
+    assert [a.status_code for a in first + again] == [201] * 4
+    assert ["idempotent-replay" in a.headers for a in first + again] == [False, False, True, True]
+    assert [a.json()["name"] for a in again] == here.get("/v1/probe").json() == [f"of {path}" for path in paths]
+
+
 @pytest.mark.parametrize("key", ["", "k" * 256])
 def test_keys_that_cannot_be_used(here: Caller, key: str) -> None:
     refused = here.post("/v1/probe", json={}, headers={"Idempotency-Key": key})
