@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,6 +21,7 @@ from api.app import create_app
 from api.kernel.routing import Router
 from api.kernel.transactions import Transaction
 from api.models.policies import ModelsReader
+from nexus.ids import new_id
 from tests.api.bodies import Bodies
 from tests.api.kernel import Kernel
 from tests.api.organisations.company import Company
@@ -80,6 +84,67 @@ def test_strings_that_break_programs(
         if answer.status_code >= 400:
             kind = "application/scim+json" if path.startswith("/scim/") else "application/problem+json"
             assert answer.headers["content-type"] == kind, name
+
+
+#: Texts that somebody would like to tidy: composed and not, blanks at the ends, letters that have no upper case of one letter.
+LIKE_OTHERS = [
+    "e\u0301",
+    "\u00e9",
+    " a ",
+    "a\u00a0b",
+    "\ufb00",
+    "\u0130",
+    "stra\u00dfe",
+    "\U0001d4b3\U0001f469\u200d\U0001f680",
+    "null",
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/v1/groups", "name"), ("/v1/roles", "name"), ("/v1/service-accounts", "name"), ("/v1/oidc/clients", "name"),
+     ("/v1/webhooks/endpoints", "description"), ("/scim/v2/Users", "displayName"), ("/scim/v2/Groups", "displayName")],
+)  # fmt: skip
+def test_a_text_is_kept_as_it_came_or_refused(owned: tuple[Company, httpx.Client], path: str, field: str) -> None:
+    """Code point by code point; of two ways to write a letter ours keep the composed one, so that equal names are equal."""
+    company, owner = owned
+    operation = DOCUMENT["paths"][path]["post"]
+    kept = 0
+    for text in [*LIKE_OTHERS, *(json.loads(text) for text in NAUGHTY.values() if text.startswith('"'))]:
+        body = Bodies(DOCUMENT, {}, company.one, new_id("x")).request(operation)["json"] | {field: text}
+        if "userName" in body:
+            body["userName"] = f"{new_id('x')}@acme.example"
+        body = {name: value for name, value in body.items() if name not in {"members", "externalId"}}
+        answer = owner.post(path, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+        assert answer.status_code < 500, text
+        shown = [at_place(one, (field,)) for one in shown_after(owner, answer)]
+        expected = text if path == "/scim/v2/Users" else normalize("NFC", text)
+        assert shown in ([], [expected] * 2), ascii(text)
+        kept += bool(shown)
+    assert kept >= len(LIKE_OTHERS)
+
+
+def shown_after(client: httpx.Client, answer: httpx.Response) -> Iterator[Any]:
+    """What `answer` shows of what it took, and what a later GET shows of that."""
+    if answer.status_code in {200, 201} and answer.content:
+        said, asked = answer.json(), answer.request
+        yield said
+        # an application's id has the name that OAuth gives it
+        id = at_place(said, ("id",)) or at_place(said, ("client_id",))
+        entity = asked.url if asked.method != "POST" else f"{asked.url.path}/{id}"
+        later = client.get(entity)
+        if later.status_code == 200:
+            yield later.json()
+
+
+def at_place(shown: Any, where: Sequence[str | int]) -> Any:
+    """What stands there; None if there is no such place."""
+    for key in where:
+        try:
+            shown = shown[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return shown
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -168,7 +233,9 @@ def test_an_answer_that_is_not_read(kernel: Kernel, monkeypatch: pytest.MonkeyPa
         assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
         if pause is None:
             assert database.connections()["api"][0] == 0
-            assert not kernel.sql("select query from pg_stat_activity where state ~ '^idle in' and usename = 'nexus_api'")
+            assert not kernel.sql(
+                "select query from pg_stat_activity where state ~ '^idle in' and usename = 'nexus_api'"
+            )
             time.sleep(0.8)
         read = 0
         with contextlib.suppress(ConnectionResetError):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.api.bodies import Bodies
-from tests.api.test_bad_requests import DOCUMENT, NAUGHTY, WITH_BODY
+from tests.api.test_bad_requests import DOCUMENT, NAUGHTY, WITH_BODY, at_place, shown_after
 from tests.api.test_every_route import Victim, victim
 
 __all__ = ["victim"]
@@ -49,6 +49,8 @@ def test_one_at_a_time(victim: Victim, method: str, path: str, operation: dict[s
                     method, target, content=sent.encode(), headers={"Content-Type": "application/json"}
                 )
                 assert answer.status_code < 500, f"{where} {name}: {answer.status_code} {answer.text}"
+                for shown in shown_after(victim.owner, answer):
+                    assert at_place(shown, where) in {None, json.loads(text)}, f"{where} {name} is not as it came"
 
 
 _QUERY = "%00", "a%00b", "%ED%A0%80", "%ff", "%E2%80%AE", "a" * 5000
