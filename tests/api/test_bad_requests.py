@@ -63,6 +63,10 @@ PATHS = (
 
 @pytest.fixture(scope="module")
 def owned(kernel: Kernel) -> tuple[Company, httpx.Client]:
+    return _owned(kernel)
+
+
+def _owned(kernel: Kernel) -> tuple[Company, httpx.Client]:
     company = Company(kernel)
     owner = company.caller(company.member(("owner", "*"), is_break_glass=True))
     owner.headers["X-Nexus-Workspace"] = company.one
@@ -105,12 +109,15 @@ LIKE_OTHERS = [
     [("/v1/groups", "name"), ("/v1/roles", "name"), ("/v1/service-accounts", "name"), ("/v1/oidc/clients", "name"),
      ("/v1/webhooks/endpoints", "description"), ("/scim/v2/Users", "displayName"), ("/scim/v2/Groups", "displayName")],
 )  # fmt: skip
-def test_a_text_is_kept_as_it_came_or_refused(owned: tuple[Company, httpx.Client], path: str, field: str) -> None:
+def test_a_text_is_kept_as_it_came_or_refused(kernel: Kernel, path: str, field: str) -> None:
     """Code point by code point; of two ways to write a letter ours keep the composed one, so that equal names are equal."""
-    company, owner = owned
+    company, owner = _owned(kernel)
     operation = DOCUMENT["paths"][path]["post"]
     kept = 0
-    for text in [*LIKE_OTHERS, *(json.loads(text) for text in NAUGHTY.values() if text.startswith('"'))]:
+    for text in [
+        *LIKE_OTHERS,
+        *(json.loads(NAUGHTY[name]) for name in ("right to left", "newlines", "sql", "template")),
+    ]:
         body = Bodies(DOCUMENT, {}, company.one, new_id("x")).request(operation)["json"] | {field: text}
         if "userName" in body:
             body["userName"] = f"{new_id('x')}@acme.example"
@@ -121,7 +128,8 @@ def test_a_text_is_kept_as_it_came_or_refused(owned: tuple[Company, httpx.Client
         expected = text if path == "/scim/v2/Users" else normalize("NFC", text)
         assert shown in ([], [expected] * 2), ascii(text)
         kept += bool(shown)
-    assert kept >= len(LIKE_OTHERS)
+    # two of them are one name
+    assert kept >= len(LIKE_OTHERS) - 1
 
 
 def shown_after(client: httpx.Client, answer: httpx.Response) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from api.app import create_app
 from nexus.db.migrate import migrate
 from nexus.ports import free_port
 from nexus.settings import Settings
+from tests.api.kernel import Kernel
 
 PREDICT = "/v1/models/churn:predict"
 
@@ -174,6 +175,17 @@ def test_health_and_readiness(anyone: httpx.Client, served: Settings) -> None:
     assert [(p["name"], p["ready"]) for p in ready.json()["parts"]] == [
         ("database", True), ("features", True), ("model", True),
     ]  # fmt: skip
+
+
+def test_readiness_notices_a_database_that_a_newer_nexus_has_migrated(kernel: Kernel) -> None:
+    kernel.sql("insert into app.migration values ('kernel_9999')")
+    try:
+        answer = httpx.get(f"{kernel.address}/readyz")
+    finally:
+        kernel.sql("delete from app.migration where version_num = 'kernel_9999'")
+    [database] = [p for p in answer.json()["parts"] if p["name"] == "database"]
+    assert (answer.status_code, database["ready"], database["remedy"]) == (503, False, "update Nexus")
+    assert database["detail"] == "the database was migrated by a newer Nexus: it stands at kernel_9999"
 
 
 def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
