@@ -18,7 +18,7 @@ from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
 from api.identity import directory, realms
 from api.identity.sessions import BrowserSession
-from api.oidc import levels, scopes
+from api.oidc import levels, scopes, tokens
 from api.oidc.flow.parties import REFRESH, Party, Subject
 from api.oidc.flow.requests import Asked, value
 from api.oidc.flow.server import Server
@@ -103,7 +103,7 @@ async def _outcome(
     client, back = grant.request.client, str(grant.redirect_uri)
     prompts = set((value(asked, "prompt") or "").split())
     _supported(asked, back)
-    if here is None or user is None or person is None or _again(asked, here, prompts, back):
+    if here is None or user is None or person is None or _again(server, asked, here, prompts, back):
         if "none" in prompts:
             raise OAuth2Error(error="login_required", redirect_uri=back)
         return _sign_in(asked, here)
@@ -155,8 +155,8 @@ def _supported(asked: Asked, back: str) -> None:
         raise InvalidRequestError("The max_age must be a number of seconds.", redirect_uri=back)
 
 
-def _again(asked: Asked, here: BrowserSession, prompts: set[str], back: str) -> bool:
-    """Whether the user must prove anew who they are."""
+def _again(server: Server, asked: Asked, here: BrowserSession, prompts: set[str], back: str) -> bool:
+    """Whether the user must prove anew who they are, or is not the one whom the client means."""
     signed_in = here.authenticated_at.timestamp()
     since = value(asked, SINCE) or ""
     # who has just signed in because of this request is not sent round in circles; the client sees `auth_time`
@@ -165,9 +165,24 @@ def _again(asked: Asked, here: BrowserSession, prompts: set[str], back: str) -> 
         if is_fresh or "none" in prompts:
             raise OAuth2Error(error="unmet_authentication_requirements", redirect_uri=back)
         return True
+    if (hint := value(asked, "id_token_hint")) and _hinted(server, asked, hint, back) != here.user_id:
+        if is_fresh:
+            raise OAuth2Error(error="login_required", redirect_uri=back)
+        return True
     age = value(asked, "max_age")
     is_old = age is not None and time.time() - signed_in > int(age[:12])
     return not is_fresh and (is_old or bool(prompts & {"login", "select_account"}))
+
+
+def _hinted(server: Server, asked: Asked, hint: str, back: str) -> str:
+    """Whom an ID token of before names (OpenID Connect Core, 3.1.2.1). Raises InvalidRequestError for one that is not this client's."""
+    try:
+        said = tokens.believed(hint, server.issuer.ring, server.issuer.address, "jwt", expired=True)
+    except tokens.InvalidTokenError:
+        said = {}
+    if said.get("aud") != value(asked, "client_id"):
+        raise InvalidRequestError("The id_token_hint is not an ID token of this client.", redirect_uri=back)
+    return str(said.get("sub"))
 
 
 async def _lacking(
