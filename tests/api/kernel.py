@@ -24,6 +24,8 @@ from nexus.settings import Settings
 from tests.api.conftest import running
 
 _numbers = itertools.count(1)
+#: Made once: reading the certificates of the world takes longer than most requests.
+TLS = httpx.create_ssl_context()
 
 
 class Subjects:
@@ -46,7 +48,8 @@ class Caller(httpx.Client):
 
     def __init__(self, kernel: Kernel, principal: Principal) -> None:
         token = kernel.subjects.give(principal)
-        super().__init__(base_url=kernel.address, timeout=20, headers={"Authorization": f"Bearer {token}"})
+        headers = {"Authorization": f"Bearer {token}"}
+        super().__init__(base_url=kernel.address, timeout=20, verify=TLS, headers=headers)
         self.kernel = kernel
         self.principal = principal
         self.workspace = min(principal.workspaces, default="")

@@ -20,7 +20,7 @@ from api.identity.sessions import Lifetimes
 from api.identity.throttle import Bucket
 from nexus.db import Database, Session
 from nexus.settings import Settings
-from tests.api.kernel import Kernel
+from tests.api.kernel import TLS, Kernel
 
 T = TypeVar("T")
 HERE = sessions.Browser("127.0.0.1", "a test")
@@ -108,7 +108,7 @@ class PeopleOf:
         return make(self.kernel, password_hash=hash_of(password) if password else None, **said)
 
     def browser(self) -> Browser:
-        return Browser(base_url=self.kernel.address, timeout=20)
+        return Browser(base_url=self.kernel.address, timeout=20, verify=TLS)
 
     def fill(self, bucket: Bucket, of: str, failures: int) -> None:
         """As if so many attempts had failed just now."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import event
 from typer.testing import CliRunner
 
 from api.identity import resets, throttle
@@ -201,6 +202,33 @@ def test_asking_for_a_link_says_the_same_whoever_it_is(people: PeopleOf, browser
     assert browser.form("/signin/forgotten", email=ada.email).text.replace(ada.email, "E") in texts
     assert people.kernel.sql("select count(*) from app.identity_reset where user_id = %s", ada.id) == [(1,)]
     assert errors(browser.form("/signin/forgotten", email="")) == {"email": "Write your e-mail address."}
+
+
+def test_asking_for_a_link_takes_the_same_work_whoever_it_is(people: PeopleOf, browser: Browser) -> None:
+    """What takes time is counted, not measured; and a link is of the account, whatever of its address was typed."""
+    ada, gone = people.make(), people.make()
+    people.kernel.sql("update app.identity_user set deactivated_at = now() where id = %s", gone.id)
+    statements: list[str] = []
+    engine = people.kernel.app.state.database.everything.sync_engine
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if re.search(r"app\.(identity|organisations|privacy|append)", statement):
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        runs = []
+        for email in (ada.email.translate({ord("e"): "\uff45"}), f"nobody-{ada.email}", gone.email):
+            people.kernel.sql("delete from app.identity_throttle")
+            statements.clear()
+            browser.form("/signin/forgotten", email=email)
+            runs.append(list(statements))
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert runs[0] == runs[1] == runs[2]
+    assert len(runs[0]) > 3
+    asked = people.kernel.sql("select user_id from app.identity_reset order by created_at desc, id desc limit 3")
+    assert asked == [(None,), (None,), (ada.id,)]
 
 
 def test_the_database_alone_opens_no_account(people: PeopleOf) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -27,6 +30,32 @@ def test_a_person_is_found_by_id_and_by_any_spelling_of_their_address(kernel: Ke
             make(kernel, email=spelling)
     assert within(kernel.settings, lambda s: directory.user(s, "usr_nobody")) is None
     assert told(kernel, made) == ["user.created"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_same"),
+    [
+        ("\uff41da@people.example", True),  # a full-width a
+        ("\U0001d4eada@people.example", True),  # a bold one
+        ("ada@\uff50eople.example", True),
+        ("ada\uff20people.example", True),  # a full-width @
+        ("a\u0064a@people.example", True),
+        ("\u0430da@people.example", False),  # a Cyrillic a
+        ("ada@people\u3002example", False),
+        ("ad\u0131@people.example", False),
+        ("ada\u200b@people.example", False),
+    ],
+)  # fmt: skip
+def test_addresses_that_look_alike(typed: str, is_same: bool) -> None:
+    """What is compared alike is one person; what only looks alike is another, whom nobody finds by it."""
+    assert (directory.email_key(typed) == "ada@people.example") is is_same
+
+
+@given(st.text(max_size=40))
+def test_whichever_keyboard_an_address_comes_from(typed: str) -> None:
+    key = directory.email_key(typed)
+    for form in ("NFC", "NFD"):
+        assert directory.email_key(f" {unicodedata.normalize(form, typed)}\t") == key  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

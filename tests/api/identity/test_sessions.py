@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,11 +10,13 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from api.identity import sessions
 from api.identity.models import SessionRow
 from api.identity.sessions import Lifetimes, MaybeSignedIn, RecentlySignedIn, SignedIn
 from api.kernel.routing import Router
+from nexus.db import Database, Session
 from tests.api.identity.people import HERE, make, sign_in, told, within
 from tests.api.kernel import Kernel
 
@@ -130,6 +133,26 @@ def test_one_more_than_may_be_ends_the_oldest_or_is_refused(probed: Kernel) -> N
     assert rows == [(first, "replaced"), (second, None), (third, None)]
     with pytest.raises(sessions.TooManySessionsError, match="2 sessions"):
         start(Lifetimes(timedelta(hours=1), timedelta(hours=1), most=2, ends_oldest=False))
+
+
+def test_many_at_once_are_not_more_than_may_be(probed: Kernel) -> None:
+    person = make(probed)
+    two = Lifetimes(timedelta(hours=1), timedelta(hours=1), most=2, ends_oldest=True)
+
+    async def crowd(session: Session) -> None:
+        async def one() -> None:
+            async with database.system() as its_own:
+                await its_own.scalar(select(1))
+                await together.wait()
+                await sessions.start(its_own, person.id, HERE, two, frozenset({"pwd"}))
+
+        database, together = Database(probed.settings), asyncio.Barrier(4)
+        await asyncio.gather(*(one() for _ in range(4)))
+        await database.close()
+
+    within(probed.settings, crowd)
+    live = "select count(*) from app.identity_session where user_id = %s and ended_at is null"
+    assert probed.sql(live, person.id) == [(2,)]
 
 
 def test_who_knows_the_password_alone_ends_no_session(probed: Kernel) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 
 import pyotp
 import pytest
@@ -15,7 +18,7 @@ from api.identity import throttle
 from api.identity.directory import Person
 from api.mfa import service
 from api.mfa.models import Totp
-from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf, errors, told
+from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf, errors, sign_in, told
 from tests.api.identity.test_account import link, nexus
 
 
@@ -70,6 +73,22 @@ def test_a_code_is_asked_for_and_counts_once(people: PeopleOf, browser: Browser)
     assert people.failures(ada.id) == ["wrong_code"]
 
 
+def test_a_code_that_is_raced_counts_once(people: PeopleOf, browser: Browser) -> None:
+    """Whoever looked over a shoulder types it at the same moment."""
+    ada, app, codes = enrolled(people, browser)
+    again(people, ada)
+    for code in (app.now(), codes[0]):
+        together = Barrier(4, timeout=20)
+
+        def show(said: str = code, together: Barrier = together) -> int:
+            with people.browser() as one:
+                one.cookies.set("nexus_session", sign_in(people.kernel, ada, awaits_factor=True)[1])
+                return one.form("/signin/factor", between=together.wait, code=said).status_code
+
+        with ThreadPoolExecutor(4) as threads:
+            assert sorted(threads.map(lambda _: show(), range(4))) == [303, 403, 403, 403]
+
+
 def test_a_recovery_code_counts_once(people: PeopleOf, browser: Browser) -> None:
     ada, _, codes = enrolled(people, browser)
     with people.browser() as elsewhere:
@@ -116,6 +135,12 @@ def test_a_trusted_browser_is_not_asked_until_something_changes(people: PeopleOf
     with people.browser() as trusted:
         trusted.sign_in(ada.email)
         trusted.form("/signin/factor", code=app.now(), remember="1")
+        assert trusted.sign_in(ada.email).headers["location"] == "/account"
+        people.kernel.sql("update app.identity_device set trusted_until = now() where user_id = %s", ada.id)
+        assert trusted.sign_in(ada.email).headers["location"].startswith("/signin/factor")
+        trusted.form("/signin/factor", code=codes[1], remember="1")
+        lasts = "select max(trusted_until) - now() from app.identity_device where user_id = %s"
+        assert timedelta(days=29) < people.kernel.sql(lasts, ada.id)[0][0] <= service.TRUSTED == timedelta(days=30)
         assert trusted.sign_in(ada.email).headers["location"] == "/account"
         # another browser is asked, and so is this one for another user
         assert browser.sign_in(ada.email).headers["location"].startswith("/signin/factor")

@@ -18,13 +18,11 @@ from api.identity.directory import Person
 from api.organisations.models import Member
 from nexus.ids import new_id
 from tests.api.identity import people
-from tests.api.kernel import Kernel
+from tests.api.kernel import TLS, Kernel
 from tests.api.organisations.company import Company
 
 BACK = "http://127.0.0.1:7777/cb"
 PROFILE = "openid profile email"
-#: Made once: reading the certificates of the world takes longer than most requests.
-TLS = httpx.create_ssl_context()
 HTTP = {"verify": TLS, "timeout": 20}
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 

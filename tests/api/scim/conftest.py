@@ -12,7 +12,7 @@ import pytest
 
 from api.organisations.models import Domain
 from nexus.ids import new_id
-from tests.api.kernel import Caller, Kernel
+from tests.api.kernel import TLS, Caller, Kernel
 from tests.api.organisations.company import Company
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -44,7 +44,9 @@ class Directory(httpx.Client):
         )
         assert key.status_code == 201, key.text
         token = key.json()["key"]
-        super().__init__(base_url=f"{kernel.address}/scim/v2", headers={"Authorization": f"Bearer {token}"}, timeout=20)
+        super().__init__(
+            base_url=f"{kernel.address}/scim/v2", headers={"Authorization": f"Bearer {token}"}, timeout=20, verify=TLS
+        )
         kernel._callers.append(self)  # type: ignore[arg-type]
 
     def address(self) -> str:

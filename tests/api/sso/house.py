@@ -13,8 +13,7 @@ from api.identity.directory import Person
 from api.organisations.models import Domain, Member, Policy
 from nexus.ids import new_id
 from tests.api.identity import people
-from tests.api.kernel import Kernel
-from tests.api.oidc.house import TLS
+from tests.api.kernel import TLS, Kernel
 from tests.api.organisations.company import Company
 
 PASSWORD = people.PASSWORD

@@ -16,6 +16,7 @@ from nexus.ids import new_id
 from nexus.tenancy import LOCAL_ORGANISATION
 from tests.api.identity import people
 from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf
+from tests.api.kernel import TLS
 from tests.api.oidc import house as oidc
 from tests.api.oidc.test_consumers import delivered
 from tests.api.sso.house import House, said
@@ -100,7 +101,7 @@ class App:
     def begin(self) -> tuple[OAuth2Client, str, str]:
         client = OAuth2Client(
             self.row["client_id"], self.row["client_secret"], scope="openid nexus", redirect_uri=oidc.BACK,
-            code_challenge_method="S256", verify=oidc.TLS,
+            code_challenge_method="S256", verify=TLS,
         )  # fmt: skip
         verifier = secrets.token_urlsafe(40)
         where, _ = client.create_authorization_url(
@@ -123,7 +124,7 @@ class App:
 
     def opens(self, token: str) -> int:
         headers = {"Authorization": f"Bearer {token}", "X-Nexus-Workspace": self.house.company.one}
-        return httpx.get(f"{self.house.kernel.address}/v1/models", headers=headers, verify=oidc.TLS).status_code
+        return httpx.get(f"{self.house.kernel.address}/v1/models", headers=headers, verify=TLS).status_code
 
 
 def test_a_token_of_before_dies_when_more_is_asked(asking: Way, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from nexus.ports import free_port
-from tests.api.oidc.house import TLS
+from tests.api.kernel import TLS
 from tests.api.sso.house import House
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]

@@ -10,7 +10,7 @@ import pytest
 from authlib.integrations.httpx_client import OAuth2Client
 
 from api.oidc import levels
-from tests.api.kernel import Kernel, serve
+from tests.api.kernel import TLS, Kernel, serve
 from tests.api.oidc import house as oidc
 from tests.api.sso.house import House, said
 
@@ -55,7 +55,7 @@ def test_a_client_behind_two_of_us(house: House, upstream: oidc.House) -> None:
     down = house.browser()
     stock = OAuth2Client(
         client["client_id"], client["client_secret"], scope="openid email nexus", redirect_uri=oidc.BACK,
-        code_challenge_method="S256", verify=oidc.TLS,
+        code_challenge_method="S256", verify=TLS,
     )  # fmt: skip
     verifier = secrets.token_urlsafe(40)
     where, state = stock.create_authorization_url(
@@ -79,5 +79,5 @@ def test_a_client_behind_two_of_us(house: House, upstream: oidc.House) -> None:
     session = house.session(down)
     assert (session["methods"], session["realm"]) == (["mfa", "otp", "pwd", "sso"], house.id)
     headers = {"Authorization": f"Bearer {token['access_token']}", "X-Nexus-Workspace": house.company.one}
-    assert httpx.get(f"{house.kernel.address}/v1/models", headers=headers, verify=oidc.TLS).status_code == 200
+    assert httpx.get(f"{house.kernel.address}/v1/models", headers=headers, verify=TLS).status_code == 200
     stock.close()
