@@ -78,6 +78,24 @@ def test_an_invitation_makes_a_member_once(company: Company, owner: Caller) -> N
     assert owner.delete(f"/v1/invitations/{made.json()['id']}").status_code == 409
 
 
+def test_an_invitation_is_not_taken_from_another_page(company: Company, owner: Caller) -> None:
+    """A page of elsewhere has neither the type of body nor the cookie; who was given a password sets their own first."""
+    address = email()
+    token = invite(owner, address).json()["token"]
+    with browser(company, address) as invited:
+        for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+            headers = {"Content-Type": kind, "Origin": "http://127.0.0.1:9"}
+            sent = invited.post("/v1/invitations:accept", content=f'{{"token": "{token}"}}', headers=headers)
+            assert sent.status_code == 422, sent.text
+        preflight = invited.options("/v1/invitations:accept", headers={"Origin": "http://127.0.0.1:9", "Access-Control-Request-Method": "POST"})  # fmt: skip
+        assert "access-control-allow-origin" not in preflight.headers
+        must = "update app.identity_user set must_change_password = %s where email = %s"
+        company.kernel.sql(must, True, address)
+        assert invited.post("/v1/invitations:accept", json={"token": token}).status_code == 401
+        company.kernel.sql(must, False, address)
+        assert invited.post("/v1/invitations:accept", json={"token": token}).status_code == 200
+
+
 def test_who_is_a_member_elsewhere_joins_too(kernel: Kernel, company: Company, owner: Caller) -> None:
     elsewhere = Company(kernel)
     address = email()

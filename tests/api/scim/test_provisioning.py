@@ -158,6 +158,27 @@ def test_errors_are_scims(
     assert answer.headers["content-type"] == "application/scim+json"
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["x' or '1'='1", "x' union select email from app.identity_user --", "%", "_", "*", "x\\\" or userName pr or \\\"x", "\\u0000"],
+    ids=["or", "union", "like", "one letter", "star", "quote", "null"],
+)  # fmt: skip
+def test_what_a_filter_is_told_is_a_value(directory: Directory, value: str) -> None:
+    """It ends neither its own text nor a statement's, and stands for nothing but itself."""
+    directory.user(externalId="known", title="known")
+    for name in ("userName", "externalId", "id", "title"):
+        found = directory.get("/Users", params={"filter": f'{name} eq "{value}"'})
+        assert found.status_code in {200, 400}, found.text
+        assert found.json().get("totalResults", 0) == 0
+    groups = directory.get("/Groups", params={"filter": f'displayName eq "{value}" or members.value eq "{value}"'})
+    assert groups.json().get("totalResults", 0) == 0
+    assert directory.get("/Users", params={"sortBy": f"{value}; drop table app.scim_user"}).status_code in {200, 400}
+    patched = directory.change(
+        f"/Users/{directory.user()['id']}", {"op": "remove", "path": f'emails[value eq "{value}"]'}
+    )
+    assert patched.status_code in {204, 400}, patched.text
+
+
 def test_taken_names(directory: Directory) -> None:
     user, group = directory.user(), directory.group()
     again = directory.post("/Users", json={"schemas": [USER], "userName": user["userName"].upper()})

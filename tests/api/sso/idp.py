@@ -83,9 +83,9 @@ class Idp:
 
     def sign(
         self, element: Any, *, key: str | None = None, signature: Any = T.TransformRsaSha256,
-        digest: Any = T.TransformSha256, canonical: Any = T.TransformExclC14N, inserted: int = 1,
+        digest: Any = T.TransformSha256, canonical: Any = T.TransformExclC14N, inserted: int = 1, shows: str | None = None,
     ) -> None:  # fmt: skip
-        """Signs the element, in itself, after its issuer."""
+        """Signs the element, in itself, after its issuer. `shows` is a certificate that goes with the signature."""
         node = xmlsec.template.create(element, canonical, signature, ns="ds")
         element.insert(inserted, node)
         reference = xmlsec.template.add_reference(node, digest, uri=f"#{element.get('ID')}")
@@ -93,6 +93,9 @@ class Idp:
         xmlsec.template.add_transform(reference, canonical)
         context = xmlsec.SignatureContext()
         context.key = xmlsec.Key.from_memory(key or self.key, T.KeyDataFormatPem)
+        if shows:
+            xmlsec.template.add_x509_data(xmlsec.template.ensure_key_info(node))
+            context.key.load_cert_from_memory(shows, T.KeyDataFormatCertPem)
         xmlsec.tree.add_ids(element, ["ID"])
         context.sign(node)
 

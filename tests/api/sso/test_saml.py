@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import xmlsec
@@ -89,6 +89,18 @@ def test_a_member_comes_in(house: House, way: Way, ada: Person) -> None:
     assert browser.signed_in()
 
 
+@pytest.mark.parametrize("relay", ["https://evil.example", "//evil.example", "javascript:alert(1)", "/account/data"])
+def test_where_to_go_on_is_not_said_by_the_answer(way: Way, ada: Person, relay: str) -> None:
+    """`RelayState` comes through other hands: what was asked for is kept here."""
+    browser, other = way.house.browser(), way.house.browser()
+    response = way.idp.response(way.us, way.begin(browser, next="/account?a=1"), ada.email)
+    said = {"SAMLResponse": sent(response), "RelayState": relay}
+    answer = other.post(f"{way.path}/acs", data=said, params={"RelayState": relay, "next": relay})
+    assert answer.headers["location"].startswith(f"{way.path}/finish?attempt=att_")
+    done = browser.get(f"{answer.headers['location']}&{urlencode({'next': relay, 'RelayState': relay})}")
+    assert (done.status_code, done.headers["location"]) == (303, "/account?a=1")
+
+
 def test_our_request_is_signed(house: House, way: Way) -> None:
     answer = house.browser().get(way.path, params={"again": "1"})
     where = answer.headers["location"]
@@ -121,6 +133,8 @@ def test_our_description_is_what_a_provider_reads(house: House, way: Way) -> Non
         ("unsigned", {"sign_inner": False}),
         ("unsigned", {"sign_inner": False, "sign_outer": False}),
         ("signature", {"how": {"key": saml.new_key("forger")[0]}}),
+        # nor does it say by its own certificate whose it is
+        ("signature", {"how": dict(zip(("key", "shows"), saml.new_key("forger"), strict=True))}),
         ("algorithm", {"how": {"signature": T.TransformRsaSha1}}),
         ("algorithm", {"how": {"digest": T.TransformSha1}}),
         ("algorithm", {"how": {"canonical": T.TransformExclC14NWithComments}}),
