@@ -122,6 +122,8 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_use_lifo=True,
+            # an error tells its statement, and the log whatever an error tells: not what people have sent
+            hide_parameters=True,
         )
         event.listen(made.sync_engine, "handle_error", _disconnect)
         return made

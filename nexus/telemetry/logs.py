@@ -20,6 +20,8 @@ _SECRETS = (
     (re.compile(r"\b(nxs|nxk|tst|whsec|sk|rk|pk)_[\w-]{8,}"), r"\1_…"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "…jwt…"),
     (re.compile(r"(?i)((?:password|passwd|secret|token|api[_-]?key|authorization|cookie)[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"), r"\1…"),
+    # PostgreSQL tells the row that it refuses
+    (re.compile(r"\b(DETAIL:)\s.*"), r"\1 …"),
     (re.compile(r"://([^:/@\s]+):[^@\s]+@"), r"://\1:…@"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "…@…"),
 )  # fmt: skip
@@ -68,6 +70,9 @@ def configure(level: str, form: str = "json") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in ("httpx", "httpcore"):
+        # they write a line for each request that we send, with its whole address: a receiver's may have a secret in it
+        logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True

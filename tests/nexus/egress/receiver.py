@@ -72,7 +72,9 @@ def receiving(server: Receiver | None = None) -> Iterator[Receiver]:
     server = server or Receiver()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

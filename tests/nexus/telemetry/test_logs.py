@@ -46,6 +46,7 @@ def test_a_line_says_where_it_belongs() -> None:
         "cookie: __Host-session=0123456789abcdef",
         "sent to ada.example+x@mail.example.org",
         "key whsec_0123456789abcdef",
+        "duplicate key\nDETAIL:  Key (name)=(hunter22) already exists.",
     ],
 )
 def test_what_nobody_should_read_is_struck_out(secret: str) -> None:
