@@ -1,7 +1,7 @@
 """The application: middleware, problem documents, and every slice that is found.
 
 Belongs here: putting together. Does not belong here: any endpoint; `api/<domain>/endpoints.py` offers `router`, and
-`start(app, settings)` if the domain keeps something for as long as the application lives.
+`start(app, settings)` if the domain keeps something for as long as the application lives, and `rest(app)` for when it ends.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 warm(app)
         app.state.spans.start()
         yield
+        for found in slices():
+            if rest := getattr(found, "rest", None):
+                await rest(app)
         await app.state.spans.stop()
         await app.state.limiter.store.close()
         await app.state.database.close()

@@ -83,6 +83,8 @@ class Requires:
             )
         request.state.principal = principal
         request.state.permission = self.permission
+        if (uses := getattr(request.app.state, "uses", None)) is not None:
+            uses.note(principal, self.permission.name)
         if now := context.current():
             now.organisation, now.workspace = principal.organisation, principal.chosen
         return principal

@@ -35,6 +35,7 @@ __all__ = ["declared", "zone"]
 #: Routes that change nothing, so there is nothing to write down; and those of another protocol, which a test of their own asks.
 ASKS = {
     "POST /v1/authz:check": "a question",
+    "POST /v1/access-review:replay": "a question",
     "POST /v1/sso/connections/{connection_id}:test": "a question",
     **dict.fromkeys(
         (f"{m} {p}" for m, p, _ in OPERATIONS if p.startswith("/scim/")), "test_directories_leave_entries_too, below"

@@ -1,0 +1,53 @@
+"""Uses of permissions, counted in the process and kept every few seconds: a request pays for a dictionary, not for a row.
+
+Belongs here: counting, and when what was counted is kept. Does not belong here: statements (repository.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+
+from api.kernel.principal import EVERYWHERE, Principal
+from api.reviews import repository
+from api.reviews.repository import Key
+from nexus.db import Database
+
+#: What was counted is kept so often, in seconds; a process that is killed loses no more.
+EVERY = 10.0
+_log = logging.getLogger("nexus.reviews")
+
+
+class Tally:
+    """Of one process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counted: Counter[Key] = Counter()
+        self._kept_at = time.monotonic()
+        self._keeping: asyncio.Task[None] | None = None
+
+    def note(self, principal: Principal, permission: str) -> None:
+        """Whoever has this machine is nobody whose access is reviewed. A key is used by its member or service account."""
+        if principal.kind == "local":
+            return
+        subject = str(principal.claims.get("user_id") or principal.id)
+        self._counted[principal.organisation, subject, permission, principal.chosen or EVERYWHERE] += 1
+        now = time.monotonic()
+        if now - self._kept_at > EVERY:
+            self._kept_at = now
+            self._keeping = asyncio.create_task(self.keep())
+
+    async def keep(self) -> None:
+        """Keeps what has been counted; what cannot be kept now is kept with the next."""
+        counted, self._counted = self._counted, Counter()
+        if not counted:
+            return
+        try:
+            async with self._database.system() as session:
+                await repository.add(session, counted)
+        except Exception as error:  # noqa: BLE001 (nobody's request fails because it was not counted)
+            self._counted.update(counted)
+            _log.warning("uses of permissions were not kept: %s", type(error).__name__)
