@@ -33,12 +33,17 @@ class Service:
     page: str = "/"
     env: Mapping[str, str] = field(default_factory=dict)
     ready_timeout: float = 90
+    #: where it listens, if that is not where the settings say
+    host: str = ""
+
+    def listens(self, settings: Settings) -> str:
+        return self.host or settings.host
 
     def url(self, settings: Settings, path: str | None = None) -> str | None:
         """Address of the page (or of `path`), or None for a service without a port."""
         if self.port is None:
             return None
-        return f"http://{settings.host}:{self.port}{self.page if path is None else path}"
+        return f"http://{self.listens(settings)}:{self.port}{self.page if path is None else path}"
 
 
 def discover(settings: Settings) -> list[Service]:

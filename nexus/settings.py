@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -122,6 +123,11 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
     @property
+    def inner_host(self) -> str:
+        """Where services listen that ask nobody who they are: on this machine alone, whatever `host` says."""
+        return self.host if _is_loopback(self.host) else "127.0.0.1"
+
+    @property
     def address(self) -> str:
         """Where browsers and clients reach the API; never with a slash at the end."""
         return self.public_url or f"http://{self.host}:{self.api_port}"
@@ -154,6 +160,13 @@ class Settings(BaseSettings):
     @property
     def log_dir(self) -> Path:
         return self.home / "logs"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @lru_cache(maxsize=1)

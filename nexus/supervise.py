@@ -160,7 +160,7 @@ class Supervisor:
         if service.port is None:
             state.state = "healthy"
         elif state.state != "healthy" or int(now * 4) % 20 == 0:
-            if answers(self.settings.host, service.port, service.health):
+            if answers(service.listens(self.settings), service.port, service.health):
                 state.state = "healthy"
             elif state.state == "healthy" or now - self._began[service.name] > service.ready_timeout:
                 state.state = "unhealthy"
@@ -240,7 +240,7 @@ def reap(settings: Settings) -> None:
 
 def check_ports(settings: Settings, services: Iterable[Service]) -> None:
     """Raises MachineError naming every port that somebody else holds, and who."""
-    taken = [(s, who) for s in services if s.port and (who := holder(settings.host, s.port))]
+    taken = [(s, who) for s in services if s.port and (who := holder(s.listens(settings), s.port))]
     if taken:
         lines = "; ".join(f"{s.port} ({s.name}) is held by {who}" for s, who in taken)
         names = ", ".join(f"NEXUS_{s.name.upper()}_PORT" for s, _ in taken)

@@ -32,7 +32,7 @@ def build(
             settings, display.on_step, train=train, full_refresh=full_refresh, accept_shrink=accept_shrink
         )
     current = read_current(settings)
-    url = f"http://{settings.host}:{settings.dagster_port}/runs/{outcome.run_id}"
+    url = f"http://{settings.inner_host}:{settings.dagster_port}/runs/{outcome.run_id}"
     summary(outcome, current.version if current else None, url)
     if error := error_of(settings, outcome):
         raise error

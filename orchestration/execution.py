@@ -204,7 +204,7 @@ def _sample(gate: GateResult) -> str:
 
 
 def _look(settings: Settings, run_id: str) -> str:
-    return f"the run with its traceback: http://{settings.host}:{settings.dagster_port}/runs/{run_id}"
+    return f"the run with its traceback: http://{settings.inner_host}:{settings.dagster_port}/runs/{run_id}"
 
 
 def _refuse_second_build(settings: Settings) -> None:

@@ -43,13 +43,14 @@ def services(settings: Settings) -> list[Service]:
         Service(
             name="dagster",
             command=(
-                *python, "dagster_webserver", "--host", settings.host, "--port", str(settings.dagster_port),
+                *python, "dagster_webserver", "--host", settings.inner_host, "--port", str(settings.dagster_port),
                 "--workspace", str(workspace),
             ),
             purpose="the asset graph: what ran, what failed and why, what is stale",
             port=settings.dagster_port,
             health="/server_info",
             page="/asset-groups",
+            host=settings.inner_host,
             env=environment,
         ),
     ]  # fmt: skip

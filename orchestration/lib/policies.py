@@ -46,7 +46,7 @@ def apply(spec: AssetSpec, windows: Mapping[str, timedelta], settings: Settings)
             f"{settings.home / 'docs' / 'warehouse.html'}#!/model/model.nexus.{name}"
         )
     if spec.group_name == "models":
-        links["experiments"] = MetadataValue.url(f"http://{settings.host}:{settings.mlflow_port}")
+        links["experiments"] = MetadataValue.url(f"http://{settings.inner_host}:{settings.mlflow_port}")
     changed = spec.merge_attributes(metadata=links)
     if window is None:
         return changed

@@ -56,7 +56,7 @@ def render(view: View) -> None:
     )
     settings = data.settings()
     st.caption(
-        f"Lineage from source to mart: [the asset graph](http://{settings.host}:{settings.dagster_port}/asset-groups), "
+        f"Lineage from source to mart: [the asset graph](http://{settings.inner_host}:{settings.dagster_port}/asset-groups), "
         "or `nexus docs` for a page without a server."
     )
 
