@@ -12,7 +12,7 @@ from api.kernel.preconditions import tag
 from api.kernel.routing import Router
 from api.kernel.transactions import Transaction
 from api.problems import CREATED, GUARDED
-from api.sagas import repository, service
+from api.sagas import pages, repository, service
 from api.sagas.policies import SagaMender, SagaReader
 from api.sagas.schemas import MendIn, SagaHistoryOut, SagaId, SagaOut, SagaState
 from nexus.sagas import mending
@@ -66,3 +66,6 @@ async def abandon_saga(
     saga_id: SagaId, said: MendIn, caller: SagaMender, key: IdempotencyKey, session: Transaction
 ) -> SagaOut:
     return SagaOut.model_validate(await mending.abandon(session, saga_id, by=caller.id, reason=said.reason))
+
+
+router.routes.extend(pages.router.routes)

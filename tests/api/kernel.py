@@ -65,7 +65,7 @@ class Kernel:
 
     def __init__(self, address: str, app: FastAPI, settings: Settings, subjects: Subjects) -> None:
         self.address, self.app, self.settings, self.subjects = address, app, settings, subjects
-        self._callers: list[Caller] = []
+        self._callers: list[httpx.Client] = []
 
     def caller(
         self,
