@@ -43,13 +43,14 @@ class Account:
 
 
 async def shown(database: Database, lifetimes: Lifetimes, here: BrowserSession) -> Account:
+    """Of who came by an organisation's provider: the sessions that it has vouched for, not where they are besides."""
     async with database.system() as session:
         user = await users.get(session, here.user_id)
         rows = await session_rows.live(session, user.id, lifetimes.idle)
         listed = [
             ShownSession(r.id, r.id == here.id, browser_name(r.user_agent), r.address, r.created_at, r.last_seen_at)
             for r in reversed(rows)
-            if not r.awaits_factor
+            if not r.awaits_factor and here.realm in {None, r.realm}
         ]
         return Account(user.email, user.name, user.password_hash is not None, listed)
 

@@ -291,6 +291,11 @@ async def revoke(session: Session, user_id: str, session_id: str, because: str =
     return bool(await end(session, user_id, because, SessionRow.id == session_id))
 
 
+def within_reach(here: BrowserSession) -> list[Any]:
+    """Conditions on sessions that may be ended from this one: an organisation's provider ends those that it has vouched for."""
+    return [] if here.realm is None else [SessionRow.realm == here.realm]
+
+
 async def revoke_all(session: Session, user_id: str, because: str, *, but: str | None = None) -> list[str]:
     """Ends every session of the user `but` one; returns their ids."""
     return await end(session, user_id, because, *([SessionRow.id != but] if but else []))

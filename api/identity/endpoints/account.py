@@ -10,6 +10,7 @@ from api.identity import account as rules
 from api.identity import cookies, factors, sessions
 from api.identity.endpoints.common import Field, LifetimesOfApp, PasswordsOfApp, WayOn, go, minutes, router
 from api.identity.forms import from_our_page
+from api.identity.models import SessionRow
 from api.identity.pages import page, way_on
 from api.identity.passwords import WeakPasswordError
 from api.identity.repository import sessions as rows
@@ -46,7 +47,8 @@ async def end_session(
 ) -> Response:
     """One that is not theirs, or has ended, is none: the answer is the same. What was lost stands for no second factor."""
     async with database(request).system() as session:
-        if await sessions.revoke(session, here.user_id, session_id) and session_id != here.id:
+        theirs = [SessionRow.id == session_id, *sessions.within_reach(here)]
+        if await sessions.end(session, here.user_id, "revoked", *theirs) and session_id != here.id:
             await rows.distrust(session, here.user_id, of=session_id)
     return go("/account?said=ended" if session_id != here.id else "/signin?said=out")
 
@@ -54,7 +56,7 @@ async def end_session(
 @router.post("/account/sessions/end-others", dependencies=_FORM)
 async def end_others(request: Request, here: SignedIn) -> Response:
     async with database(request).system() as session:
-        await sessions.revoke_all(session, here.user_id, "revoked", but=here.id)
+        await sessions.end(session, here.user_id, "revoked", SessionRow.id != here.id, *sessions.within_reach(here))
         await rows.distrust(session, here.user_id, but_of=here.id)
     return go("/account?said=others")
 

@@ -76,7 +76,8 @@ def _shown(one: Allowed) -> AllowedOut:
 @_PAGES.get(PATH)
 async def applications_page(request: Request, here: SignedIn, said: str = "") -> Response:
     async with database(request).system() as session:
-        found = await consents.of(session, here.user_id)
+        # an organisation's provider speaks for the organisation: what its people let in elsewhere it neither sees nor ends
+        found = await consents.of(session, here.user_id, here.realm)
         names = {b.organisation_id: b.name for b in await access.organisations_of(session, here.user_id)}
     shown = [
         (one, scopes.meanings(one.scopes), ", ".join(names[o] for o in one.organisations if o in names))
@@ -93,7 +94,7 @@ async def withdraw_on_page(
     """One that was not let in, or no longer, is none: the answer is the same."""
     try:
         async with database(request).system() as session:
-            client = await consents.withdraw(session, here.user_id, client_id)
+            client = await consents.withdraw(session, here.user_id, client_id, here.realm)
             act = Act(
                 organisation=client.organisation_id, actor_kind="user", actor_id=here.user_id, person=here.user_id,
                 action=f"POST {WITHDRAW}", target=request.url.path,

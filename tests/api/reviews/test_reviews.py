@@ -57,6 +57,10 @@ def test_what_is_granted_stands_beside_what_is_used(company: Company, owner: Cal
     assert used(said) == {("models.read", "*"): (3, [company.one]), ("organisations.read", "*"): (1, ["*"])}
     assert said["unused"] == len(said["granted"]) - 2 > 0
     assert next(g for g in said["granted"] if g["permission"] == "models.read")["last_used_at"]
+    # also where the fast way to the database is taken
+    assert owner.get("/v1/invitations").status_code == 200
+    boss = next(one for one in owner.get("/v1/access-review").json()["data"] if one["user_id"] == owner.principal.id)
+    assert used(boss)["organisations.members", "*"] == (1, ["*"])
     look(theirs, company.one, 2)
     assert used(reviewed(owner, member.id, days=1))["models.read", "*"] == (5, [company.one])
 

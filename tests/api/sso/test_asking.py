@@ -94,8 +94,8 @@ def _member(house: House, user_id: str) -> Any:
 class App:
     """A client of the organisation, and the whole flow through whatever the sign-in asks."""
 
-    def __init__(self, house: House) -> None:
-        body = {"name": "App", "redirect_uris": [oidc.BACK], "scopes": ["openid", "nexus"]}
+    def __init__(self, house: House, name: str = "App") -> None:
+        body = {"name": name, "redirect_uris": [oidc.BACK], "scopes": ["openid", "nexus"]}
         self.house, self.row = house, house.owner.post("/v1/oidc/clients", json=body).json()
 
     def begin(self) -> tuple[OAuth2Client, str, str]:
@@ -166,6 +166,40 @@ def test_who_signed_in_elsewhere_is_led_to_the_organisations_provider(asking: Wa
     assert "by=password" in browser.get(where).headers["location"]
     again = browser.get(f"{where}&nexus_lacking=other").headers["location"]
     assert said(again)["error"] == "access_denied"
+
+
+def test_a_provider_neither_sees_nor_ends_what_is_elsewhere(asking: Way) -> None:
+    """Whoever runs it could be any of the organisation's people: their other sessions and applications are not its own."""
+    house = asking.house
+    both, other = house.member(), House(asking.house.kernel)
+    other.company.add(_member(other, both.id))
+    own, apps = house.browser(), [App(house, "App of here"), App(other, "App of elsewhere")]
+    own.sign_in(both.email)
+    tokens = [app.token(own) for app in apps]
+    _is(asking.provider, both.email)
+    browser, _ = asking.through()
+    second, _ = asking.through()
+    [elsewhere] = house.kernel.sql(
+        "select id from app.identity_session where user_id = %s and realm is null and ended_at is null", both.id
+    )[0]
+    page = browser.get("/account").text
+    assert (page.count("<tr>"), elsewhere in page) == (3, False)
+    browser.form("/account", f"/account/sessions/{elsewhere}/end")
+    assert own.signed_in()
+    browser.form("/account", "/account/sessions/end-others")
+    assert [b.signed_in() for b in (browser, second, own)] == [True, False, True]
+    listed = browser.get("/account/applications").text
+    assert ("App of here" in listed, "App of elsewhere" in listed) == (True, False)
+    for app in reversed(apps):
+        browser.form("/account/applications", f"/account/applications/{app.row['client_id']}/withdraw")
+    headers = [{"Authorization": f"Bearer {token}"} for token in tokens]
+    where = f"{house.kernel.address}/v1/me"
+    assert [httpx.get(where, headers=h, verify=TLS).status_code for h in headers] == [401, 200]
+    # who signs in by their own password sees and ends everything
+    assert "App of elsewhere" in own.get("/account/applications").text
+    assert own.get("/account").text.count("<tr>") == 3
+    own.form("/account", "/account/sessions/end-others")
+    assert not browser.signed_in()
 
 
 def test_a_first_factor_is_added_where_one_is_asked_for(asking: Way) -> None:
