@@ -13,6 +13,7 @@ import pytest
 from joserfc import jwt
 
 from api.oidc import keys
+from api.oidc.authentication import AccessTokens
 from nexus.db import Session
 from nexus.sealing import Sealer
 from tests.api.identity import people
@@ -120,6 +121,39 @@ def test_keys_that_another_process_has_made_are_learned(house: House, web: App) 
     read_at = ours._read_at
     assert house.api(jwt.encode({**header, "kid": "made up"}, claims, key, ["ES256"])).status_code == 401
     assert ours._read_at == read_at
+
+
+def test_a_key_is_published_for_a_week_after_it_last_signed(house: House, web: App) -> None:
+    """Then it counts no more, whoever has it."""
+    token = str(web.signed_in(scope="openid nexus")[1]["access_token"])
+    kid = parts(token)[0]["kid"]
+    ours = house.kernel.app.state.oidc.keys
+
+    def known(ended: str) -> tuple[bool, int]:
+        until = f"update app.oidc_signing_key set signs_until = now() - interval '{ended}' where id = %s"
+        house.kernel.sql(until, kid)
+        house.kernel.app.state.authenticators[:] = authenticators_anew(house)
+        ours.forget()
+        published = httpx.get(house.at("jwks"), **HTTP).json()["keys"]
+        return kid in {k["kid"] for k in published}, house.api(token).status_code
+
+    assert known("6 days 23 hours") == (True, 200)
+    assert known("7 days 1 second") == (False, 401)
+    assert web.signed_in(scope="openid")[1]["access_token"]
+
+
+def authenticators_anew(house: House) -> list[Any]:
+    """Those of the application, remembering no token."""
+    found: list[Any] = house.kernel.app.state.authenticators
+    return [AccessTokens(house.kernel.app) if isinstance(one, AccessTokens) else one for one in found]
+
+
+def test_a_given_password_is_changed_before_any_client_is_let_in(house: House, web: App) -> None:
+    browser = Browser(house.kernel, house.somebody())
+    must = "update app.identity_user set must_change_password = true where id = (select user_id from app.identity_session where id = %s)"
+    house.kernel.sql(must, browser.session_id)
+    answer = browser.get(where(house, web, prompt="none"))
+    assert answer.headers["location"].startswith("/account/password?next=%2Foidc%2Fauthorize%3F")
 
 
 def test_what_is_asked_for_is_kept_from_other_pages(house: House, web: App) -> None:

@@ -35,8 +35,12 @@ def test_who_is_deprovisioned_is_out_at_once(kernel: Kernel, house: House, how: 
     house.admin, house.company = admin, directory.company
     app = house.app()
     _, token = app.signed_in(browser, scope="openid offline_access nexus")
-    session_key = browser.get("/account")
-    assert session_key.status_code == 200
+    assert browser.get("/account").status_code == 200
+    read = {"*": frozenset({"organisations.keys", "organisations.read"})}
+    mine = kernel.caller(organisation=directory.company.id, id=user_id, grants=read)
+    scopes = {"name": "k", "scopes": {"*": ["organisations.read"]}, "expires_in_days": 1}
+    key = mine.post("/v1/api-keys", json=scopes).json()["key"]
+    assert house.api(key, "/v1/organisation").status_code == 200
     assert house.api(token["access_token"]).status_code == 200
     where = f"/Users/{user['id']}"
     if how == "patch":
@@ -48,6 +52,7 @@ def test_who_is_deprovisioned_is_out_at_once(kernel: Kernel, house: House, how: 
     assert answer.status_code in {200, 204}, answer.text
     assert browser.get("/account").headers["location"].startswith("/signin")
     assert house.api(token["access_token"]).status_code == 401
+    assert house.api(key, "/v1/organisation").status_code == 401
     refused = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     assert directory.account(user["id"])[2] is False if how != "delete" else True
