@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from nexus.db import LOCAL_ORGANISATION
-from tests.api.kernel import Caller, Kernel
+from tests.api.kernel import TLS, Caller, Kernel
 from tests.api.organisations.company import Company
 from tests.api.sagas.driving import driven
 
@@ -68,7 +68,9 @@ def furnished(company: Company, owner: Caller) -> tuple[str, str]:
 
 
 def opens(kernel: Kernel, key: str) -> int:
-    return httpx.get(f"{kernel.address}/v1/organisation", headers={"Authorization": f"Bearer {key}"}).status_code
+    return httpx.get(
+        f"{kernel.address}/v1/organisation", headers={"Authorization": f"Bearer {key}"}, verify=TLS
+    ).status_code
 
 
 def test_shut_at_once_and_opened_again_as_it_was(kernel: Kernel, company: Company, owner: Caller) -> None:

@@ -16,7 +16,7 @@ from api.organisations.dns import Txt
 from api.organisations.models import Domain
 from nexus.db import Session
 from nexus.ids import new_id
-from tests.api.kernel import Caller, Kernel
+from tests.api.kernel import TLS, Caller, Kernel
 from tests.api.organisations.company import Company
 from tests.api.organisations.dns_server import serving
 
@@ -44,7 +44,9 @@ def browser(company: Company, address: str) -> httpx.Client:
         return (await start(session, person.id, Browser("127.0.0.1", "test"), lifetimes, frozenset({"pwd"})))[1]
 
     secret = company.within(signed_in, everything=True)
-    return httpx.Client(base_url=company.kernel.address, headers={"Cookie": f"{COOKIE}={secret}"}, timeout=20)
+    return httpx.Client(
+        base_url=company.kernel.address, headers={"Cookie": f"{COOKIE}={secret}"}, timeout=20, verify=TLS
+    )
 
 
 COOKIE = cookies.SESSION
@@ -117,7 +119,10 @@ def test_two_browsers_accept_at_once(company: Company, owner: Caller) -> None:
             threading.Thread(
                 target=lambda: answers.append(
                     httpx.post(
-                        f"{company.kernel.address}/v1/invitations:accept", json=token, headers=invited.headers
+                        f"{company.kernel.address}/v1/invitations:accept",
+                        json=token,
+                        headers=invited.headers,
+                        verify=TLS,
                     ).status_code
                 )
             )

@@ -9,7 +9,7 @@ import pytest
 
 from api.identity import directory
 from api.organisations import keys
-from tests.api.kernel import Caller, Kernel
+from tests.api.kernel import TLS, Caller, Kernel
 from tests.api.organisations.company import Company
 
 SCOPES = ["models.read"]
@@ -31,7 +31,7 @@ def make(caller: Caller, scopes: dict[str, list[str]], **more: Any) -> httpx.Res
 
 def models(company: Company, key: str, workspace: str) -> int:
     headers = {"Authorization": f"Bearer {key}", "X-Nexus-Workspace": workspace}
-    return httpx.get(f"{company.kernel.address}/v1/models", headers=headers, timeout=20).status_code
+    return httpx.get(f"{company.kernel.address}/v1/models", headers=headers, timeout=20, verify=TLS).status_code
 
 
 def test_a_key_opens_what_its_scopes_say(company: Company) -> None:
@@ -137,7 +137,9 @@ def test_rotation_overlaps_and_revocation_does_not(company: Company, owner: Call
 
 def test_a_key_makes_no_keys(company: Company, owner: Caller) -> None:
     made = make(owner, {"*": ["*"]}).json()
-    with httpx.Client(base_url=company.kernel.address, headers={"Authorization": f"Bearer {made['key']}"}) as client:
+    with httpx.Client(
+        base_url=company.kernel.address, headers={"Authorization": f"Bearer {made['key']}"}, verify=TLS
+    ) as client:
         body = {"name": "k", "scopes": {"*": ["*"]}, "expires_in_days": 366}
         assert client.post("/v1/api-keys", json=body).status_code == 403
         assert client.post(f"/v1/api-keys/{made['id']}:rotate", json={"expires_in_days": 1}).status_code == 403
@@ -149,7 +151,7 @@ def test_a_key_makes_no_keys(company: Company, owner: Caller) -> None:
     "token", ["nxk_", "nxk_aaaaaaaa_" + "A" * 43, "nxk_" + "x" * 5000, "nxk_aaaaaaaa_" + "A" * 42 + "%00"]
 )
 def test_what_is_no_key(company: Company, token: str) -> None:
-    answer = httpx.get(f"{company.kernel.address}/v1/members", headers={"Authorization": f"Bearer {token}"})
+    answer = httpx.get(f"{company.kernel.address}/v1/members", headers={"Authorization": f"Bearer {token}"}, verify=TLS)
     assert (answer.status_code, answer.json()["detail"]) == (401, "the API key is not valid")
 
 
