@@ -1,7 +1,7 @@
 """Spans to a collector, as OTLP over HTTP in its JSON form.
 
 Belongs here: the form and the request. Does not belong here: which spans there are.
-OpenTelemetry's own SDK would cost every span ten times what it costs here, and a thread.
+OpenTelemetry's own SDK costs a span four to seven times what it costs here (docs/adr/0026).
 """
 
 from __future__ import annotations

@@ -13,17 +13,20 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from nexus.telemetry import context, metrics
+
+if TYPE_CHECKING:
+    from nexus.telemetry.otlp import Exporter
 
 #: Spans that wait to be written, spans that the table keeps, seconds between writings.
 MOST_WAITING, MOST_KEPT, EVERY = 5_000, 100_000, 1.0
@@ -104,12 +107,12 @@ async def trace(session: AsyncSession, trace_id: str) -> list[dict[str, Any]]:
 
 class Writer:
     """A task that writes spans for as long as the process lives. `database` is a `nexus.db.Database`; `export` is given
-    them instead, if there is one."""
+    them instead, if there is one, and closed at the end."""
 
     def __init__(
         self,
         database: Any,
-        export: Callable[[Sequence[Span]], Awaitable[None]] | None = None,
+        export: Exporter | None = None,
         waiting: deque[Span] | None = None,
     ) -> None:
         self._database = database
@@ -126,6 +129,8 @@ class Writer:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             await self._write()
+        if self._export is not None:
+            await self._export.close()
 
     async def _run(self) -> None:
         while True:

@@ -130,8 +130,10 @@ def test_spans_go_to_a_collector_if_there_is_one_and_its_absence_costs_nothing()
             exporter = Exporter(endpoint)
             with span("told", "server", "api"):
                 pass
-            await Writer(None, exporter)._write()
-            await exporter.close()
+            writer = Writer(None, exporter)
+            writer.start()
+            await writer.stop()
+            assert exporter._client.is_closed
 
         try:
             asyncio.run(go(f"http://127.0.0.1:{server.server_port}/"))
