@@ -5,13 +5,8 @@
 
 with factors as (
 
-    select workspace_id, actor_id as user_id, session_id, logged_at as passed_at
-    from {{ ref('stg_okta__log') }}
-    where event_type = 'user.authentication.auth_via_mfa' and outcome_result in ('SUCCESS', 'ALLOW')
-    union all
-    select workspace_id, user_id, session_id, logged_at as passed_at
-    from {{ ref('stg_auth0__log') }}
-    where event_type in ('gd_auth_succeed', 'gd_recovery_succeed')
+    select workspace_id, user_id, session_id, passed_at
+    from {{ ref('int_access__factor') }}
 
 ),
 
