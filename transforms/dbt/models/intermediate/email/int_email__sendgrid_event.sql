@@ -1,23 +1,18 @@
-with posted as (
-
-    select * from {{ ref('stg_email_events__sendgrid_event') }}
-
-),
-
 -- what the webhook has brought too is left to it: they are the same events
-listed as (
+with listed as (
 
     select logged.*
     from {{ ref('stg_email_events__sendgrid_log_event') }} as logged
-    left join posted
+    left join {{ ref('stg_email_events__sendgrid_event') }} as posted
         on logged.workspace_id = posted.workspace_id and logged.sendgrid_event_id = posted.sendgrid_event_id
     where posted.sendgrid_event_id is null
 
 ),
 
+-- the relation itself, not a name for it: what is named and read twice is made whole, whoever asks for how little of it
 events as (
 
-    select *, 'sendgrid' as provider from posted
+    select *, 'sendgrid' as provider from {{ ref('stg_email_events__sendgrid_event') }}
     union all
     select *, 'sendgrid' as provider from listed
 
