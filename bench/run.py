@@ -28,7 +28,8 @@ from nexus.errors import NexusError
 from nexus.ids import new_id
 from nexus.settings import PROJECT, Settings
 
-_SAMPLE_S = 0.02
+#: A look takes two milliseconds of the two cores that are measured.
+_SAMPLE_S = 0.1
 #: How long a side may take to end what it has started.
 _GRACE_S = 40
 
