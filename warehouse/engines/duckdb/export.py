@@ -57,7 +57,9 @@ def export(
                 mine = f"select {literal(relation)} as relation, workspace_id, key from ({deltas[relation].keys})"
                 connection.execute(f"insert into candidate.main._written {mine}")
                 written = f"select workspace_id, key from candidate.main._written where relation = {literal(relation)}"
-                some = f" where (workspace_id, cast({quoted(deltas[relation].key)} as varchar)) in ({written})"
+                # found by their keys alone, so that of rows which stay as they are no other column is read
+                keys = f"(workspace_id, cast({quoted(deltas[relation].key)} as varchar))"
+                some = f" where rowid in (select rowid from {name} where {keys} in ({written}))"
             connection.execute(f"create table candidate.{name} as from {name}{some}")
         connection.execute("commit")
         connection.execute("checkpoint candidate")
