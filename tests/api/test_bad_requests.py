@@ -106,13 +106,16 @@ LIKE_OTHERS = [
 
 @pytest.mark.parametrize(
     ("path", "field"),
-    [("/v1/groups", "name"), *(
-        pytest.param(*pair, marks=pytest.mark.long)
-        for pair in (("/v1/roles", "name"), ("/v1/service-accounts", "name"), ("/v1/oidc/clients", "name"),
-                     ("/v1/webhooks/endpoints", "description"), ("/scim/v2/Users", "displayName"),
-                     ("/scim/v2/Groups", "displayName"))
-    )],
-)  # fmt: skip
+    [
+        ("/v1/groups", "name"),
+        ("/v1/roles", "name"),
+        ("/v1/service-accounts", "name"),
+        ("/v1/oidc/clients", "name"),
+        ("/v1/webhooks/endpoints", "description"),
+        ("/scim/v2/Users", "displayName"),
+        ("/scim/v2/Groups", "displayName"),
+    ],
+)
 def test_a_text_is_kept_as_it_came_or_refused(kernel: Kernel, path: str, field: str) -> None:
     """Code point by code point; of two ways to write a letter ours keep the composed one, so that equal names are equal."""
     company, owner = _owned(kernel)

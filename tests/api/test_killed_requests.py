@@ -90,7 +90,6 @@ def served(settings: Settings) -> Iterator[httpx.Client]:
         server.kill()
 
 
-@pytest.mark.long
 @pytest.mark.integration
 def test_killed_before_and_after_the_commit(settings: Settings) -> None:
     migrate(settings)

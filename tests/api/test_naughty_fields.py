@@ -17,8 +17,6 @@ from tests.api.test_every_route import Victim, victim
 
 __all__ = ["victim"]
 
-pytestmark = pytest.mark.long
-
 _MARK = "hereitis"
 
 

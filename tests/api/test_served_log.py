@@ -26,7 +26,7 @@ from nexus.settings import PROJECT, Settings
 from tests.api.identity.people import Browser, hash_of, within
 from tests.nexus.egress.receiver import receiving
 
-pytestmark = [pytest.mark.long, pytest.mark.integration]
+pytestmark = pytest.mark.integration
 
 EMAIL, NAME, PASSWORD, WRONG = (
     "grace@people.example",

@@ -33,7 +33,7 @@ from tests.api.kernel import EVERYTHING, Principal, Subjects
 from tests.nexus.jobs import workers
 from tests.nexus.jobs.workers import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+pytestmark = pytest.mark.integration
 
 CLIENTS = 8
 

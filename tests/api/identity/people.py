@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from api.identity.throttle import Bucket
 from nexus.db import Database, Session
 from nexus.settings import Settings
 from tests.api.kernel import TLS, Kernel
+from tests.api.outside import outside
 
 T = TypeVar("T")
 HERE = sessions.Browser("127.0.0.1", "a test")
@@ -31,15 +31,11 @@ OTHER = "seven copper kettles hum"
 def within(settings: Settings, work: Callable[[Session], Awaitable[T]]) -> T:
     """What `work` returns, done in one transaction of the system."""
 
-    async def done() -> T:
-        database = Database(settings)
-        try:
-            async with database.system() as session:
-                return await work(session)
-        finally:
-            await database.close()
+    async def done(database: Database) -> T:
+        async with database.system() as session:
+            return await work(session)
 
-    return in_thread(lambda: asyncio.run(done()))
+    return outside(settings, done)
 
 
 def in_thread(work: Callable[[], T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -11,8 +10,8 @@ from api.identity import directory
 from api.organisations.models import Assignment, Group, GroupMember, Member, Role, ServiceAccount
 from nexus.db import Database, Organisation, Session, Tenant, Workspace
 from nexus.ids import new_id
-from tests.api.identity.people import in_thread
 from tests.api.kernel import Caller, Kernel
+from tests.api.outside import outside
 
 T = TypeVar("T")
 
@@ -32,16 +31,12 @@ class Company:
     def within(self, act: Callable[[Session], Awaitable[T]], *, everything: bool = False) -> T:
         """What `act` gives back in one transaction for this organisation (or one that sees all)."""
 
-        async def run() -> T:
-            database = Database(self.kernel.settings, pool_size=2)
-            try:
-                tenant = Tenant(self.id)
-                async with database.system(tenant) if everything else database.transaction(tenant) as session:
-                    return await act(session)
-            finally:
-                await database.close()
+        async def run(database: Database) -> T:
+            tenant = Tenant(self.id)
+            async with database.system(tenant) if everything else database.transaction(tenant) as session:
+                return await act(session)
 
-        return in_thread(lambda: asyncio.run(run()))
+        return outside(self.kernel.settings, run)
 
     def add(self, *rows: object) -> None:
         async def added(session: Session) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from nexus import sagas
 from nexus.db import Database, Session, Tenant
 from nexus.jobs.attempt import attempt
-from tests.api.identity.people import in_thread
 from tests.api.kernel import Kernel
+from tests.api.outside import outside
 
 T = TypeVar("T")
 
 
 def on_database(kernel: Kernel, act: Callable[[Database], Awaitable[T]]) -> T:
-    async def run() -> T:
-        database = Database(kernel.settings, pool_size=4)
-        try:
-            return await act(database)
-        finally:
-            await database.close()
-
-    return in_thread(lambda: asyncio.run(run()))
+    return outside(kernel.settings, act)
 
 
 def begun(kernel: Kernel, tenant: Tenant, name: str, arguments: dict[str, Any] | None = None) -> str:

@@ -71,7 +71,6 @@ def test_an_operator_sees_what_happened_and_mends_it(company: Company) -> None:
     assert (again.status_code, "The saga is compensated, not stuck." in again.text) == (409, True)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("how", ["retry", "abandon"])
 def test_other_ways_to_mend_it(company: Company, how: str) -> None:
     operator, id = browser_of(company, ("owner", "*")), stuck(company)

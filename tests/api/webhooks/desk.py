@@ -17,6 +17,7 @@ from nexus.events.consumer import get
 from nexus.events.deliver import deliver
 from nexus.events.log import COLUMNS, recorded
 from tests.api.kernel import Caller, Kernel
+from tests.api.outside import outside
 from tests.nexus.egress.receiver import Receiver
 
 assert consumers
@@ -70,14 +71,7 @@ class Desk:
         return found
 
     def within(self, call: Callable[[Database], Awaitable[Any]]) -> Any:
-        async def inside() -> Any:
-            database = Database(self.kernel.settings)
-            try:
-                return await call(database)
-            finally:
-                await database.close()
-
-        return asyncio.run(inside())
+        return outside(self.kernel.settings, call)
 
     def resolve(self, host: str, port: int) -> Sequence[str]:
         if host not in self.names:

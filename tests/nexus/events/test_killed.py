@@ -66,7 +66,6 @@ async def ring(settings: Settings, numbers: range) -> None:
     await database.close()
 
 
-@pytest.mark.long
 @pytest.mark.integration
 def test_a_worker_that_is_killed_goes_on_where_it_was(settings: Settings) -> None:
     migrate(settings)

@@ -59,6 +59,5 @@ def test_killed_in_each_call(house: House, tmp_path: Path, saga: str, point: str
     killed(house, tmp_path, saga, point)
 
 
-@pytest.mark.long
 def test_killed_in_every_call_of_one_saga(house: House, tmp_path: Path) -> None:
     killed(house, tmp_path, "broken", *(point for saga, point in POINTS if saga == "broken"))
