@@ -28,8 +28,9 @@ up: setup  ## start everything; the first time, make the demo company and build 
 down: setup  ## stop everything that runs from this folder
 	@$(BIN)/nexus down
 
-test: setup  ## all tests but the browser's and the long ones
+test: setup  ## all tests but those of the dashboards' pages and the long ones
 	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not long and not browser"
+	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "browser and not slow"
 
 long: setup  ## the tests that take longer: scaffolding, an upgrade, PostgreSQL killed, a full disk (minutes)
 	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "long and not slow and not browser"
@@ -43,8 +44,8 @@ bench: setup  ## speed beside what it is promised against; some of it: make benc
 soak: setup  ## the long tests: sweeps of kill points, whole builds that are killed, real records (an hour)
 	@$(BIN)/python -m pytest -q -m "(slow or long) and not browser"
 
-browser: setup  ## the tests that look at the pages in Debian's Chromium
-	@$(BIN)/python -m pytest -q -m browser
+browser: setup  ## the tests that look at the dashboards in Debian's Chromium
+	@$(BIN)/python -m pytest -q -m "browser and slow"
 
 check: lint types  ## what CI runs before the tests
 

@@ -14,7 +14,6 @@ from tests.api.scim.conftest import USER, Directory
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
-@pytest.mark.slow  # make conformance asks the same of a Nexus that runs
 def test_conforms(directory: Directory) -> None:
     token = directory.headers["authorization"].removeprefix("Bearer ")
     results = check(directory.kernel.address, token)

@@ -18,7 +18,7 @@ from nexus.ports import free_port
 from tests.api.kernel import TLS
 from tests.api.sso.house import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.integration]
+pytestmark = pytest.mark.integration
 CERTIFIED = Path(__file__).with_name("certified")
 #: What npm says when nobody answers, and nothing else.
 UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ENETUNREACH")

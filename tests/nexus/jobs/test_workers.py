@@ -43,9 +43,7 @@ def states(house: House) -> set[str]:
     return {state for (state,) in rows}
 
 
-@pytest.mark.parametrize(
-    "point", ["first", *(pytest.param(p, marks=pytest.mark.slow) for p in ("begun", "between", "second"))]
-)
+@pytest.mark.parametrize("point", ["first", "begun", "between", "second"])
 def test_killed_at_a_point_and_gone_on_with_by_a_living_worker(house: House, tmp_path: Path, point: str) -> None:
     (tmp_path / point).touch()
     begin(house, "probe.steps")
@@ -58,7 +56,6 @@ def test_killed_at_a_point_and_gone_on_with_by_a_living_worker(house: House, tmp
     assert rows == [(2, 1)]
 
 
-@pytest.mark.slow
 def test_killed_alone_and_gone_on_with_by_the_next_in_its_slot(house: House, tmp_path: Path) -> None:
     (tmp_path / "between").touch()
     begin(house, "probe.steps")
@@ -96,7 +93,6 @@ def test_what_was_taken_as_the_connection_was_cut_is_begun_again(house: House, t
     assert house.said() == ["first 0", "second 0"]
 
 
-@pytest.mark.slow
 def test_told_to_stop_it_ends_what_runs(house: House, tmp_path: Path) -> None:
     (tmp_path / "wait").touch()
     begin(house, "probe.wait")
@@ -110,7 +106,6 @@ def test_told_to_stop_it_ends_what_runs(house: House, tmp_path: Path) -> None:
     assert states(house) == {"succeeded"}
 
 
-@pytest.mark.slow
 def test_a_schedule_begins_once_a_moment_and_is_forgotten_when_nothing_declares_it(
     house: House, tmp_path: Path
 ) -> None:

@@ -20,7 +20,6 @@ POINTS = [
     for call in calls
     for point in ("begun", "written")
 ]
-QUICK = [("broken", "un-two-written")]
 
 
 def killed(house: House, home: Path, saga: str, *points: str) -> None:
@@ -48,12 +47,6 @@ def killed(house: House, home: Path, saga: str, *points: str) -> None:
     assert house.sql(job, id) in ([("running",)], [("succeeded",)])
 
 
-@pytest.mark.parametrize(("saga", "point"), QUICK, ids=[p for _, p in QUICK])
-def test_killed_in_one_call(house: House, tmp_path: Path, saga: str, point: str) -> None:
-    killed(house, tmp_path, saga, point)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(("saga", "point"), POINTS, ids=["-".join(p) for p in POINTS])
 def test_killed_in_each_call(house: House, tmp_path: Path, saga: str, point: str) -> None:
     killed(house, tmp_path, saga, point)
