@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import Depends
@@ -29,7 +29,7 @@ class ClientService:
     async def register(self, caller: Principal, said: ClientIn) -> tuple[Client, str | None]:
         """The application and its secret. Raises ForbiddenError if it would be allowed more than the caller, or do more unasked."""
         _within(caller, said.permissions)
-        _trusting(caller, said)
+        _trusting(caller, said.is_trusted, said.scopes)
         secret = None if said.token_endpoint_auth_method == PUBLIC else tokens.new_secret("nxk")
         made = Client(
             id=new_id("client"),
@@ -47,7 +47,7 @@ class ClientService:
         found = await self.repository.get(id, to_change=True)
         seen.check(found.version)
         _within(caller, said.permissions)
-        _trusting(caller, said)
+        _trusting(caller, said.is_trusted, said.scopes)
         if (said.token_endpoint_auth_method == PUBLIC) != (found.secret_hash is None):
             raise InputError(
                 "an application with a secret stays one, as one without", remedy="register another, and remove this one"
@@ -65,6 +65,7 @@ class ClientService:
         if found.secret_hash is None:
             raise InputError("this application keeps no secret", remedy="there is nothing to rotate")
         _within(caller, found.permissions)
+        _trusting(caller, found.is_trusted, found.scopes)
         secret = tokens.new_secret("nxk")
         found.secret_hash = tokens.hashed(secret)
         self._session.record(SecretRotated(client_id=found.id))
@@ -93,13 +94,13 @@ def _within(caller: Principal, wanted: Mapping[str, list[str]]) -> None:
             )
 
 
-def _trusting(caller: Principal, said: ClientIn) -> None:
+def _trusting(caller: Principal, is_trusted: bool, wanted: Sequence[str]) -> None:
     """A trusted application acts for whoever opens a link to it, unasked: whoever runs one could do what they themselves may not."""
-    lets = [EVERYTHING if s == scopes.NEXUS else s for s in said.scopes if scopes.of_api([s])]
-    if said.is_trusted and not all(caller.allows(permission) for permission in lets):
+    lets = [EVERYTHING if s == scopes.NEXUS else s for s in wanted if scopes.of_api([s])]
+    if is_trusted and not all(caller.allows(permission) for permission in lets):
         raise ForbiddenError(
-            "an application that its users are not asked about may be let do no more than whoever registers it",
-            remedy="leave out is_trusted, or the scopes that you have not yourself",
+            "an application that its users are not asked about may be let do no more than whoever registers it or has its secret",
+            remedy="leave out is_trusted, or the scopes that you have not yourself; or ask somebody who has them",
         )
 
 

@@ -25,7 +25,7 @@ def start(app: FastAPI, settings: Settings) -> None:
 
 
 async def rest(app: FastAPI) -> None:
-    await app.state.uses.keep()
+    await app.state.uses.rest()
 
 
 @router.get("/access-review", summary="What everybody may, and what of it they have used; newest first")

@@ -6,8 +6,8 @@ Belongs here: counting, and when what was counted is kept. Does not belong here:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import time
 from collections import Counter
 
 from api.kernel.principal import EVERYWHERE, Principal
@@ -15,7 +15,7 @@ from api.reviews import repository
 from api.reviews.repository import Key
 from nexus.db import Database
 
-#: What was counted is kept so often, in seconds; a process that is killed loses no more.
+#: What was counted is kept after so many seconds; a process that is killed loses no more.
 EVERY = 10.0
 _log = logging.getLogger("nexus.reviews")
 
@@ -26,7 +26,6 @@ class Tally:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counted: Counter[Key] = Counter()
-        self._kept_at = time.monotonic()
         self._keeping: asyncio.Task[None] | None = None
 
     def note(self, principal: Principal, permission: str) -> None:
@@ -35,10 +34,22 @@ class Tally:
             return
         subject = str(principal.claims.get("user_id") or principal.id)
         self._counted[principal.organisation, subject, permission, principal.chosen or EVERYWHERE] += 1
-        now = time.monotonic()
-        if now - self._kept_at > EVERY:
-            self._kept_at = now
-            self._keeping = asyncio.create_task(self.keep())
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_on())
+
+    async def rest(self) -> None:
+        """Keeps what is left when the process ends."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+        await self.keep()
+
+    async def _keep_on(self) -> None:
+        while self._counted:
+            await asyncio.sleep(EVERY)
+            await self.keep()
+        self._keeping = None
 
     async def keep(self) -> None:
         """Keeps what has been counted; what cannot be kept now is kept with the next."""
@@ -48,6 +59,9 @@ class Tally:
         try:
             async with self._database.system() as session:
                 await repository.add(session, counted)
-        except Exception as error:  # noqa: BLE001 (nobody's request fails because it was not counted)
+        except BaseException as error:
             self._counted.update(counted)
+            if not isinstance(error, Exception):
+                raise
+            # nobody's request fails because it was not counted
             _log.warning("uses of permissions were not kept: %s", type(error).__name__)

@@ -40,7 +40,7 @@ def apply(spec: AssetSpec, windows: Mapping[str, timedelta], settings: Settings)
     )
     links: dict[str, MetadataValue] = {}
     if page := PAGES.get(spec.group_name or ""):
-        links["page"] = MetadataValue.url(f"http://{settings.host}:{settings.streamlit_port}/{page}")
+        links["page"] = MetadataValue.url(f"{settings.dashboards_address}/{page}")
     if layer in {"staging", "intermediate", "marts", "features", "metrics"}:
         links["documentation"] = MetadataValue.path(
             f"{settings.home / 'docs' / 'warehouse.html'}#!/model/model.nexus.{name}"

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from api import credentials
 from api.app import create_app
-from api.patience import Protocol
-from nexus.ports import free_port
 from nexus.settings import Settings
+from tests.api.kernel import Caller, Kernel
+from tests.api.organisations.company import Company
+from tests.api.running import running
 from tests.features import shared
 
 
@@ -24,21 +20,6 @@ from tests.features import shared
 def served(session_settings: Settings) -> Settings:
     shared.trained(session_settings)
     return shared.filled(session_settings)
-
-
-@contextmanager
-def running(app: FastAPI, port: int | None = None) -> Iterator[str]:
-    """Address of the application while it is served."""
-    port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", http=Protocol))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=20)
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +40,13 @@ def caller(anyone: httpx.Client, served: Settings) -> httpx.Client:
     """A caller whose token carries workspace `demo`."""
     anyone.headers["Authorization"] = f"Bearer {credentials.issue(served, ['demo'])}"
     return anyone
+
+
+@pytest.fixture
+def company(kernel: Kernel) -> Company:
+    return Company(kernel)
+
+
+@pytest.fixture
+def owner(company: Company) -> Caller:
+    return company.caller(company.member(("owner", "*")))

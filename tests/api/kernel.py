@@ -21,7 +21,7 @@ from nexus.db.migrate import migrate
 from nexus.ids import new_id
 from nexus.ports import free_port
 from nexus.settings import Settings
-from tests.api.conftest import running
+from tests.api.running import running
 
 _numbers = itertools.count(1)
 #: Made once: reading the certificates of the world takes longer than most requests.

@@ -29,7 +29,7 @@ from orchestration.live import grouping
 from orchestration.live.landed import landed
 from orchestration.live.receiving import Receiver
 from orchestration.sources.email_events.webhook import SendGrid
-from tests.api.conftest import running
+from tests.api.running import running
 from warehouse import ledger, pulls
 
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:mail"

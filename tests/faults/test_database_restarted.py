@@ -28,8 +28,8 @@ from nexus.ids import new_id
 from nexus.jobs import declare
 from nexus.settings import Settings
 from tests import homes
-from tests.api.conftest import running
 from tests.api.kernel import EVERYTHING, Principal, Subjects
+from tests.api.running import running
 from tests.nexus.jobs import workers
 from tests.nexus.jobs.workers import until
 

@@ -18,6 +18,7 @@ def test_nobody_borrows_the_strength_of_an_application(house: House) -> None:
     robot = {"grant_types": ["client_credentials"], "redirect_uris": [], "scopes": ["models.read"]}
     robot |= {"permissions": {"*": ["models.read"]}}
     strong = house.app(name="Robot", **robot)
+    trusted = house.app(name="Trusted", is_trusted=True, scopes=["openid", "nexus"])
     where = "/v1/oidc/clients"
     plain = mere.post(where, json=own)
     assert plain.status_code == 201, plain.text
@@ -29,6 +30,7 @@ def test_nobody_borrows_the_strength_of_an_application(house: House) -> None:
         mere.put(f"{where}/{plain.json()['client_id']}", json={**own, "is_trusted": True}),
         # whoever has its secret is the application
         mere.post(f"{where}/{strong.id}:rotate-secret"),
+        mere.post(f"{where}/{trusted.id}:rotate-secret"),
     ]
     assert [t.status_code for t in tries] == [403] * len(tries), [t.text for t in tries]
     assert strong.post("token", grant_type="client_credentials").status_code == 200

@@ -6,22 +6,11 @@ import secrets
 from typing import Any
 
 import httpx
-import pytest
 
 from nexus.db import LOCAL_ORGANISATION
 from tests.api.kernel import TLS, Caller, Kernel
 from tests.api.organisations.company import Company
 from tests.api.sagas.driving import driven
-
-
-@pytest.fixture
-def company(kernel: Kernel) -> Company:
-    return Company(kernel)
-
-
-@pytest.fixture
-def owner(company: Company) -> Caller:
-    return company.caller(company.member(("owner", "*")))
 
 
 def close(caller: Caller, organisation: str, **said: Any) -> httpx.Response:

@@ -26,11 +26,6 @@ def company(kernel: Kernel) -> Company:
     return Company(kernel)
 
 
-@pytest.fixture
-def owner(company: Company) -> Caller:
-    return company.caller(company.member(("owner", "*")))
-
-
 def email() -> str:
     return f"p{secrets.token_hex(6)}@example.com"
 

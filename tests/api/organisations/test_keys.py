@@ -20,11 +20,6 @@ def company(kernel: Kernel) -> Company:
     return Company(kernel)
 
 
-@pytest.fixture
-def owner(company: Company) -> Caller:
-    return company.caller(company.member(("owner", "*")))
-
-
 def make(caller: Caller, scopes: dict[str, list[str]], **more: Any) -> httpx.Response:
     return caller.post("/v1/api-keys", json={"name": "k", "scopes": scopes, "expires_in_days": 30, **more})
 

@@ -9,18 +9,8 @@ import httpx
 import pytest
 
 from api.organisations.models import Policy
-from tests.api.kernel import Caller, Kernel
+from tests.api.kernel import Caller
 from tests.api.organisations.company import Company
-
-
-@pytest.fixture
-def company(kernel: Kernel) -> Company:
-    return Company(kernel)
-
-
-@pytest.fixture
-def owner(company: Company) -> Caller:
-    return company.caller(company.member(("owner", "*")))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from nexus.ports import free_port
-from tests.api.conftest import running
+from tests.api.running import running
 
 CLIENT, SECRET = "nexus", "between us"
 
