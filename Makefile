@@ -28,7 +28,7 @@ up: setup  ## start everything; the first time, make the demo company and build 
 down: setup  ## stop everything that runs from this folder
 	@$(BIN)/nexus down
 
-test: setup  ## all tests but those of the dashboards' pages and the long ones
+test: setup  ## all tests but those that look at each dashboard, and the long ones
 	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "not slow and not long and not browser"
 	@$(BIN)/python -m pytest -q -n 2 --no-loadscope-reorder -m "browser and not slow"
 

@@ -20,7 +20,7 @@ from tests.api.organisations.company import Company
 from tests.browser.conftest import Visitor, streamlit
 
 # the first one waits for the demo company to be built
-pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(1200)]
 ALLOWED = ["Overview", "Payments", "E-mail", "Files", "Models", "Data health"]
 
 

@@ -85,7 +85,6 @@ def test_a_source_and_a_page_pass_their_tests_at_once(tree: Path) -> None:
     assert "failed" not in said
 
 
-@pytest.mark.long
 def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: Path) -> None:
     said = pytest_in(
         tree, "tests/api/test_notes.py", "tests/architecture", "tests/nexus/db/test_migrations.py",

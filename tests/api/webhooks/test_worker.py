@@ -16,7 +16,7 @@ from tests.api.kernel import Kernel, run, serve
 from tests.api.webhooks.desk import Desk, Shipped
 from tests.nexus.egress.receiver import Receiver, Reply
 
-pytestmark = [pytest.mark.long, pytest.mark.integration]
+pytestmark = pytest.mark.integration
 
 
 def started(kernel: Kernel) -> subprocess.Popen[bytes]:
