@@ -57,6 +57,7 @@ def publication(
             gates = judgements(settings, scope)
             context.resources.candidate.check()
             version = publish(settings, audit=lambda _: gates, only=scope.only)
+            context.resources.candidate.put_down()
             inbox.published(settings, version.version, _sources(context))
         return MaterializeResult(
             metadata={

@@ -37,6 +37,12 @@ class Candidate:
         """Raises MachineError if the build lock was lost, as it is when PostgreSQL dies: nothing may be written then."""
         self.lock.check()
 
+    def put_down(self) -> None:
+        """Closes the build until a step opens it again: what comes next needs the memory that the engine holds of it."""
+        from warehouse.engines import let_go
+
+        let_go(self.settings.warehouse, self.settings)
+
     @contextmanager
     def reading(self) -> Iterator[Reads]:
         """The build, open for queries. dbt cannot work while it is."""
@@ -53,6 +59,7 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
     def hold(context: InitResourceContext) -> Iterator[Candidate]:
         from orchestration.inbox import conclude
         from orchestration.instance import connected
+        from warehouse.engines import kept_open
         from warehouse.publish import build_lock
 
         _name_process(context)
@@ -70,7 +77,10 @@ def resource(settings: Settings, patience: timedelta = PATIENCE) -> ResourceDefi
                 continue
             break
         try:
-            with connected(context.instance) if context.instance else nullcontext():
+            with (
+                connected(context.instance) if context.instance else nullcontext(),
+                kept_open(settings.warehouse, settings),
+            ):
                 yield Candidate(settings, held)
             conclude(settings, context.run.run_id if context.run else "")
         finally:

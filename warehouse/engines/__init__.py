@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from nexus.contracts import Table
 from nexus.errors import NotFoundError
@@ -60,7 +60,20 @@ class Session(Protocol):
 
 def open_engine(name: str, settings: Settings) -> AbstractContextManager[Session]:
     """The warehouse of `settings` on engine `name`, for building. Raises NotFoundError for an unknown engine."""
+    return cast(AbstractContextManager[Session], _connect(name).session(settings))
+
+
+def kept_open(name: str, settings: Settings) -> AbstractContextManager[None]:
+    """Meanwhile what is costly to open may stay open between sessions. The caller holds the build lock."""
+    return cast(AbstractContextManager[None], _connect(name).kept_open(settings))
+
+
+def let_go(name: str, settings: Settings) -> None:
+    """Closes what is kept open until the next session: something failed, or something else needs the memory now."""
+    _connect(name).let_go(settings)
+
+
+def _connect(name: str) -> Any:
     if name not in NAMES:
         raise NotFoundError(f"there is no warehouse engine {name!r}", remedy=f"use one of: {', '.join(NAMES)}")
-    module = importlib.import_module(f"warehouse.engines.{name}.connect")
-    return cast(AbstractContextManager[Session], module.session(settings))
+    return importlib.import_module(f"warehouse.engines.{name}.connect")

@@ -7,7 +7,7 @@ With the embedded server the warehouse has a database of its own; with NEXUS_DAT
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -64,3 +64,12 @@ def session(settings: Settings) -> Iterator[PostgresSession]:
         yield opened
     finally:
         opened.close()
+
+
+def kept_open(settings: Settings) -> AbstractContextManager[None]:
+    """A connection is opened soon enough: nothing is kept."""
+    return nullcontext()
+
+
+def let_go(settings: Settings) -> None:
+    """Nothing is kept."""
