@@ -10,7 +10,7 @@ this way holds the rows of the build; their number is compared, and where it dif
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,9 @@ def _completed(session: Session, target: Path, base: Base, wanted: Mapping[str, 
     part = target.with_name(f"{target.name}.part")
     lacking = {relation: some for relation, some in wanted.items() if some}
     deltas = {relation: some for relation, some in lacking.items() if isinstance(some, Delta)}
+    if not lacking and not whole:
+        _same(session, target, base, wanted.keys())
+        return
     session.export(part, list(lacking), deltas)
     shutil.copyfile(base.path, target)
     with duckdb.connect() as file:
@@ -98,6 +101,18 @@ def _completed(session: Session, target: Path, base: Base, wanted: Mapping[str, 
         if not wanted.keys() <= kept or _counts(file, "whole", wanted) != session.counts(wanted):
             raise _UnlikeError
     part.unlink()
+
+
+def _same(session: Session, target: Path, base: Base, wanted: Set[str]) -> None:
+    """The base under another name: nobody writes into a version, so two may share what is on the disk."""
+    try:
+        target.hardlink_to(base.path)
+    except OSError:  # not every file system can
+        shutil.copyfile(base.path, target)
+    with duckdb.connect() as file:
+        file.execute(f"attach {literal(str(target))} as whole (read_only)")
+        if not wanted <= _tables(file, "whole") or _counts(file, "whole", wanted) != session.counts(wanted):
+            raise _UnlikeError
 
 
 def _apply(file: duckdb.DuckDBPyConnection, name: str, delta: Delta) -> None:

@@ -48,7 +48,8 @@ def differing(made: Folder, base: Folder) -> dict[str, pa.Table] | None:
 
 
 def copy(base: Folder, made: Folder) -> None:
-    """The online store of `base` as that of `made`, unfinished."""
+    """The online store of `base` as that of `made`, unfinished, and what Feast knows of its definitions."""
+    shutil.copyfile(base.registry, made.registry)
     scratch = made.online.with_name(f".{made.online.name}.{os.getpid()}")
     shutil.copyfile(base.online, scratch)
     connection = sqlite3.connect(scratch)

@@ -48,6 +48,11 @@ class Folder:
         return self.path / "online.db"
 
     @property
+    def registry(self) -> Path:
+        """What Feast knows of the definitions; it names files by their place in this folder."""
+        return self.path / "registry.db"
+
+    @property
     def config(self) -> Path:
         return self.path / "feature_store.yaml"
 

@@ -161,6 +161,8 @@ def project(folder: Folder, store: FeatureStore) -> int:
     columns = ""
     values: dict[bytes, dict[str, Any]] = {}
     moments: dict[bytes, int] = {}
+    # a customer has few values that no other has, and decoding one costs more than all else that is done with it
+    decoded: dict[bytes, Any] = {}
     connection = sqlite3.connect(folder.online)
     try:
         for known_view in catalog.VIEWS:
@@ -175,9 +177,11 @@ def project(folder: Folder, store: FeatureStore) -> int:
             for key, feature, blob, moment in connection.execute(
                 f'select entity_key, feature_name, value, cast(event_ts as integer) from "{table}"'
             ):
-                message.ParseFromString(blob)
-                kind = message.WhichOneof("val")
-                values.setdefault(key, {})[feature] = getattr(message, kind) if kind else None
+                if blob not in decoded:
+                    message.ParseFromString(blob)
+                    kind = message.WhichOneof("val")
+                    decoded[blob] = getattr(message, kind) if kind else None
+                values.setdefault(key, {})[feature] = decoded[blob]
                 moments[key] = min(moment, moments.get(key, moment))
         rows: list[tuple[Any, ...]] = []
         for key, known in values.items():

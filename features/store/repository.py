@@ -73,7 +73,8 @@ def _fill(settings: Settings, made: Folder) -> None:
     rows = carrying.differing(made, base) if base else None
     if base is not None and rows is not None:
         carrying.copy(base, made)
-        store = _apply(made)
+        _configure(made)
+        store = open_store(made)
         for view in catalog.VIEWS:
             carrying.write(store, view.name, rows[view.name])
     else:
@@ -116,13 +117,13 @@ def _uninstrumented() -> Iterator[None]:
         typeguard.typechecked = checked
 
 
-def _apply(made: Folder) -> FeatureStore:
+def _configure(made: Folder) -> None:
     made.config.write_text(
         yaml.safe_dump(
             {
                 "project": PROJECT,
                 "provider": "local",
-                "registry": "registry.db",
+                "registry": made.registry.name,
                 "offline_store": {"type": "file"},
                 "online_store": {"type": "sqlite", "path": made.online.name},
                 "entity_key_serialization_version": 3,
@@ -130,6 +131,10 @@ def _apply(made: Folder) -> FeatureStore:
             sort_keys=False,
         )
     )
+
+
+def _apply(made: Folder) -> FeatureStore:
+    _configure(made)
     store = open_store(made)
     from features import views
 

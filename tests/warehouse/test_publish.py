@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import datetime, timedelta
 
+import duckdb
 import pytest
 
 from nexus.errors import ConflictError, GateError, InputError, NexusError, NotFoundError
@@ -266,6 +267,16 @@ def test_a_version_is_completed_by_what_the_journal_names(settings: Settings, en
         third = publish(settings, engine=engine)
     assert Reader(settings).query(rows).rows() == [("1", "unseen"), ("2", "c"), ("4", "c"), ("6", "c")]
     assert [v.contents.relations["marts.fct_noted"] for v in (first, second, third)] == [1, 2, 3]
+    with build_lock(settings):
+        assert publish(settings, engine=engine, only=["fct_noted"]).path.samefile(third.path), (
+            "nothing was written since"
+        )
+    _noted(settings, engine, "insert into marts.fct_noted", [(1, "x"), (2, "d"), (4, "d"), (6, "d")], number=4)
+    with build_lock(settings):
+        publish(settings, engine=engine, only=["fct_noted"])
+    assert Reader(settings).query(rows).rows() == [("1", "unseen"), ("2", "d"), ("4", "d"), ("6", "d")]
+    with duckdb.connect(str(third.path), read_only=True) as kept:
+        assert kept.execute(rows).fetchall() == [("1", "unseen"), ("2", "c"), ("4", "c"), ("6", "c")]
     assert Reader(settings).query("select n from marts.dim_gone").item() == 1
     with open_engine(engine, settings) as session:
         session.connection.execute("drop table marts.dim_gone")  # type: ignore[attr-defined]

@@ -8,7 +8,8 @@ with {{ touched_snapshots(
     whole=[ref('int_customer__snapshot')]
 ) }},
 
--- whatever happened to a message that something happened to in a window that is looked at
+-- whatever happened to a message that something happened to in a window that is looked at: of half a year, only who
+-- unsubscribed is asked
 windowed as (
 
     select events.*
@@ -21,7 +22,9 @@ windowed as (
                 select late.workspace_id, late.message_id
                 from {{ ref('fct_email_event') }} as late
                 inner join touched
-                    on late.workspace_id = touched.workspace_id and late.event_date > touched.first_day - 180
+                    on
+                        late.workspace_id = touched.workspace_id
+                        and late.event_date > touched.first_day - case late.event when 'unsubscribed' then 180 else 90 end
                 where late.message_id is not null
             )
         )

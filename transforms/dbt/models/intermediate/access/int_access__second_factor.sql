@@ -18,29 +18,24 @@ logins as (
 
 ),
 
-by_session as (
+-- a factor whose session signed in proves that sign-in, without one it is loose: it is asked for before the session has its id
+proven as (
 
-    select logins.workspace_id, logins.login_id
-    from logins
-    inner join factors
-        on
-            logins.workspace_id = factors.workspace_id
-            and logins.user_id = factors.user_id
-            and logins.session_id = factors.session_id
-
-),
-
--- a factor without a session that signed in: it is asked for before the session has its id
-loose as (
-
-    select factors.workspace_id, factors.user_id, factors.passed_at
+    select factors.workspace_id, factors.user_id, factors.passed_at, logins.login_id
     from factors
     left join logins
         on
             factors.workspace_id = logins.workspace_id
             and factors.user_id = logins.user_id
             and factors.session_id = logins.session_id
-    where logins.login_id is null
+
+),
+
+loose as (
+
+    select workspace_id, user_id, passed_at
+    from proven
+    where login_id is null
 
 ),
 
@@ -48,6 +43,7 @@ in_order as (
 
     select workspace_id, user_id, login_at as happened_at, login_id, cast(null as timestamp) as passed_at
     from logins
+    where (workspace_id, user_id) in (select loose.workspace_id, loose.user_id from loose)
     union all
     select workspace_id, user_id, passed_at as happened_at, null as login_id, passed_at
     from loose
@@ -69,7 +65,8 @@ following as (
 )
 
 select workspace_id, login_id
-from by_session
+from proven
+where login_id is not null
 union
 select workspace_id, login_id
 from following
