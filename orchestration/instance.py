@@ -11,6 +11,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +101,11 @@ def open_instance(settings: Settings, capture: bool = True) -> DagsterInstance:
 
 @contextmanager
 def connected(instance: DagsterInstance) -> Iterator[None]:
-    """Meanwhile the stores of `instance` keep their connections to PostgreSQL open.
+    """Meanwhile the stores of `instance` keep their connections to PostgreSQL open, and what they know of its tables.
 
     Dagster opens one, and PostgreSQL starts a process for it, for each of the two thousand statements that a build makes.
-    One that PostgreSQL has closed meanwhile is noticed before it is used.
+    One that PostgreSQL has closed meanwhile is noticed before it is used. And for each asset it asks which columns the
+    table of assets has, which are migrated when an instance is opened and never later.
     """
     from sqlalchemy import create_engine
 
@@ -111,9 +113,15 @@ def connected(instance: DagsterInstance) -> Iterator[None]:
     kept = [(store, engine) for store in stores if (engine := getattr(store, "_engine", None)) is not None]
     for store, engine in kept:
         store._engine = create_engine(engine.url, isolation_level="AUTOCOMMIT", pool_size=2, pool_pre_ping=True)
+    events: Any = instance.event_log_storage
+    asked = getattr(events, "has_asset_key_col", None)
+    if asked is not None:
+        events.has_asset_key_col = cache(asked)
     try:
         yield
     finally:
+        if asked is not None:
+            events.has_asset_key_col = asked
         for store, engine in kept:
             store._engine.dispose()
             store._engine = engine

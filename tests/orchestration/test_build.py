@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 
 from nexus.errors import ContractError
 from nexus.settings import PROJECT, Settings
 from orchestration.exports import Export, remember
-from orchestration.instance import clear_dead_runs, open_instance
+from orchestration.instance import clear_dead_runs, connected, open_instance
 from tests import homes
 from tests.orchestration import shared
 from warehouse.current import read_current
@@ -76,6 +77,21 @@ def test_killed_anywhere_and_run_again_it_gives_the_same_marts(both: list[Settin
         assert clear_dead_runs(instance) == []
         unfinished = [run for run in instance.get_runs() if not run.is_finished]
         assert unfinished == [], "runs of killed processes are marked as failed by the next build"
+
+
+def test_while_a_build_runs_dagster_asks_once_which_columns_its_table_has(
+    built: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(SqlEventLogStorage, "has_asset_key_col", lambda _, name: not asked.append(name))  # type: ignore[func-returns-value]
+    with open_instance(built, capture=False) as instance:
+        store: Any = instance.event_log_storage
+        with connected(instance), connected(instance):
+            assert store.has_asset_key_col("cached_status_data")
+            assert store.has_asset_key_col("cached_status_data")
+        assert asked == ["cached_status_data"]
+        store.has_asset_key_col("cached_status_data")
+    assert asked == ["cached_status_data"] * 2, "another may migrate the instance between two builds"
 
 
 def test_a_wrong_invoice_is_refused_and_a_corrected_one_accepted(

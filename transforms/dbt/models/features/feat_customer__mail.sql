@@ -24,7 +24,8 @@ windowed as (
                 inner join touched
                     on
                         late.workspace_id = touched.workspace_id
-                        and late.event_date > touched.first_day - case late.event when 'unsubscribed' then 180 else 90 end
+                        and late.event_date
+                        > touched.first_day - case late.event when 'unsubscribed' then 180 else 90 end
                 where late.message_id is not null
             )
         )

@@ -18,7 +18,7 @@ logins as (
 
 ),
 
--- a factor whose session signed in proves that sign-in, without one it is loose: it is asked for before the session has its id
+-- a factor proves the sign-in of its session; others are loose: they were asked for before the session had its id
 proven as (
 
     select factors.workspace_id, factors.user_id, factors.passed_at, logins.login_id
