@@ -76,7 +76,8 @@ class Batches:
         batch_id = new_id("bat")
         commit.begin(self.connection, batch_id, "landing", self.workspace, self.source, self.mapping)
         self.checkpoint("begun")
-        stage = Stage(self.source, self.settings, batch_id, {i: group[i].name for i in hashes}, self.workspace)
+        names, size = {i: group[i].name for i in hashes}, sum(group[i].size for i in hashes)
+        stage = Stage(self.source, self.settings, batch_id, names, self.workspace, size)
         refused = _Refused()
         try:
             for index in list(hashes):
@@ -170,7 +171,8 @@ class Batches:
         Raises Unreadable when it cannot be read to its end, or has changed meanwhile.
         """
         digest = Digest()
-        for chunk in ahead(read(file, self.tell.reading(file), None if known else digest)):
+        chunks = read(file, self.tell.reading(file), None if known else digest, lambda: not stage.scans())
+        for chunk in ahead(chunks):
             stage.add(chunk, index)
         found = known or digest.of(file.path)
         if mark(file.path) != before:

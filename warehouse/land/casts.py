@@ -37,7 +37,7 @@ def usual(column: Column, raw: str) -> str | None:
         case Kind.timestamp, "iso":
             return _utc(f"try_cast({_digit_first(raw)} as timestamptz)")
         case Kind.timestamp, "epoch" | "epoch_ms":
-            scale, first, last = _epoch(column)
+            scale, first, last = epoch(column)
             return f"make_timestamp(case when {as_written} and {whole} between {first} and {last} then {whole} * {scale} end)"
     return None
 
@@ -52,7 +52,7 @@ def _utc(moment: str) -> str:
     return f"make_timestamp(epoch_us({moment}))"
 
 
-def _epoch(column: Column) -> tuple[int, int, int]:
+def epoch(column: Column) -> tuple[int, int, int]:
     """Microseconds of one unit, and the first and the last unit that are a time."""
     scale = 1_000_000 if column.format == "epoch" else 1_000
     return scale, _FIRST_SECOND * 1_000_000 // scale, _LAST_SECOND * 1_000_000 // scale
@@ -91,7 +91,7 @@ def _moment(column: Column, text: str) -> str:
             return _utc(f"try_cast({_digit_first(text)} as timestamptz)")
         case "epoch" | "epoch_ms":
             # whole numbers apart: arithmetic on decimals is fifty times slower, and doubles are exact below 2^53
-            scale, first, last = _epoch(column)
+            scale, first, last = epoch(column)
             whole = f"try_cast({text} as bigint)"
             part = f"try_cast({text} as double)"
             return (

@@ -9,7 +9,7 @@ Each reader yields chunks of bounded size, so memory does not grow with the file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -31,15 +31,23 @@ __all__ = ["CHUNK_BYTES", "SLICE", "Bad", "Chunk", "documents", "lines", "read",
 _HEAD = 8192
 
 
-def read(file: InputFile, on_read: OnRead, digest: Digest | None = None) -> Iterator[Chunk]:
-    """Chunks of `file` by its reader; `digest` sees what is read. Raises Unreadable when it is something else altogether."""
+def _always() -> bool:
+    return True
+
+
+def read(
+    file: InputFile, on_read: OnRead, digest: Digest | None = None, spell: Callable[[], bool] = _always
+) -> Iterator[Chunk]:
+    """Chunks of `file` by its reader; `digest` sees what is read, and `spell` tells whether anybody wants the spelling of
+    lines of JSON. Raises Unreadable when it is something else altogether.
+    """
     if file.reader == "parquet":
         return parquet_rows(file.path, file.name, on_read)
     if file.reader == ARCHIVE:
         raise Unreadable(f"{file.name} is an archive, not one file", remedy="unpack it first")
     text = as_utf8(_checked(file, blocks(file.path, on_read, digest)), file.dialect.encoding)
     if file.reader in ("jsonl", "lines"):
-        return lines(text, "json" if file.reader == "jsonl" else "line")
+        return lines(text, "json" if file.reader == "jsonl" else "line", spell)
     if file.reader in ("csv", "rows"):
         return csv_rows(text, file.name, file.dialect, header=file.reader == "csv")
     if file.reader == "json":
@@ -62,7 +70,7 @@ def _broken(error: CutOff) -> Iterator[bytes]:
     yield b""
 
 
-def lines(source: Iterator[bytes], form: str) -> Iterator[Chunk]:
+def lines(source: Iterator[bytes], form: str, spell: Callable[[], bool] = _always) -> Iterator[Chunk]:
     """One document or text a line. A last line without newline counts, unless the packed file was cut off in it."""
     number = 1
     for piece in pieces(source):
@@ -70,7 +78,7 @@ def lines(source: Iterator[bytes], form: str) -> Iterator[Chunk]:
             yield documents([], [], [Bad(number, piece.reason, excerpt(piece.data))])
             number += 1
             continue
-        chunk, count = _split(piece, number, form)
+        chunk, count = _split(piece, number, form, form == "json" and spell())
         number += count
         for start in range(0, max(len(chunk.table), 1), CHUNK_ROWS):
             part, spelling = chunk.table.slice(start, CHUNK_ROWS), chunk.spelling
@@ -79,10 +87,10 @@ def lines(source: Iterator[bytes], form: str) -> Iterator[Chunk]:
             yield Chunk(form, part, chunk.bad if start == 0 else [], chunk.has_arrays, spelling)
 
 
-def _split(data: bytes, number: int, form: str) -> tuple[Chunk, int]:
+def _split(data: bytes, number: int, form: str, spell: bool) -> tuple[Chunk, int]:
     """Lines of `data` as a chunk, blank ones left out; and how many lines they were."""
     bytes_ = np.frombuffer(data, dtype=np.uint8)
-    ends, spelling = spelt(data) if form == "json" else (_newlines(bytes_) + 1, None)
+    ends, spelling = spelt(data) if spell else (_newlines(bytes_) + 1, None)
     if not len(ends) or ends[-1] != len(data):
         ends, spelling = np.append(ends, len(data)), None
     starts = np.concatenate([[0], ends[:-1]])

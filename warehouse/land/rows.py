@@ -20,6 +20,8 @@ from warehouse.land.unnamed import Shape, extra, extra_of, keys, of_shape
 
 #: Stands for the reason of a bad row until it is worked out.
 MARK = "?"
+#: What shows that a document has blanks that mean nothing, as other programs write them.
+BLANKS = ("\r", '": ', ', "')
 
 
 def record_hash(dense: bool = False) -> str:
@@ -31,11 +33,13 @@ def record_hash(dense: bool = False) -> str:
     body = "cast(doc as varchar)"
     if dense:
         return f"hash({body})"
-    has_blanks = " or ".join(f"contains(doc, {mark})" for mark in ("chr(13)", "'\": '", "', \"'"))
-    return (
-        f"hash(case when {has_blanks} then cast(json(doc) as varchar) || chr(10) "
-        f"when suffix({body}, chr(10)) then {body} else {body} || chr(10) end)"
-    )
+    has_blanks = " or ".join(f"contains(doc, {literal(blank)})" for blank in BLANKS)
+    return f"case when {has_blanks} then hash(cast(json(doc) as varchar) || chr(10)) else {hash_of(body)} end"
+
+
+def hash_of(text: str) -> str:
+    """Hash of a document without insignificant blanks."""
+    return f"hash(case when suffix({text}, chr(10)) then {text} else {text} || chr(10) end)"
 
 
 def hexadecimal(number: str) -> str:

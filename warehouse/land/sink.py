@@ -202,10 +202,19 @@ class Sink:
 
 def writer(path: Path, like: pa.Table, unique: str | None) -> pq.ParquetWriter:
     """Parquet as every batch of the lake is written, for rows like these; `unique` names their id."""
-    plain = [name for name in like.schema.names if name not in (*_UNIQUE, unique)]
+    whole = {
+        f.name: "DELTA_BINARY_PACKED" for f in like.schema if pa.types.is_int64(f.type) or pa.types.is_timestamp(f.type)
+    }
+    unique_ones = (*_UNIQUE, unique)
+    repeated = [n for n in like.schema.names if n not in whole and n not in unique_ones and _repeats(like[n])]
+    telling = [
+        f.name
+        for f in like.schema
+        if f.name not in unique_ones and (f.name in repeated or not pa.types.is_string(f.type))
+    ]
     return pq.ParquetWriter(
-        path, like.schema, compression="zstd", compression_level=1, use_dictionary=[n for n in plain if _repeats(like[n])],
-        write_statistics=plain, store_schema=False,
+        path, like.schema, compression="zstd", compression_level=1, use_dictionary=repeated, column_encoding=whole,
+        write_statistics=telling, store_schema=False,
     )  # fmt: skip
 
 

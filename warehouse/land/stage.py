@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from nexus.contracts import Source, Table
 from nexus.settings import Settings
+from warehouse.land import native, stencils
 from warehouse.land.allocator import give_back, trim
 from warehouse.land.arrow import numbers
 from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, Chunk, Spelling
@@ -50,13 +51,17 @@ class Stage:
     """Staging tables of one batch of `source`. `file` numbers in all methods are the caller's.
 
     With a `workspace` good rows go straight to the lake's files under temporary names (sink.py), and the staging tables
-    hold bad ones alone; without one all rows stay in the staging tables.
+    hold bad ones alone; without one all rows stay in the staging tables. `size` is that of the files in bytes.
     """
 
     def __init__(
-        self, source: Source, settings: Settings, batch_id: str, files: dict[int, str], workspace: str | None = None
-    ) -> None:
+        self, source: Source, settings: Settings, batch_id: str, files: dict[int, str], workspace: str | None = None,
+        size: int = 0,
+    ) -> None:  # fmt: skip
         give_back()
+        self._scans = size >= stencils.WORTH
+        if self._scans:
+            native.library()
         self.source = source
         self._scratch = scratch_dir(settings) / batch_id
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -116,6 +121,10 @@ class Stage:
         if self._bytes >= self._piece_bytes * _NEARLY:
             self.flush()
 
+    def scans(self) -> bool:
+        """Whether documents are read by how they are spelt at present, so that nobody needs to look at that beforehand."""
+        return self._scans and self._typist.scans()
+
     def holds(self, file: int) -> bool:
         """Whether anything of a file has been added."""
         return file in self._files
@@ -164,7 +173,7 @@ class Stage:
             # nearly every piece is JSON throughout, and what takes columns out of a document would notice if it were not
             try:
                 self.documents.trust(piece)
-                return self._rows_of_piece(spelling)
+                return self._rows_of_piece(spelling, piece["_text"] if self._scans else None)
             except Malformed:
                 for table in self.source.tables:
                     self.engine.execute(f"delete from {staging(table)} where _chunk = {self._chunk}")
@@ -172,10 +181,12 @@ class Stage:
             self.faults.no_json()
         return self._rows_of_piece()
 
-    def _rows_of_piece(self, spelling: Spelling | None = None) -> dict[str, pa.Table]:
+    def _rows_of_piece(
+        self, spelling: Spelling | None = None, texts: pa.ChunkedArray | None = None
+    ) -> dict[str, pa.Table]:
         found: dict[str, pa.Table] = {}
         for table in self.source.tables:
-            rows = self._typist.good(table, self._chunk, self.documents.places, spelling)
+            rows = self._typist.good(table, self._chunk, self.documents.places, spelling, texts)
             if rows is not None:
                 found[table.name] = rows
         self.faults.not_taken(self.documents.places, [rows["_doc"].to_numpy() for rows in found.values()])

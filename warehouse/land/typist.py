@@ -6,6 +6,8 @@ rows go (stage.py).
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -15,14 +17,18 @@ from nexus.contracts import Source, Table
 from nexus.errors import InputError
 from warehouse.land.arrow import numbers
 from warehouse.land.chunk import Spelling
+from warehouse.land.paths import named_fields
 from warehouse.land.places import file_sql, line_sql
 from warehouse.land.rows import MARK, rows_of
 from warehouse.land.shapes import Shapes
 from warehouse.land.sql import literal, staging, staging_columns
 from warehouse.land.statements import Malformed, Statements
+from warehouse.land.stencils import Stencils
 
 #: Rows that the engine hands over at once: their columns are small enough not to be moved while they grow.
 _BATCH = 4096
+#: Rows whose fields are looked at one by one.
+_FEW = 1000
 
 
 class Typist:
@@ -33,19 +39,25 @@ class Typist:
         self._several = len(source.tables) > 1
         self._statements = statements
         self._shapes = {table.name: Shapes(table, statements) for table in source.tables}
+        self._stencils = {table.name: Stencils(table, engine, statements) for table in source.tables}
         #: Fields at the top of the rows that were asked for last which no contract names; None where nobody has looked.
         self.unnamed: dict[str, frozenset[str] | None] = {}
         for table in source.tables:
             engine.execute(f"create table {staging(table)} ({staging_columns(table)})")
 
-    def good(self, table: Table, piece: int, places: np.ndarray, spelling: Spelling | None = None) -> pa.Table | None:
+    def good(
+        self, table: Table, piece: int, places: np.ndarray, spelling: Spelling | None = None,
+        texts: pa.ChunkedArray | None = None,
+    ) -> pa.Table | None:  # fmt: skip
         """Rows of `table` in the order of their documents, bad ones marked `_bad` and staged as well.
 
-        `places` are those of the piece's documents, and `spelling` theirs where it is known.
+        `places` are those of the piece's documents, and `spelling` and `texts` theirs where they are known.
         """
         if self._empty(table):
             return None
-        rows = self._typed(table, places, spelling)
+        rows = self._scanned(table, places, texts) if texts is not None else None
+        if rows is None:
+            rows = self._typed(table, places, spelling)
         if pc.any(rows["_bad"]).as_py():
             self._run(table, _insert(table, piece, rows_of(table, explain=True)))
         return rows
@@ -64,12 +76,32 @@ class Typist:
         """Whether nothing of the piece is of `table`, where that is likely."""
         return self._several and self._run(table, f"select 1 from ({table.select}) limit 1", True).fetchone() is None
 
+    def scans(self) -> bool:
+        """Whether the last piece was read by the spelling of its documents, without statements."""
+        return all(stencils.used for stencils in self._stencils.values())
+
+    def _scanned(self, table: Table, places: np.ndarray, texts: pa.ChunkedArray) -> pa.Table | None:
+        """What is spelt like earlier documents at once, the rest at a closer look; None where too much is not."""
+        stencils = self._stencils[table.name]
+        found = stencils.rows(texts, places)
+        if found is None:
+            return None
+        rows, odd = found
+        self.unnamed[table.name] = stencils.unnamed
+        if not odd.any():
+            return rows
+        again = places[odd]
+        looked_at = self._looked_at(table, again)
+        self.unnamed[table.name] = _unnamed(table, looked_at, stencils.unnamed)
+        return _in_order(rows.filter(pa.array(~odd)), looked_at)
+
     def _typed(self, table: Table, places: np.ndarray, spelling: Spelling | None) -> pa.Table:
         """What is written as usual at once, the rest at a closer look."""
         shapes = self._shapes[table.name]
         self.unnamed[table.name] = None
-        usual, closer = shapes.statement(len(places), spelling), rows_of(table, explain=False, sink=True)
+        usual = shapes.statement(len(places), spelling)
         if usual is None:
+            closer = rows_of(table, explain=False, sink=True)
             return self._run(table, _picked(table.select, closer), True).to_arrow_table()
         try:
             rows = self._run(table, _picked(table.select, usual.query), True).to_arrow_table(batch_size=_BATCH)
@@ -91,15 +123,32 @@ class Typist:
             return rows
         # a document may have made several rows: all of them are made again
         again = np.unique(docs[odd])
-        self._engine.register("odd", pa.table({"_doc": numbers(again)}))
+        return _in_order(rows.filter(pa.array(~np.isin(docs, again))), self._looked_at(table, again))
+
+    def _looked_at(self, table: Table, places: np.ndarray) -> pa.Table:
+        """Rows of the documents at `places`, whatever they hold."""
+        self._engine.register("odd", pa.table({"_doc": numbers(places)}))
         select = f"select * from ({table.select}) where _line in (select _doc from odd)"
+        closer = rows_of(table, explain=False, sink=True)
         found = self._run(table, _picked(select, closer)).to_arrow_table()
         self._engine.unregister("odd")
-        whole = pa.concat_tables([rows.filter(pa.array(~np.isin(docs, again))), found])
-        return whole.take(numbers(np.argsort(whole["_doc"].to_numpy(), kind="stable")))
+        return found
 
     def _run(self, table: Table, query: str, often: bool = False) -> duckdb.DuckDBPyConnection:
         return self._statements.run(query, f"table {table.name}", often)
+
+
+def _in_order(*parts: pa.Table) -> pa.Table:
+    whole = pa.concat_tables(parts)
+    return whole.take(numbers(np.argsort(whole["_doc"].to_numpy(), kind="stable")))
+
+
+def _unnamed(table: Table, rows: pa.Table, others: frozenset[str]) -> frozenset[str] | None:
+    """Fields at the top of `_extra` of good rows that no contract names, and `others`; None where they are many."""
+    if len(rows) > _FEW:
+        return None
+    good = rows["_extra"].filter(pc.invert(rows["_bad"])).drop_null().to_pylist()
+    return others.union(*map(json.loads, good)) - named_fields(table)
 
 
 def _picked(select: str, rows: str) -> str:

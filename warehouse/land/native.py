@@ -1,0 +1,119 @@
+"""`scan.c` as a library: compiled when it is first needed, by whatever C compiler there is, and kept beside the bytecode.
+
+Belongs here: compiling, loading, and what its functions take. Does not belong here: what they are for (scanned.py).
+
+Without a compiler, or where it fails, landing goes on by SQL alone, as it does for all documents that are not spelt alike.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from importlib.util import cache_from_source
+from pathlib import Path
+
+_SOURCE = Path(__file__).with_name("scan.c")
+_FLAGS = ("-O3", "-shared", "-fPIC", *(("-nostdlib",) if sys.platform == "linux" else ()))
+_PATIENCE_S = 60
+_log = logging.getLogger(__name__)
+
+#: As `enum kind` counts.
+STRING, INTEGER, DECIMAL, BOOLEAN, INSTANT, EPOCH, DAY, UNNAMED, END = range(9)
+
+
+class Plan(ctypes.Structure):
+    """`plan` of scan.c."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("literals", "first", "steps", "columns", "words")),
+        *((name, ctypes.c_int64) for name in ("stencils", "columns_count", "texts", "room", "rows")),
+    )
+
+
+class Out(ctypes.Structure):
+    """`out` of scan.c."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("texts", "ends", "numbers", "valid", "stencil", "odd"))
+
+
+def compiler() -> list[str] | None:
+    """The command of a C compiler, that of `CC` before others; None where there is none."""
+    if named := os.environ.get("CC"):
+        return shlex.split(named)
+    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    return [found] if found else None
+
+
+@cache
+def library() -> Future[ctypes.CDLL | None]:
+    """The library, which is compiled and loaded beside what the caller does; None where that is not possible."""
+    return ThreadPoolExecutor(1, thread_name_prefix="compiling").submit(_library)
+
+
+def _library() -> ctypes.CDLL | None:
+    kept = _kept()
+    try:
+        if kept.exists():
+            return _loaded(kept)
+        with tempfile.TemporaryDirectory(prefix="nexus-scan-") as folder:
+            made = Path(folder) / kept.name
+            if not _compiled(made):
+                return None
+            if not sys.dont_write_bytecode:
+                _keep(made, kept)
+            return _loaded(made)
+    except OSError as error:
+        _log.warning("lines of JSON are read by SQL alone: %s", error)
+        return None
+
+
+def _kept() -> Path:
+    """Where the library of this source is kept; another source has another name."""
+    built = " ".join((*_FLAGS, sysconfig.get_platform())).encode()
+    digest = hashlib.sha256(built + _SOURCE.read_bytes()).hexdigest()[:16]
+    return Path(cache_from_source(str(_SOURCE.with_suffix(".py")))).with_name(f"scan-{digest}.so")
+
+
+def _compiled(target: Path) -> bool:
+    command = compiler()
+    if command is None:
+        _log.info("no C compiler: lines of JSON are read by SQL alone")
+        return False
+    try:
+        done = subprocess.run(
+            [*command, *_FLAGS, "-o", str(target), str(_SOURCE)],
+            capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"{command[0]} took longer than {_PATIENCE_S} seconds") from error
+    if done.returncode:
+        raise OSError(f"{command[0]} failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+    return True
+
+
+def _keep(made: Path, kept: Path) -> None:
+    try:
+        kept.parent.mkdir(exist_ok=True)
+        coming = kept.with_name(f"{kept.name}.{os.getpid()}")
+        shutil.copyfile(made, coming)
+        coming.replace(kept)
+    except OSError:
+        _log.debug("%s cannot be written: the next process compiles again", kept.parent)
+
+
+def _loaded(path: Path) -> ctypes.CDLL:
+    loaded = ctypes.CDLL(str(path))
+    plan, out = ctypes.POINTER(Plan), ctypes.POINTER(Out)
+    loaded.scan.argtypes = (plan, out, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_int)
+    loaded.scan.restype = ctypes.c_int64
+    return loaded

@@ -1,0 +1,107 @@
+"""The spellings of a table's documents, learnt from those that come, and the rows of a piece by them.
+
+Belongs here: which spellings are known, and for how long. Does not belong here: how one document is spelt (stencil.py),
+columns (scanned.py), what becomes of documents that are spelt otherwise (typist.py).
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from nexus.contracts import Table
+from warehouse.land import native
+from warehouse.land.arrow import Relation, numbers
+from warehouse.land.rows import hash_of
+from warehouse.land.scanned import Scanner
+from warehouse.land.sql import quoted
+from warehouse.land.statements import Statements
+from warehouse.land.stencil import Stencil, allows, stencil
+
+#: Files of as many bytes are worth a look at how their documents are spelt.
+WORTH = 16 * 1024 * 1024
+#: The most spellings that are tried on a document; the share of odd ones from which on more are learnt, or none is used.
+_MOST, _LEARN, _TOO_MANY = 8, 0.02, 0.25
+#: Pieces until it is tried again, at first and at most.
+_FIRST_REST, _LONGEST_REST = 4, 64
+#: A table that takes all documents as they are: of others only the engine knows which documents are theirs.
+_AS_THEY_ARE = "select _line, _text, doc from documents"
+
+
+class Stencils:
+    """Rows of `table` from documents that are spelt alike, at a third of the cost of a statement."""
+
+    def __init__(self, table: Table, engine: duckdb.DuckDBPyConnection, statements: Statements) -> None:
+        self._table = table
+        self._statements = statements
+        self._possible = table.select.strip() == _AS_THEY_ARE and allows(table)
+        self._known: list[Stencil] = []
+        self._scanner: Scanner | None = None
+        self._wait, self._rest = 0, _FIRST_REST
+        self._hashed: Relation | None = None
+        self._engine = engine
+        #: Whether the last piece was read by them.
+        self.used = False
+
+    def rows(self, documents: pa.ChunkedArray, places: np.ndarray) -> tuple[pa.Table, np.ndarray] | None:
+        """Rows as `usual_rows` gives them, and which of them are odd; None where too many would be."""
+        self.used = False
+        if not self._possible or not native.library().done() or (library := native.library().result()) is None:
+            return None
+        if self._wait:
+            self._wait -= 1
+            return None
+        self._scanner = self._scanner or Scanner(self._table, library)
+        odd = self._scanner.take(documents)
+        while odd.sum() > _LEARN * len(odd) and self._learn(documents, odd):
+            odd = self._scanner.take(documents)
+        if odd.sum() > _TOO_MANY * len(odd):
+            self._known = []
+            self._scanner.use([])
+            self._wait, self._rest = self._rest, min(2 * self._rest, _LONGEST_REST)
+            return None
+        self.used = True
+        return self._complete(self._scanner, documents, places), odd
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """Fields at the top of the last rows that no contract names."""
+        met = self._scanner.met().tolist() if self._scanner else []
+        return frozenset().union(*(self._known[n].unnamed for n in met))
+
+    def _learn(self, documents: pa.ChunkedArray, odd: np.ndarray) -> bool:
+        """Whether the first odd document is spelt in a way that was not known and is known from now on."""
+        found = stencil(self._table, documents[int(np.argmax(odd))].as_py())
+        if found is None or found in self._known or len(self._known) == _MOST or self._scanner is None:
+            return False
+        self._known.append(found)
+        self._scanner.use(self._known)
+        return True
+
+    def _complete(self, scanner: Scanner, documents: pa.ChunkedArray, places: np.ndarray) -> pa.Table:
+        columns = scanner.columns()
+        extra = columns.pop("_extra")
+        key = columns[self._table.id] if self._table.id else pa.nulls(len(places), pa.string())
+        hashed = self._hashes(pa.table({"text": scanner.hashed(documents), "id": key}))
+        return pa.table(
+            columns
+            | {
+                "_record_hash": hashed["h"],
+                "_extra": extra,
+                "_doc": numbers(places),
+                "_bad": pa.array(np.zeros(len(places), np.bool_)),
+                "_key": hashed["k"],
+            }
+        )
+
+    def _hashes(self, rows: pa.Table) -> pa.Table:
+        name = f"scanned_{self._table.name}"
+        if self._hashed is None:
+            self._hashed = Relation(self._engine, name, rows.schema)
+        self._hashed.rows = rows
+        key = "hash(cast(id as varchar))" if self._table.id else "null"
+        query = f"select {hash_of('text')} as h, {key} as k from {quoted(name)}"
+        found = self._statements.run(query, f"table {self._table.name}", often=True).to_arrow_table()
+        self._hashed.clear()
+        return found
