@@ -22,6 +22,8 @@ from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 
+import duckdb
+
 _SOURCE = Path(__file__).with_name("scan.c")
 _FLAGS = ("-O3", "-shared", "-fPIC", *(("-nostdlib",) if sys.platform == "linux" else ()))
 _PATIENCE_S = 60
@@ -36,14 +38,16 @@ class Plan(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("literals", "first", "steps", "columns", "words")),
-        *((name, ctypes.c_int64) for name in ("stencils", "columns_count", "texts", "room", "rows")),
+        *((name, ctypes.c_int64) for name in ("stencils", "columns_count", "texts", "room", "rows", "id")),
     )
 
 
 class Out(ctypes.Structure):
     """`out` of scan.c."""
 
-    _fields_ = tuple((name, ctypes.c_void_p) for name in ("texts", "ends", "numbers", "valid", "stencil", "odd"))
+    _fields_ = tuple(
+        (name, ctypes.c_void_p) for name in ("texts", "ends", "numbers", "valid", "stencil", "odd", "hashes", "keys")
+    )
 
 
 def compiler() -> list[str] | None:
@@ -116,4 +120,15 @@ def _loaded(path: Path) -> ctypes.CDLL:
     plan, out = ctypes.POINTER(Plan), ctypes.POINTER(Out)
     loaded.scan.argtypes = (plan, out, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_int)
     loaded.scan.restype = ctypes.c_int64
+    loaded.hashed.argtypes = (ctypes.c_char_p, ctypes.c_int64, ctypes.c_int)
+    loaded.hashed.restype = ctypes.c_uint64
     return loaded
+
+
+def agrees(loaded: ctypes.CDLL, engine: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the library reckons hashes as `engine` does. Another version of it may not, and then none would be met again."""
+    texts = ["x" * length for length in range(40)]
+    theirs = engine.execute(
+        "select hash(t), hash(t || chr(10)) from (select unnest($1::varchar[]) as t)", [texts]
+    ).fetchall()
+    return theirs == [tuple(loaded.hashed(t.encode(), len(t), more) for more in (0, 1)) for t in texts]

@@ -34,12 +34,10 @@ def record_hash(dense: bool = False) -> str:
     if dense:
         return f"hash({body})"
     has_blanks = " or ".join(f"contains(doc, {literal(blank)})" for blank in BLANKS)
-    return f"case when {has_blanks} then hash(cast(json(doc) as varchar) || chr(10)) else {hash_of(body)} end"
-
-
-def hash_of(text: str) -> str:
-    """Hash of a document without insignificant blanks."""
-    return f"hash(case when suffix({text}, chr(10)) then {text} else {text} || chr(10) end)"
+    return (
+        f"hash(case when {has_blanks} then cast(json(doc) as varchar) || chr(10) "
+        f"when suffix({body}, chr(10)) then {body} else {body} || chr(10) end)"
+    )
 
 
 def hexadecimal(number: str) -> str:

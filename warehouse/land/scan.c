@@ -25,18 +25,18 @@ typedef struct {
     int64_t slot, optional, least, most, scale, word, words;
 } column;
 
-/* Stencils begin at the steps `first`; literals and words are places in `literals`. */
+/* Stencils begin at the steps `first`; literals and words are places in `literals`; `id` is the column of the id or -1. */
 typedef struct {
     bytes literals;
     const int64_t *first;
     const step *steps;
     const column *columns;
     const int64_t *words;
-    int64_t stencils, columns_count, texts, room, rows;
+    int64_t stencils, columns_count, texts, room, rows, id;
 } plan;
 
 /* Text t of row r is `ends[t][r]` to `ends[t][r + 1]` of the t-th share of `texts`; the last two texts are what is left
-   of a document, and the text that its hash is of. `valid` are the columns, then what is left. */
+   of a document, and the text that its hash is of. `valid` are the columns, then what is left; `keys` are hashes of ids. */
 typedef struct {
     uint8_t *texts;
     int32_t *ends;
@@ -44,6 +44,7 @@ typedef struct {
     uint8_t *valid;
     int64_t *stencil;
     uint8_t *odd;
+    uint64_t *hashes, *keys;
 } out;
 
 /* Digits of which a double keeps every one: the engine reads numbers with a point as doubles. */
@@ -51,6 +52,30 @@ typedef struct {
 /* What is nested deeper is left to a close look. */
 #define DEEPEST 60
 #define MOST_TEXTS 256
+
+#define MULTIPLIER 0xd6e8feb86659fd93u
+
+/* `hash` of the engine, of a text and as many bytes behind it as `more` says, 0 or 1: a line end. */
+static uint64_t hash_of(bytes at, bytes end, int more) {
+    uint64_t length = (uint64_t)(end - at) + more, found = 0xe17a1465u ^ (length * 0xc6a4a7935bd1e995u), block;
+    for (; end - at >= 8; at += 8) {
+        block = 0;
+        for (int i = 0; i < 8; i++) block |= (uint64_t)at[i] << 8 * i;
+        found = (found ^ block) * MULTIPLIER;
+    }
+    if (length & 7 || more) {
+        int i = 0;
+        for (block = 0; at < end; at++) block |= (uint64_t)*at << 8 * i++;
+        if (more) block |= (uint64_t)'\n' << 8 * i;
+        found = (found ^ block) * MULTIPLIER;
+    }
+    found = (found ^ found >> 32) * MULTIPLIER;
+    found = (found ^ found >> 32) * MULTIPLIER;
+    return found ^ found >> 32;
+}
+
+/* The same, for whoever wants to know whether the engine reckons so still. */
+uint64_t hashed(bytes text, int64_t length, int more) { return hash_of(text, text + length, more); }
 
 static inline int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 
@@ -258,11 +283,11 @@ static int one_of(const plan *p, const column *c, bytes begin, bytes end) {
 
 /* Takes a line by a stencil: whether it is spelt like it. `to` is where the texts go on. */
 static int line(const plan *p, const out *o, int64_t row, int64_t stencil, bytes at, bytes end, int rewrites, uint8_t **to) {
-    uint8_t **left = to + p->texts - 2, **hashed = to + p->texts - 1;
+    uint8_t **left = to + p->texts - 2, **whole = to + p->texts - 1;
     for (const step *s = p->steps + p->first[stencil]; s < p->steps + p->first[stencil + 1]; s++) {
         if (end - at < s->end - s->begin || !same(at, p->literals + s->begin, p->literals + s->end)) return 0;
         at += s->end - s->begin;
-        if (rewrites) *hashed = copied(*hashed, p->literals + s->hashed_begin, p->literals + s->hashed_end);
+        if (rewrites) *whole = copied(*whole, p->literals + s->hashed_begin, p->literals + s->hashed_end);
         *left = copied(*left, p->literals + s->left_begin, p->literals + s->left_end);
         if (s->kind == END) return at == end;
         if (at == end) return 0;
@@ -291,10 +316,11 @@ static int line(const plan *p, const out *o, int64_t row, int64_t stencil, bytes
                     o->numbers[c->slot * p->rows + row] = value * c->scale;
                 }
                 *valid = 1;
+                if (s->column == p->id) o->keys[row] = hash_of(at + (quote != 0), behind, 0);
                 behind += quote != 0;
             }
         }
-        if (rewrites) *hashed = copied(*hashed, at, behind);
+        if (rewrites) *whole = copied(*whole, at, behind);
         at = behind;
     }
     return 0;
@@ -317,7 +343,14 @@ int64_t scan(const plan *p, const out *o, bytes text, const int32_t *offsets, in
             int64_t stencil = turn == 0 ? last : turn <= last ? turn - 1 : turn;
             for (int64_t t = 0; t < p->texts; t++) to[t] = o->texts + t * p->room + o->ends[t * (p->rows + 1) + row];
             for (int64_t c = 0; c <= p->columns_count; c++) o->valid[c * p->rows + row] = 0;
-            if ((taken = line(p, o, row, stencil, begin, end, rewrites, to))) last = stencil;
+            if (!(taken = line(p, o, row, stencil, begin, end, rewrites, to))) continue;
+            last = stencil;
+            if (rewrites) {
+                uint8_t *whole = o->texts + (p->texts - 1) * p->room + o->ends[(p->texts - 1) * (p->rows + 1) + row];
+                o->hashes[row] = hash_of(whole, to[p->texts - 1], 1);
+            } else {
+                o->hashes[row] = hash_of(begin, end, 1);
+            }
         }
         for (int64_t t = 0; t < p->texts; t++) {
             int32_t *ends = o->ends + t * (p->rows + 1) + row;

@@ -31,6 +31,7 @@ class Scanner:
         self._table = table
         self._texts = [c.name for c in table.columns if c.kind is Kind.string]
         self._numbers = [c.name for c in table.columns if c.kind is not Kind.string]
+        self._id = next((n for n, column in enumerate(table.columns) if column.name == table.id), -1)
         self._plan: dict[str, np.ndarray] = {}
         self._out: dict[str, np.ndarray] = {}
         self._room = self._capacity = self._rows = self._last = self._stencils = 0
@@ -48,7 +49,7 @@ class Scanner:
         self._make_room(len(documents), sum(chunk.nbytes for chunk in documents.chunks))
         plan = native.Plan(
             **_addresses(self._plan), stencils=self._stencils, columns_count=len(self._table.columns),
-            texts=len(self._texts) + 2, room=self._room, rows=self._capacity,
+            texts=len(self._texts) + 2, room=self._room, rows=self._capacity, id=self._id,
         )  # fmt: skip
         out = native.Out(**_addresses(self._out))
         self._rows = 0
@@ -74,9 +75,9 @@ class Scanner:
         found = {c.name: self._column(n, c) for n, c in enumerate(self._table.columns)}
         return found | {"_extra": self._text(len(self._texts), self._valid(len(self._table.columns)))}
 
-    def hashed(self, documents: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-        """The texts that hashes of the documents are of."""
-        return self._text(len(self._texts) + 1, None) if self._rewrites else documents
+    def hashes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Hashes of the documents, and of their ids where they have one."""
+        return self._out["hashes"][: self._rows].copy(), self._out["keys"][: self._rows].copy()
 
     def _column(self, number: int, column: Column) -> pa.Array:
         valid = self._valid(number)
@@ -121,6 +122,8 @@ class Scanner:
             "valid": np.zeros((len(self._table.columns) + 1, self._capacity), np.uint8),
             "stencil": np.zeros(self._capacity, np.int64),
             "odd": np.zeros(self._capacity, np.uint8),
+            "hashes": np.zeros(self._capacity, np.uint64),
+            "keys": np.zeros(self._capacity, np.uint64),
         }
 
     def _planned(self, stencils: Sequence[Stencil]) -> dict[str, np.ndarray]:
@@ -133,7 +136,7 @@ class Scanner:
                 is_end = n == len(each.columns)
                 kind = native.END if is_end else self._kind(column)
                 before = next(left, "") if is_end or column is None else ""
-                hashed = each.hashed[n] + ("\n" if is_end else "")
+                hashed = each.hashed[n]
                 place = names.index(column) if column else 0
                 steps.append(
                     [*literals.add(each.literals[n]), kind, place, *literals.add(before), *literals.add(hashed)]

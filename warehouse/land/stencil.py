@@ -46,8 +46,9 @@ def allows(table: Table) -> bool:
     paths = [tuple(segments(column)) for column in table.columns]
     whole = set(paths)
     apart = all(path[:n] not in whole for path in paths for n in range(1, len(path)))
+    hashed = all(c.kind in (Kind.string, Kind.integer) for c in table.columns if c.name == table.id)
     few = len(paths) <= _MOST_COLUMNS
-    return few and apart and len(whole) == len(paths) and all(map(_plain, table.columns))
+    return few and hashed and apart and len(whole) == len(paths) and all(map(_plain, table.columns))
 
 
 def _plain(column: Column) -> bool:

@@ -12,11 +12,8 @@ import pyarrow as pa
 
 from nexus.contracts import Table
 from warehouse.land import native
-from warehouse.land.arrow import Relation, numbers
-from warehouse.land.rows import hash_of
+from warehouse.land.arrow import numbers
 from warehouse.land.scanned import Scanner
-from warehouse.land.sql import quoted
-from warehouse.land.statements import Statements
 from warehouse.land.stencil import Stencil, allows, stencil
 
 #: Files of as many bytes are worth a look at how their documents are spelt.
@@ -32,14 +29,12 @@ _AS_THEY_ARE = "select _line, _text, doc from documents"
 class Stencils:
     """Rows of `table` from documents that are spelt alike, at a third of the cost of a statement."""
 
-    def __init__(self, table: Table, engine: duckdb.DuckDBPyConnection, statements: Statements) -> None:
+    def __init__(self, table: Table, engine: duckdb.DuckDBPyConnection) -> None:
         self._table = table
-        self._statements = statements
         self._possible = table.select.strip() == _AS_THEY_ARE and allows(table)
         self._known: list[Stencil] = []
         self._scanner: Scanner | None = None
         self._wait, self._rest = 0, _FIRST_REST
-        self._hashed: Relation | None = None
         self._engine = engine
         #: Whether the last piece was read by them.
         self.used = False
@@ -52,7 +47,10 @@ class Stencils:
         if self._wait:
             self._wait -= 1
             return None
-        self._scanner = self._scanner or Scanner(self._table, library)
+        if self._scanner is None:
+            self._possible = native.agrees(library, self._engine)
+            self._scanner = Scanner(self._table, library)
+            return self.rows(documents, places)
         odd = self._scanner.take(documents)
         while odd.sum() > _LEARN * len(odd) and self._learn(documents, odd):
             odd = self._scanner.take(documents)
@@ -62,7 +60,7 @@ class Stencils:
             self._wait, self._rest = self._rest, min(2 * self._rest, _LONGEST_REST)
             return None
         self.used = True
-        return self._complete(self._scanner, documents, places), odd
+        return self._complete(self._scanner, places), odd
 
     @property
     def unnamed(self) -> frozenset[str]:
@@ -79,29 +77,16 @@ class Stencils:
         self._scanner.use(self._known)
         return True
 
-    def _complete(self, scanner: Scanner, documents: pa.ChunkedArray, places: np.ndarray) -> pa.Table:
+    def _complete(self, scanner: Scanner, places: np.ndarray) -> pa.Table:
         columns = scanner.columns()
-        extra = columns.pop("_extra")
-        key = columns[self._table.id] if self._table.id else pa.nulls(len(places), pa.string())
-        hashed = self._hashes(pa.table({"text": scanner.hashed(documents), "id": key}))
+        extra, (hashes, keys) = columns.pop("_extra"), scanner.hashes()
         return pa.table(
             columns
             | {
-                "_record_hash": hashed["h"],
+                "_record_hash": numbers(hashes),
                 "_extra": extra,
                 "_doc": numbers(places),
                 "_bad": pa.array(np.zeros(len(places), np.bool_)),
-                "_key": hashed["k"],
+                "_key": numbers(keys) if self._table.id else pa.nulls(len(places), pa.int32()),
             }
         )
-
-    def _hashes(self, rows: pa.Table) -> pa.Table:
-        name = f"scanned_{self._table.name}"
-        if self._hashed is None:
-            self._hashed = Relation(self._engine, name, rows.schema)
-        self._hashed.rows = rows
-        key = "hash(cast(id as varchar))" if self._table.id else "null"
-        query = f"select {hash_of('text')} as h, {key} as k from {quoted(name)}"
-        found = self._statements.run(query, f"table {self._table.name}", often=True).to_arrow_table()
-        self._hashed.clear()
-        return found

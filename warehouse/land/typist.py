@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from nexus.contracts import Source, Table
 from nexus.errors import InputError
-from warehouse.land.arrow import numbers
+from warehouse.land.arrow import Relation, numbers
 from warehouse.land.chunk import Spelling
 from warehouse.land.paths import named_fields
 from warehouse.land.places import file_sql, line_sql
@@ -39,7 +39,8 @@ class Typist:
         self._several = len(source.tables) > 1
         self._statements = statements
         self._shapes = {table.name: Shapes(table, statements) for table in source.tables}
-        self._stencils = {table.name: Stencils(table, engine, statements) for table in source.tables}
+        self._stencils = {table.name: Stencils(table, engine) for table in source.tables}
+        self._odd = Relation(engine, "odd", pa.schema([("_doc", pa.int64())]))
         #: Fields at the top of the rows that were asked for last which no contract names; None where nobody has looked.
         self.unnamed: dict[str, frozenset[str] | None] = {}
         for table in source.tables:
@@ -127,11 +128,10 @@ class Typist:
 
     def _looked_at(self, table: Table, places: np.ndarray) -> pa.Table:
         """Rows of the documents at `places`, whatever they hold."""
-        self._engine.register("odd", pa.table({"_doc": numbers(places)}))
+        self._odd.rows = pa.table({"_doc": numbers(places)})
         select = f"select * from ({table.select}) where _line in (select _doc from odd)"
-        closer = rows_of(table, explain=False, sink=True)
-        found = self._run(table, _picked(select, closer)).to_arrow_table()
-        self._engine.unregister("odd")
+        found = self._run(table, _picked(select, rows_of(table, explain=False, sink=True)), True).to_arrow_table()
+        self._odd.clear()
         return found
 
     def _run(self, table: Table, query: str, often: bool = False) -> duckdb.DuckDBPyConnection:
