@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
+import sys
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import settings as runs
+from hypothesis import strategies as st
 
 from nexus.contracts import Column, Kind, Source, Table
+from nexus.settings import Settings
+from tests.warehouse.conftest import Write
+from tests.warehouse.test_land import counts, lake
 from tests.warehouse.test_usual import unordered
-from warehouse.land import native, stencils
+from warehouse import quarantine
+from warehouse.land import land, native, stencils
 from warehouse.land.chunk import documents
 from warehouse.land.documents import Documents, tagged
 from warehouse.land.faults import Faults
 from warehouse.land.rows import rows_of
 from warehouse.land.statements import Statements
+from warehouse.land.stencil import allows, stencil
+from warehouse.land.stencils import Stencils
 from warehouse.land.typist import Typist
 
 THING = Table(
@@ -60,20 +74,24 @@ OTHERS = [
     "[" * 70 + "]" * 70, '{"k\\u00e9":1}', '{"a":1', "[1", '"open', '{"a":"\\u0000"}', '["\\u0000"]', "{,}", "[,]", "[1,]", '{"a":}', '{"a"}', "",
 ]  # fmt: skip
 RAW = [*NUMBERS, *(json.dumps(t, ensure_ascii=False) for t in TEXTS), *(json.dumps(t) for t in TEXTS), *OTHERS]
+#: Comma, colon, and how many of `RAW` are passed over.
+SPELLINGS = [(",", ":", 1), (", ", ": ", 3), (" , ", " :\t", 7)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def machine_code() -> None:
-    assert native.library().result() is not None
+def library() -> Any:
+    found = native.library().result()
+    assert found is not None, "these tests need a C compiler"
+    return found
 
 
-def written(pairs: dict[str, Any], comma: str = ",", colon: str = ":") -> str:
-    """Fields whose values are raw JSON already."""
-    return "{" + comma.join(f"{json.dumps(name)}{colon}{value}" for name, value in pairs.items()) + "}"
-
-
-def raw(document: dict[str, Any], comma: str = ",", colon: str = ":") -> dict[str, str]:
+def spelt(document: dict[str, Any], comma: str = ",", colon: str = ":") -> dict[str, str]:
+    """Raw JSON of each value."""
     return {name: json.dumps(value, separators=(comma, colon), ensure_ascii=False) for name, value in document.items()}
+
+
+def written(values: dict[str, str], comma: str = ",", colon: str = ":") -> str:
+    return "{" + comma.join(f"{json.dumps(name)}{colon}{value}" for name, value in values.items()) + "}"
 
 
 def listed(rows: pa.Table) -> list[dict[str, Any]]:
@@ -83,32 +101,181 @@ def listed(rows: pa.Table) -> list[dict[str, Any]]:
     return rows.cast(pa.schema(zip(rows.schema.names, kinds, strict=True))).to_pylist()
 
 
-def compared(texts: list[str], table: Table = THING) -> tuple[float, frozenset[str] | None]:
-    """Compares rows by spelling with those of a close look; the share of documents that were scanned, and what is unnamed."""
+def compared(texts: list[str], table: Table = THING) -> tuple[list[str], frozenset[str] | None]:
+    """Compares the rows of `texts` with those of a close look; the texts that were scanned, and which fields are unnamed."""
     source = Source("plain", "Plain", (table,), readers={"*.jsonl": "jsonl"})
     with duckdb.connect() as engine:
         engine.execute("set timezone = 'UTC'")
         engine.execute("set variable file_names = map {0: 'a'}")
         statements, faults = Statements(engine, "plain"), Faults(engine, source)
         relation, typist = Documents(engine, source, statements, faults), Typist(engine, source, statements)
-        engine.register("texts", pa.table({"t": pa.array(texts, pa.string())}))
-        taken = {t for (t,) in engine.execute("select t from texts where try_cast(t as json) is not null").fetchall()}
-        good = [t for t in texts if t in taken]
-        scanned = typist._stencils[table.name].rows(pa.chunked_array([pa.array(texts)]), np.arange(len(texts)))
-        if scanned is not None:
-            # what is no JSON is never taken
-            assert all(odd for odd, text in zip(scanned[1].tolist(), texts, strict=True) if text not in taken)
-        if not good:
-            return 0.0, None
+        engine.register("texts", pa.table({"n": range(len(texts)), "t": pa.array(texts, pa.string())}))
+        json_ones = engine.execute("select n from texts where try_cast(t as json) is not null order by n").fetchall()
+        good = [texts[n] for (n,) in json_ones]
+        scanned = Stencils(table, engine).rows(pa.chunked_array([pa.array(texts)]), np.arange(len(texts)))
+        taken = [t for t, odd in zip(texts, scanned[1].tolist(), strict=True) if not odd] if scanned else []
+        assert set(taken) <= set(good), "what is no JSON was taken"
         piece = tagged(documents(list(range(1, len(good) + 1)), good, []), 0)
         relation.trust(piece)
         found = typist.good(table, 1, relation.places, None, piece["_text"])
-        assert found is not None
         query = f"with picked as ({table.select}) {rows_of(table, explain=False, sink=True)}"
         expected = engine.execute(query).to_arrow_table()
-        assert found.schema.names == expected.schema.names
-        assert found.schema.types == expected.schema.types
+        assert found is not None
+        assert (found.schema.names, found.schema.types) == (expected.schema.names, expected.schema.types)
         for one, other, text in zip(listed(found), listed(expected), good, strict=True):
             assert unordered(one) == unordered(other), text
-        odd = 1.0 if scanned is None else scanned[1].mean()
-        return 1 - float(odd), typist.unnamed[table.name]
+        return taken, typist.unnamed[table.name]
+
+
+@pytest.fixture
+def whatever_is_odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stencils, "_TOO_MANY", 1.0)
+
+
+@pytest.mark.usefixtures("whatever_is_odd")
+@pytest.mark.parametrize(("comma", "colon", "each"), SPELLINGS)
+def test_whatever_stands_in_a_field_is_read_as_a_close_look_would_or_left_to_one(
+    comma: str, colon: str, each: int
+) -> None:
+    usual = spelt(USUAL, comma, colon) | {"list": '[1,{"a":null}]'}
+    texts = [written(usual, comma, colon)] * 60
+    texts += [
+        written(usual | {name: value}, comma, colon) for name in usual for value in RAW[::each] if "\n" not in value
+    ]
+    plain = {
+        "at": '"2024-02-29"',
+        "n": '"1"',
+        "status": "null",
+        "more": '{"a":1}',
+        "list": "1.5",
+        "rate": "0.0001",
+        "s": "-1",
+    }
+    told = {written(usual | {name: value}, comma, colon) for name, value in plain.items()}
+    taken = set(compared([*texts, *told])[0])
+    # it is not that everything is left to a close look
+    assert told <= taken
+
+
+@pytest.mark.usefixtures("whatever_is_odd")
+@given(seed=st.integers(0, 2**32), table=st.sampled_from([THING, replace(THING, id=None), replace(THING, id="n")]))
+@runs(max_examples=12, deadline=None)
+def test_lines_with_bytes_that_were_changed_lost_and_added(seed: int, table: Table) -> None:
+    random = Random(seed)
+    usual = written(spelt(USUAL))
+    texts = [usual] * 10
+    for _ in range(150):
+        text = usual
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(text))
+            piece = random.choice(
+                ['"', "\\", ",", ":", "{", "}", "[", "]", "0", "9", "-", ".", "e", " ", "null", "\u00e9", "", "", ""]
+            )
+            text = text[:at] + piece + text[at + random.randint(0, 2) :]
+        texts.append(text[: random.randint(0, len(text))] if random.random() < 0.1 else text)
+    compared(texts, table)
+
+
+def test_documents_of_several_spellings_teach_as_many() -> None:
+    names = ["more", "n", "rate", "place", "never", "ok", "s"]
+    values = spelt(USUAL | {"never": "was"})
+    few = [written({k: v for k, v in values.items() if k != left}) for left in names]
+    texts = [few[n % len(few)] for n in range(200)]
+    taken, unnamed = compared(texts)
+    assert (taken, unnamed) == (texts, {"more", "list"})
+
+
+def test_documents_that_are_all_spelt_otherwise_are_left_to_statements() -> None:
+    assert compared([written(spelt(USUAL | {f"field{n}": n})) for n in range(100)])[0] == []
+    assert compared([written(spelt(USUAL | {"at": None})) for _ in range(100)])[0] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", "[]", "{}", '{"id":"x"}', '{"id":"x","at":1', '{"id":"x","at":1}x', '{"id":"x","id":"y","at":1}', '{"id":"x","ID":"y","at":1}',
+     '{"id":"x","\\u0061t":1}', '{"id":"x","at":1,"place":5}', '{"id":"x","at":1,"place":{}}', '{"id":"x","at":1,"place":[{"city":"y"}]}'],
+)  # fmt: skip
+def test_a_document_that_tells_nothing_about_others(text: str) -> None:
+    assert stencil(THING, text) is None
+    assert stencil(THING, '{"id":"x","at":1,"place":null}') is not None
+
+
+@pytest.mark.parametrize(
+    "column",
+    [Column("tags", Kind.json), Column("first", path="list[0]"), Column("all", path="$"), Column("inner", path="id.x"), Column("same", path="id"),
+     Column("seen", Kind.timestamp, format="%d.%m.%Y"), Column("born", Kind.date, format="%d.%m.%Y"), Column("word", minimum=1),
+     Column("one", Kind.integer, values=("1",))],
+    ids=lambda column: column.name,
+)  # fmt: skip
+def test_columns_that_spelling_does_not_tell(column: Column) -> None:
+    assert allows(THING)
+    assert not allows(replace(THING, columns=(*THING.columns, column)))
+    assert not allows(replace(THING, id="at"))
+
+
+@pytest.fixture
+def every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stencils, "WORTH", 0)
+    monkeypatch.setattr("warehouse.land.stage.CHUNK_BYTES", 4_000)
+    monkeypatch.setattr("warehouse.land.text.PIECE_BYTES", 1_500)
+    monkeypatch.setattr("warehouse.land.stream.BLOCK", 700)
+
+
+@pytest.mark.usefixtures("every_file")
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_file_lands_alike_with_and_without_a_compiler(
+    settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(native, "library", lambda: done(None))
+    values = spelt(USUAL)
+    lines = [written(values | {"id": f'"x{n}"', "rate": f"{n}.25"}) for n in range(300)]
+    lines[40], lines[41] = "nonsense", lines[42].replace('"ok":true', '"ok":"perhaps"')
+    lines[100] = lines[99]
+    lines[150] = lines[149].replace('"more":"plain"', '"more":"other"')
+    lines[200] = lines[200].replace('"more"', '"rare"')
+    report = land(SOURCE, [write("a.jsonl", *lines)], "demo", settings)
+    assert counts(report) == (300, 296, 1, 3)
+    assert report.new_columns == {"raw_plain__thing": ["list", "more", "rare"]}
+    rows = lake(settings, "thing")
+    kept = [n for n in range(300) if n not in (40, 41, 100, 150)]
+    assert rows["id"].to_list() == [f"x{n}" for n in kept]
+    assert [float(r) for r in rows["rate"]] == [n + 0.25 for n in kept]
+    assert rows["_source_line"].to_list() == [n + 1 for n in kept]
+    assert quarantine.read(settings)["source_line"].sort().to_list() == [41, 42, 151]
+    assert counts(land(SOURCE, [write("b.jsonl", *lines[:30], *lines[297:])], "demo", settings)) == (33, 0, 33, 0)
+
+
+def done(value: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(value)
+    return future
+
+
+def test_an_engine_that_reckons_hashes_otherwise_is_asked_for_them(library: Any) -> None:
+    with duckdb.connect() as engine:
+        assert native.agrees(library, engine)
+        engine.execute("create macro hash(t) as 7::ubigint")
+        assert not native.agrees(library, engine)
+        piece = pa.chunked_array([pa.array([written(spelt(USUAL))])])
+        assert Stencils(THING, engine).rows(piece, np.arange(1)) is None
+
+
+def test_the_library_is_compiled_once_and_kept_beside_bytecode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for compiler, message in [("no-such-compiler", "No such file"), ("false", "false failed: no message")]:
+        monkeypatch.setenv("CC", compiler)
+        assert native._library() is None
+        assert message in caplog.text
+    monkeypatch.delenv("CC")
+    assert native._library() is not None
+    (kept,) = tmp_path.rglob("scan-*.so")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert native._library() is not None
+    kept.write_bytes(b"not a library")
+    monkeypatch.delenv("CC")
+    assert native._library() is not None
+    assert kept.read_bytes().startswith(b"\x7fELF") or sys.platform != "linux"

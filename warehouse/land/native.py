@@ -67,8 +67,8 @@ def library() -> Future[ctypes.CDLL | None]:
 def _library() -> ctypes.CDLL | None:
     kept = _kept()
     try:
-        if kept.exists():
-            return _loaded(kept)
+        if kept.exists() and (found := _intact(kept)):
+            return found
         with tempfile.TemporaryDirectory(prefix="nexus-scan-") as folder:
             made = Path(folder) / kept.name
             if not _compiled(made):
@@ -107,12 +107,20 @@ def _compiled(target: Path) -> bool:
 
 def _keep(made: Path, kept: Path) -> None:
     try:
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         coming = kept.with_name(f"{kept.name}.{os.getpid()}")
         shutil.copyfile(made, coming)
         coming.replace(kept)
     except OSError:
         _log.debug("%s cannot be written: the next process compiles again", kept.parent)
+
+
+def _intact(path: Path) -> ctypes.CDLL | None:
+    """The library, unless what is kept is damaged or of another machine."""
+    try:
+        return _loaded(path)
+    except OSError:
+        return None
 
 
 def _loaded(path: Path) -> ctypes.CDLL:
