@@ -1,4 +1,5 @@
-"""What `nexus doctor` looks at in this layer: a restore that did not end, a lock that somebody does not give back.
+"""What `nexus doctor` looks at in this layer: a restore that did not end, a lock that somebody does not give
+back, a compiler that is missing.
 
 Belongs here: the list of checks. Does not belong here: restoring (warehouse/backup), locks (ledger.py).
 """
@@ -16,7 +17,7 @@ _LONG = timedelta(hours=2)
 
 
 def checks(settings: Settings) -> list[Finding]:
-    return [*_restore(settings), *_build(settings)]
+    return [*_restore(settings), *_build(settings), *_compiler()]
 
 
 def _restore(settings: Settings) -> Iterator[Finding]:
@@ -26,6 +27,18 @@ def _restore(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "restore", "fail", f"the restore of {source} into this home did not end",
             f"nexus restore {source} (what it left is removed first)",
+        )  # fmt: skip
+
+
+def _compiler() -> Iterator[Finding]:
+    from warehouse.land.native import compiler
+
+    if found := compiler():
+        yield Finding("C compiler", "ok", found)
+    else:
+        yield Finding(
+            "C compiler", "warn", "none is found: large files of JSON lines land at half the speed, nothing else differs",
+            "install one, e.g. `apt-get install gcc`",
         )  # fmt: skip
 
 

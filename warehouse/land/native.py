@@ -11,7 +11,6 @@ import ctypes
 import hashlib
 import logging
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -50,12 +49,9 @@ class Out(ctypes.Structure):
     )
 
 
-def compiler() -> list[str] | None:
-    """The command of a C compiler, that of `CC` before others; None where there is none."""
-    if named := os.environ.get("CC"):
-        return shlex.split(named)
-    found = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    return [found] if found else None
+def compiler() -> str | None:
+    """A C compiler, None where there is none."""
+    return next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 
 @cache
@@ -95,13 +91,13 @@ def _compiled(target: Path) -> bool:
         return False
     try:
         done = subprocess.run(
-            [*command, *_FLAGS, "-o", str(target), str(_SOURCE)],
+            [command, *_FLAGS, "-o", str(target), str(_SOURCE)],
             capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"{command[0]} took longer than {_PATIENCE_S} seconds") from error
+        raise OSError(f"{command} took longer than {_PATIENCE_S} seconds") from error
     if done.returncode:
-        raise OSError(f"{command[0]} failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
+        raise OSError(f"{command} failed: {(done.stderr.strip() or 'no message').splitlines()[0]}")
     return True
 
 
