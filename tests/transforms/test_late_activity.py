@@ -196,6 +196,27 @@ def test_a_full_build_makes_the_same_rows(late: tuple[Settings, str, dict[str, p
         assert query(settings, engine, f"select * from marts.{mart}").sort(key).equals(step_by_step[mart]), mart
 
 
+def test_whose_an_old_event_is_is_judged_again_when_its_message_is_written(
+    late: tuple[Settings, str, dict[str, pl.DataFrame]],
+) -> None:
+    """The message of an event that nobody writes names another customer: what has passed must not hide that."""
+    settings, engine, _ = late
+    follows = "mail_and_logins_follow_their_customer"
+    assert _test(settings, engine, follows).is_good
+    some = "(select min(message_id) from marts.fct_email_event where customer_id is not null)"
+    _run(
+        settings,
+        engine,
+        f"update marts.fct_email_message set customer_id = 'another' where message_id = {some}",
+        "update raw._build_number set number = number + 1",
+        "insert into raw._written select 'marts.fct_email_message', number, 'message_id', workspace_id, message_id"
+        " from marts.fct_email_message, raw._build_number where customer_id = 'another'",
+    )
+    failed = _test(settings, engine, follows)
+    assert failed.is_bad
+    assert "raw._written" in failed.compiled, "it reads what was written, not everything"
+
+
 def test_a_test_reads_what_was_written_since_it_passed(late: tuple[Settings, str, dict[str, pl.DataFrame]]) -> None:
     settings, engine, _ = late
     assert _failures(settings, engine) == 0
@@ -216,9 +237,12 @@ def test_a_test_reads_what_was_written_since_it_passed(late: tuple[Settings, str
 
 
 def _failures(settings: Settings, engine: str) -> int:
-    nodes = dbt.run("test", settings, engine=engine, select=["fct_login,test_name:unique_combination"])
-    (test,) = [node for node in nodes if node.kind == "test"]
-    return test.failures
+    return _test(settings, engine, "fct_login,test_name:unique_combination").failures
+
+
+def _test(settings: Settings, engine: str, select: str) -> dbt.Node:
+    (test,) = [node for node in dbt.run("test", settings, engine=engine, select=[select]) if node.kind == "test"]
+    return test
 
 
 def _run(settings: Settings, engine: str, *statements: str) -> None:
