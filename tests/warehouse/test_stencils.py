@@ -185,6 +185,13 @@ def test_documents_of_several_spellings_teach_as_many() -> None:
     assert (taken, unnamed) == (texts, {"more", "list"})
 
 
+def test_odd_documents_that_teach_nothing_stand_before_others_that_do() -> None:
+    usual, other = spelt(USUAL), spelt({k: v for k, v in USUAL.items() if k != "more"})
+    texts = [written(usual)] * 20 + [written(usual | {"id": '"a\\"b"'})] * 5 + [written(other)] * 20
+    taken, _ = compared(texts)
+    assert taken == [*texts[:20], *texts[25:]]
+
+
 def test_documents_that_are_all_spelt_otherwise_are_left_to_statements() -> None:
     assert compared([written(spelt(USUAL | {f"field{n}": n})) for n in range(100)])[0] == []
     assert compared([written(spelt(USUAL | {"at": None})) for _ in range(100)])[0] == []

@@ -20,6 +20,8 @@ from warehouse.land.stencil import Stencil, allows, stencil
 WORTH = 16 * 1024 * 1024
 #: The most spellings that are tried on a document; the share of odd ones from which on more are learnt, or none is used.
 _MOST, _LEARN, _TOO_MANY = 8, 0.02, 0.25
+#: Odd documents that are looked at before a piece is scanned once more.
+_LESSONS = 16
 #: Pieces until it is tried again, at first and at most.
 _FIRST_REST, _LONGEST_REST = 4, 64
 #: A table that takes all documents as they are: of others only the engine knows which documents are theirs.
@@ -52,7 +54,7 @@ class Stencils:
             self._scanner = Scanner(self._table, library)
             return self.rows(documents, places)
         odd = self._scanner.take(documents)
-        while odd.sum() > _LEARN * len(odd) and self._learn(documents, odd):
+        while odd.sum() > _LEARN * len(odd) and self._learn(self._scanner, documents, odd):
             odd = self._scanner.take(documents)
         if odd.sum() > _TOO_MANY * len(odd):
             self._known = []
@@ -68,14 +70,15 @@ class Stencils:
         met = self._scanner.met().tolist() if self._scanner else []
         return frozenset().union(*(self._known[n].unnamed for n in met))
 
-    def _learn(self, documents: pa.ChunkedArray, odd: np.ndarray) -> bool:
-        """Whether the first odd document is spelt in a way that was not known and is known from now on."""
-        found = stencil(self._table, documents[int(np.argmax(odd))].as_py())
-        if found is None or found in self._known or len(self._known) == _MOST or self._scanner is None:
-            return False
-        self._known.append(found)
-        self._scanner.use(self._known)
-        return True
+    def _learn(self, scanner: Scanner, documents: pa.ChunkedArray, odd: np.ndarray) -> bool:
+        """Whether the first odd documents are spelt in ways that were not known and are known from now on."""
+        before = len(self._known)
+        for number in np.flatnonzero(odd)[:_LESSONS]:
+            found = stencil(self._table, documents[int(number)].as_py())
+            if found is not None and found not in self._known and len(self._known) < _MOST:
+                self._known.append(found)
+        scanner.use(self._known)
+        return len(self._known) > before
 
     def _complete(self, scanner: Scanner, places: np.ndarray) -> pa.Table:
         columns = scanner.columns()
