@@ -29,9 +29,11 @@ from warehouse.land.chunk import documents
 from warehouse.land.documents import Documents, tagged
 from warehouse.land.faults import Faults
 from warehouse.land.rows import rows_of
+from warehouse.land.scanned import Scanner
 from warehouse.land.statements import Statements
 from warehouse.land.stencil import allows, stencil
 from warehouse.land.stencils import Stencils
+from warehouse.land.texts import Texts, takes
 from warehouse.land.typist import Typist
 
 THING = Table(
@@ -101,6 +103,10 @@ def listed(rows: pa.Table) -> list[dict[str, Any]]:
     return rows.cast(pa.schema(zip(rows.schema.names, kinds, strict=True))).to_pylist()
 
 
+def as_texts(texts: list[str]) -> Texts:
+    return Texts(pa.table({"_line": np.arange(len(texts)), "_text": pa.array(texts)}), lambda: pa.table({}))
+
+
 def compared(texts: list[str], table: Table = THING) -> tuple[list[str], frozenset[str] | None]:
     """Compares the rows of `texts` with those of a close look; the texts that were scanned, and which fields are unnamed."""
     source = Source("plain", "Plain", (table,), readers={"*.jsonl": "jsonl"})
@@ -112,14 +118,14 @@ def compared(texts: list[str], table: Table = THING) -> tuple[list[str], frozens
         engine.register("texts", pa.table({"n": range(len(texts)), "t": pa.array(texts, pa.string())}))
         json_ones = engine.execute("select n from texts where try_cast(t as json) is not null order by n").fetchall()
         good = [texts[n] for (n,) in json_ones]
-        scanned = Stencils(table, engine).rows(pa.chunked_array([pa.array(texts)]), np.arange(len(texts)))
+        scanned = Stencils(table, engine).rows(as_texts(texts))
         taken = [t for t, odd in zip(texts, scanned[1].tolist(), strict=True) if not odd] if scanned else []
         assert set(taken) <= set(good), "what is no JSON was taken"
         piece = tagged(documents(list(range(1, len(good) + 1)), good, []), 0)
         relation.trust(piece)
         # what an earlier piece has left behind shows nowhere
-        typist._stencils[table.name].rows(pa.chunked_array([pa.array(good[::-1])]), np.arange(len(good)))
-        found = typist.good(table, 1, relation.places, None, piece["_text"])
+        typist._stencils[table.name].rows(as_texts(good[::-1]))
+        found = typist.good(table, 1, relation.places, None, Texts(piece, relation.kinds))
         query = f"with picked as ({table.select}) {rows_of(table, explain=False, sink=True)}"
         expected = engine.execute(query).to_arrow_table()
         assert found is not None
@@ -230,6 +236,50 @@ def every_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warehouse.land.stream.BLOCK", 700)
 
 
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [("select _line, _text, doc from documents", (True, None)), (" select _line,  _text, doc\nfrom documents where _kind = 'a b' ", (True, "a b")),
+     ("select _line, _text, doc from documents where _kind = 'a' or true", (False, None)),
+     ("select _line, _text, doc->'$.x' as doc from documents", (False, None)),
+     ("select _line, _text, doc from documents where _kind = 'it''s'", (False, None))],
+)  # fmt: skip
+def test_tables_that_take_documents_as_they_are(select: str, expected: tuple[bool, str | None]) -> None:
+    assert takes(replace(THING, select=select)) == expected
+
+
+@pytest.mark.usefixtures("every_file")
+@pytest.mark.parametrize("tables", [1, 2])
+def test_documents_of_several_kinds_in_one_file(
+    settings: Settings, write: Write, monkeypatch: pytest.MonkeyPatch, tables: int
+) -> None:
+    scanned: list[int] = []
+    take = Scanner.take
+    monkeypatch.setattr(Scanner, "take", lambda self, texts: scanned.append(len(texts)) or take(self, texts))
+    kind = "case when (doc->'$.item') is not null then 'line' when (doc->'$.at') is not null then 'thing' end"
+    thing = replace(THING, select="select _line, _text, doc from documents where _kind = 'thing'")
+    line = Table(
+        "plain",
+        "line",
+        (Column("item", required=True),),
+        None,
+        "select _line, _text, doc from documents where _kind = 'line'",
+    )
+    source = replace(SOURCE, kind=kind, tables=(thing, line)[:tables])
+    values = spelt(USUAL)
+    lines = [written(values | {"id": f'"x{n}"'}) if n % 3 else f'{{"item":"i{n}","more":{n}}}' for n in range(240)]
+    lines[5], lines[100] = '{"what":1}', "nonsense"
+    report = land(source, [write("a.jsonl", *lines)], "demo", settings)
+    outside = 2 if tables == 2 else 82
+    assert counts(report) == (240, 240 - outside, 0, outside)
+    assert lake(settings, "thing")["_source_line"].to_list() == [
+        n + 1 for n in range(240) if n % 3 and n not in (5, 100)
+    ]
+    if tables == 2:
+        assert lake(settings, "line")["item"].to_list() == [f"i{n}" for n in range(0, 240, 3)]
+        assert set(lake(settings, "line")["_extra"]) >= {'{"more":0}', '{"more":237}'}
+    assert sum(scanned) > 150
+
+
 @pytest.mark.usefixtures("every_file")
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_file_lands_alike_with_and_without_a_compiler(
@@ -266,8 +316,7 @@ def test_an_engine_that_reckons_hashes_otherwise_is_asked_for_them(library: Any)
         assert native.agrees(library, engine)
         engine.execute("create macro hash(t) as 7::ubigint")
         assert not native.agrees(library, engine)
-        piece = pa.chunked_array([pa.array([written(spelt(USUAL))])])
-        assert Stencils(THING, engine).rows(piece, np.arange(1)) is None
+        assert Stencils(THING, engine).rows(as_texts([written(spelt(USUAL))])) is None
 
 
 def test_the_library_is_compiled_once_and_kept_beside_bytecode(

@@ -78,6 +78,12 @@ class Documents:
         self._bare.clear()
         return complete
 
+    def kinds(self) -> pa.Table:
+        """What each document is: `_line` and `_kind`."""
+        if self._described is not None and len(self._described.rows):
+            return self._described.rows
+        return self._run("select _line, _kind from documents")
+
     def clear(self) -> None:
         """Lets go of the piece."""
         for relation in (self._piece, self._bare, self._trusted, self._described):

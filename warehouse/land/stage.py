@@ -30,6 +30,7 @@ from warehouse.land.faults import Faults
 from warehouse.land.sink import Batch, Sink
 from warehouse.land.sql import literal, pattern, quoted, staging
 from warehouse.land.statements import Malformed, Statements
+from warehouse.land.texts import Texts
 from warehouse.land.typist import Typist
 
 #: Pieces that a source of several tables looks at together.
@@ -173,7 +174,7 @@ class Stage:
             # nearly every piece is JSON throughout, and what takes columns out of a document would notice if it were not
             try:
                 self.documents.trust(piece)
-                return self._rows_of_piece(spelling, piece["_text"] if self._scans else None)
+                return self._rows_of_piece(spelling, Texts(piece, self.documents.kinds) if self._scans else None)
             except Malformed:
                 for table in self.source.tables:
                     self.engine.execute(f"delete from {staging(table)} where _chunk = {self._chunk}")
@@ -181,9 +182,7 @@ class Stage:
             self.faults.no_json()
         return self._rows_of_piece()
 
-    def _rows_of_piece(
-        self, spelling: Spelling | None = None, texts: pa.ChunkedArray | None = None
-    ) -> dict[str, pa.Table]:
+    def _rows_of_piece(self, spelling: Spelling | None = None, texts: Texts | None = None) -> dict[str, pa.Table]:
         found: dict[str, pa.Table] = {}
         for table in self.source.tables:
             rows = self._typist.good(table, self._chunk, self.documents.places, spelling, texts)

@@ -15,6 +15,7 @@ from warehouse.land import native
 from warehouse.land.arrow import numbers
 from warehouse.land.scanned import Scanner
 from warehouse.land.stencil import Stencil, allows, stencil
+from warehouse.land.texts import Texts, takes
 
 #: Files of as many bytes are worth a look at how their documents are spelt.
 WORTH = 16 * 1024 * 1024
@@ -24,8 +25,6 @@ _MOST, _LEARN, _TOO_MANY = 8, 0.02, 0.25
 _LESSONS = 16
 #: Pieces until it is tried again, at first and at most.
 _FIRST_REST, _LONGEST_REST = 4, 64
-#: A table that takes all documents as they are: of others only the engine knows which documents are theirs.
-_AS_THEY_ARE = "select _line, _text, doc from documents"
 
 
 class Stencils:
@@ -33,7 +32,7 @@ class Stencils:
 
     def __init__(self, table: Table, engine: duckdb.DuckDBPyConnection) -> None:
         self._table = table
-        self._possible = table.select.strip() == _AS_THEY_ARE and allows(table)
+        self._possible = takes(table)[0] and allows(table)
         self._known: list[Stencil] = []
         self._scanner: Scanner | None = None
         self._wait, self._rest = 0, _FIRST_REST
@@ -41,7 +40,7 @@ class Stencils:
         #: Whether the last piece was read by them.
         self.used = False
 
-    def rows(self, documents: pa.ChunkedArray, places: np.ndarray) -> tuple[pa.Table, np.ndarray] | None:
+    def rows(self, texts: Texts) -> tuple[pa.Table, np.ndarray] | None:
         """Rows as `usual_rows` gives them, and which of them are odd; None where too many would be."""
         self.used = False
         if not self._possible or not native.library().done() or (library := native.library().result()) is None:
@@ -52,7 +51,8 @@ class Stencils:
         if self._scanner is None:
             self._possible = native.agrees(library, self._engine)
             self._scanner = Scanner(self._table, library)
-            return self.rows(documents, places)
+            return self.rows(texts)
+        documents, places = texts.of(self._table)
         odd = self._scanner.take(documents)
         while odd.sum() > _LEARN * len(odd) and self._learn(self._scanner, documents, odd):
             odd = self._scanner.take(documents)

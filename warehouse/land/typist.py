@@ -24,6 +24,7 @@ from warehouse.land.shapes import Shapes
 from warehouse.land.sql import literal, staging, staging_columns
 from warehouse.land.statements import Malformed, Statements
 from warehouse.land.stencils import Stencils
+from warehouse.land.texts import Texts
 
 #: Rows that the engine hands over at once: their columns are small enough not to be moved while they grow.
 _BATCH = 4096
@@ -48,15 +49,16 @@ class Typist:
 
     def good(
         self, table: Table, piece: int, places: np.ndarray, spelling: Spelling | None = None,
-        texts: pa.ChunkedArray | None = None,
+        texts: Texts | None = None,
     ) -> pa.Table | None:  # fmt: skip
         """Rows of `table` in the order of their documents, bad ones marked `_bad` and staged as well.
 
         `places` are those of the piece's documents, and `spelling` and `texts` theirs where they are known.
         """
         if self._empty(table):
+            self._stencils[table.name].used = True
             return None
-        rows = self._scanned(table, places, texts) if texts is not None else None
+        rows = self._scanned(table, texts) if texts is not None else None
         if rows is None:
             rows = self._typed(table, places, spelling)
         if pc.any(rows["_bad"]).as_py():
@@ -81,18 +83,17 @@ class Typist:
         """Whether the last piece was read by the spelling of its documents, without statements."""
         return all(stencils.used for stencils in self._stencils.values())
 
-    def _scanned(self, table: Table, places: np.ndarray, texts: pa.ChunkedArray) -> pa.Table | None:
+    def _scanned(self, table: Table, texts: Texts) -> pa.Table | None:
         """What is spelt like earlier documents at once, the rest at a closer look; None where too much is not."""
         stencils = self._stencils[table.name]
-        found = stencils.rows(texts, places)
+        found = stencils.rows(texts)
         if found is None:
             return None
         rows, odd = found
         self.unnamed[table.name] = stencils.unnamed
         if not odd.any():
             return rows
-        again = places[odd]
-        looked_at = self._looked_at(table, again)
+        looked_at = self._looked_at(table, rows["_doc"].to_numpy()[odd])
         self.unnamed[table.name] = _unnamed(table, looked_at, stencils.unnamed)
         return _in_order(rows.filter(pa.array(~odd)), looked_at)
 
