@@ -21,7 +21,7 @@ from warehouse.land.report import UNKNOWN, Counts
 from warehouse.land.sink import Sink
 from warehouse.land.sql import literal, pattern, quoted, staging
 from warehouse.land.stage import Stage
-from warehouse.land.write import Written, lake_path, sealed, write
+from warehouse.land.write import Written, lake_path, write
 
 
 @dataclass(slots=True)
@@ -87,13 +87,8 @@ def collect(
 
 def _written(stage: Stage, sink: Sink) -> Written:
     """The file of a sink, without the rows that must not land."""
-    table = sink.table
-    unwanted = stage.engine.execute(f"select r from {verdicts(table)} order by r").to_arrow_table()["r"].to_numpy()
-    rows = sink.without(unwanted) if len(unwanted) else sink.rows
-    # the newest of an entity without version is the one that stands last
-    if table.nature == "entity" and not table.version and not sink.in_order:
-        sink.sort(unwanted)
-    return sealed("raw", table.name, sink.target, sink.path, rows)
+    query = f"select r from {verdicts(sink.table)} order by r"
+    return sink.sealed(stage.engine.execute(query).to_arrow_table()["r"].to_numpy())
 
 
 def _count(stage: Stage, table: Table, outcome: Outcome) -> None:

@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "numbers are read as they lie in memory"
+#endif
+
 typedef const uint8_t *bytes;
 
 /* What stands behind a literal of a stencil: a value of one of these kinds, or the end of the line. */
@@ -53,16 +57,25 @@ typedef struct {
 #define DEEPEST 60
 #define MOST_TEXTS 256
 
+static inline uint8_t *copied(uint8_t *to, bytes from, bytes end) {
+    __builtin_memcpy(to, from, end - from);
+    return to + (end - from);
+}
+
+static inline uint64_t eight(bytes at) {
+    uint64_t found;
+    __builtin_memcpy(&found, at, 8);
+    return found;
+}
+
+/* One in each byte. */
+#define ALL 0x0101010101010101u
 #define MULTIPLIER 0xd6e8feb86659fd93u
 
 /* `hash` of the engine, of a text and as many bytes behind it as `more` says, 0 or 1: a line end. */
 static uint64_t hash_of(bytes at, bytes end, int more) {
     uint64_t length = (uint64_t)(end - at) + more, found = 0xe17a1465u ^ (length * 0xc6a4a7935bd1e995u), block;
-    for (; end - at >= 8; at += 8) {
-        block = 0;
-        for (int i = 0; i < 8; i++) block |= (uint64_t)at[i] << 8 * i;
-        found = (found ^ block) * MULTIPLIER;
-    }
+    for (; end - at >= 8; at += 8) found = (found ^ eight(at)) * MULTIPLIER;
     if (length & 7 || more) {
         int i = 0;
         for (block = 0; at < end; at++) block |= (uint64_t)*at << 8 * i++;
@@ -79,16 +92,7 @@ uint64_t hashed(bytes text, int64_t length, int more) { return hash_of(text, tex
 
 static inline int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 
-static inline uint8_t *copied(uint8_t *to, bytes from, bytes end) {
-    while (from < end) *to++ = *from++;
-    return to;
-}
-
-static inline int same(bytes at, bytes word, bytes end) {
-    while (word < end)
-        if (*at++ != *word++) return 0;
-    return 1;
-}
+static inline int same(bytes at, bytes word, bytes end) { return !__builtin_memcmp(at, word, end - word); }
 
 static inline int is_word(bytes at, bytes end, const char *word, int length) {
     return end - at >= length && same(at, (bytes)word, (bytes)word + length);
@@ -97,7 +101,17 @@ static inline int is_word(bytes at, bytes end, const char *word, int length) {
 /* The quote that ends the text whose first quote is at `at`; none where it has an escape or is no text. */
 static bytes string(bytes at, bytes end) {
     if (at >= end || *at != '"') return 0;
-    for (at++; at < end; at++) {
+    for (at++; end - at >= 8; at += 8) {
+        /* eight bytes at once: the highest bit of each that is a quote, a backslash or a control character, and of none
+           before the first such */
+        uint64_t some = eight(at), quotes = some ^ ALL * '"', escapes = some ^ ALL * '\\';
+        uint64_t found = ((quotes - ALL) & ~quotes) | ((escapes - ALL) & ~escapes) | ((some - ALL * ' ') & ~some);
+        if (found &= ALL * 0x80) {
+            at += __builtin_ctzll(found) >> 3;
+            return *at == '"' ? at : 0;
+        }
+    }
+    for (; at < end; at++) {
         if (*at == '"') return at;
         if (*at == '\\' || *at < ' ') return 0;
     }

@@ -26,12 +26,12 @@ from nexus.contracts import Table
 from warehouse.land.arrow import hexadecimal, numbers
 from warehouse.land.keys import Hashes
 from warehouse.land.places import file_of, line_of
-from warehouse.land.write import lake_path, temporary
+from warehouse.land.write import Written, lake_path, sealed, temporary
 
 #: Rows of one row group, unless they are large.
 GROUP_ROWS = 122_880
 _GROUP_BYTES = 8 * 1024 * 1024
-#: Unique values: least and greatest mean nothing.
+#: Columns of values that never repeat.
 _UNIQUE = ("_record_key", "_record_hash", "_extra")
 #: As many values tell whether a dictionary of them would be thrown away.
 _LOOKED_AT = 20_000
@@ -68,6 +68,7 @@ class Sink:
         self._waiting: list[tuple[int, pa.Table]] = []
         self._writer: pq.ParquetWriter | None = None
         self._writing: Future[None] | None = None
+        self._sealing: Future[Written] | None = None
         self._last = -1
         self._spools = {name: (batch.scratch / f"{table.name}.{name}").open("wb") for name in ("docs", "keys")}
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,8 +142,23 @@ class Sink:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            # nearly always nothing has to be left out, and what takes its time to be found goes on beside this
+            self._sealing = self._pool.submit(sealed, "raw", self.table.name, self.target, self.path, self.rows)
         for spool in self._spools.values():
             spool.close()
+
+    def sealed(self, without: np.ndarray) -> Written:
+        """The file, durable, without the rows that must not land. After `close`."""
+        whole, self._sealing = self._sealing, None
+        written = whole.result() if whole else None
+        rows = self.without(without) if len(without) else self.rows
+        # the newest of an entity without version is the one that stands last
+        ordered = self.in_order or self.table.nature != "entity" or bool(self.table.version)
+        if not ordered:
+            self.sort(without)
+        if written and ordered and not len(without):
+            return written
+        return sealed("raw", self.table.name, self.target, self.path, rows)
 
     def abandon(self) -> None:
         """Lets go of everything; the file is not one that counts, or has been written already."""
@@ -205,16 +221,11 @@ def writer(path: Path, like: pa.Table, unique: str | None) -> pq.ParquetWriter:
     whole = {
         f.name: "DELTA_BINARY_PACKED" for f in like.schema if pa.types.is_int64(f.type) or pa.types.is_timestamp(f.type)
     }
-    unique_ones = (*_UNIQUE, unique)
-    repeated = [n for n in like.schema.names if n not in whole and n not in unique_ones and _repeats(like[n])]
-    telling = [
-        f.name
-        for f in like.schema
-        if f.name not in unique_ones and (f.name in repeated or not pa.types.is_string(f.type))
-    ]
+    repeated = [n for n in like.schema.names if n not in whole and n not in (*_UNIQUE, unique) and _repeats(like[n])]
+    ordered = [field.name for field in like.schema if not pa.types.is_string(field.type)]
     return pq.ParquetWriter(
         path, like.schema, compression="zstd", compression_level=1, use_dictionary=repeated, column_encoding=whole,
-        write_statistics=telling, store_schema=False,
+        write_statistics=ordered, store_schema=False,
     )  # fmt: skip
 
 
