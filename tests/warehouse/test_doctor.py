@@ -11,6 +11,7 @@ import pytest
 from nexus import postgres
 from nexus.settings import Settings
 from warehouse import doctor, ledger
+from warehouse.land import native
 from warehouse.publish import build_lock
 
 
@@ -46,7 +47,9 @@ def test_without_a_server_there_is_no_lock(tmp_path: object) -> None:
 def test_a_compiler_that_is_missing_is_named_with_what_is_lost(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [found.level for found in doctor.checks(settings) if found.subject == "C compiler"] == ["ok"]
+    monkeypatch.setattr(native, "compiler", lambda: "/usr/bin/cc")
+    assert [each.level for each in doctor.checks(settings) if each.subject == "C compiler"] == ["ok"]
+    monkeypatch.undo()
     monkeypatch.setenv("PATH", "")
     (found,) = (each for each in doctor.checks(settings) if each.subject == "C compiler")
     assert (found.level, "half the speed" in found.message, "gcc" in found.remedy) == ("warn", True, True)

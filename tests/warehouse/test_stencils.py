@@ -82,8 +82,10 @@ SPELLINGS = [(",", ":", 1), (", ", ": ", 3), (" , ", " :\t", 7)]
 
 @pytest.fixture(scope="module", autouse=True)
 def library() -> Any:
+    if native.compiler() is None:
+        pytest.skip("there is no C compiler")
     found = native.library().result()
-    assert found is not None, "these tests need a C compiler"
+    assert found is not None
     return found
 
 

@@ -24,7 +24,8 @@ from pathlib import Path
 import duckdb
 
 _SOURCE = Path(__file__).with_name("scan.c")
-_FLAGS = ("-O3", "-shared", "-fPIC", *(("-nostdlib",) if sys.platform == "linux" else ()))
+#: No header or part of a C library is needed: a compiler alone is enough.
+_FLAGS = ("-O3", "-ffreestanding", "-shared", "-fPIC", *(("-nostdlib",) if sys.platform == "linux" else ()))
 _PATIENCE_S = 60
 _log = logging.getLogger(__name__)
 
