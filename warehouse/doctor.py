@@ -37,7 +37,7 @@ def _compiler() -> Iterator[Finding]:
         yield Finding("C compiler", "ok", found)
     else:
         yield Finding(
-            "C compiler", "warn", "none is found: large files of JSON lines land at half the speed, nothing else differs",
+            "C compiler", "warn", "none is found: large files of JSON lines take nearly twice as long to land, nothing else differs",
             "install one, e.g. `apt-get install gcc`",
         )  # fmt: skip
 

@@ -168,6 +168,18 @@ def test_whatever_stands_in_a_field_is_read_as_a_close_look_would_or_left_to_one
 
 
 @pytest.mark.usefixtures("whatever_is_odd")
+def test_characters_at_every_place_of_texts_of_every_length() -> None:
+    """Texts are looked at eight bytes at once, and what is left of them one by one."""
+    usual = spelt(USUAL)
+    characters = ["\t", "\x00", "\x1f", " ", "!", "\x7f", "\\n", "\\u0041", '\\"', "\\", '"', "é", "\u0080", "😀"]
+    strings = [f'"{"x" * before}{c}{"y" * behind}"' for c in characters for before in range(10) for behind in (0, 1, 8)]
+    texts = [written(usual | {name: string}) for name in ("id", "more") for string in strings]
+    taken = set(compared([written(usual)] * 20 + texts)[0])
+    plain = [written(usual | {"id": string}) for string in strings if not set(string[1:-1]) & set('\t\x00\x1f\\"')]
+    assert set(plain) <= taken
+
+
+@pytest.mark.usefixtures("whatever_is_odd")
 @given(seed=st.integers(0, 2**32), table=st.sampled_from([THING, replace(THING, id=None), replace(THING, id="n")]))
 @runs(max_examples=12, deadline=None)
 def test_lines_with_bytes_that_were_changed_lost_and_added(seed: int, table: Table) -> None:
@@ -247,6 +259,20 @@ def every_file(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_tables_that_take_documents_as_they_are(select: str, expected: tuple[bool, str | None]) -> None:
     assert takes(replace(THING, select=select)) == expected
+
+
+@pytest.mark.usefixtures("every_file")
+def test_pieces_in_which_nothing_is_of_the_table(settings: Settings, write: Write) -> None:
+    kind = "case when (doc->'$.at') is not null then 'thing' end"
+    source = replace(
+        SOURCE,
+        kind=kind,
+        tables=(replace(THING, select="select _line, _text, doc from documents where _kind = 'thing'"),),
+    )
+    others = [f'{{"other":{n}}}' for n in range(400)]
+    lines = [*others, *(written(spelt(USUAL) | {"id": f'"x{n}"'}) for n in range(100)), *others]
+    assert counts(land(source, [write("a.jsonl", *lines)], "demo", settings)) == (900, 100, 0, 800)
+    assert lake(settings, "thing")["_source_line"].to_list() == list(range(401, 501))
 
 
 @pytest.mark.usefixtures("every_file")

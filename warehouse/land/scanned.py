@@ -136,10 +136,9 @@ class Scanner:
                 is_end = n == len(each.columns)
                 kind = native.END if is_end else self._kind(column)
                 before = next(left, "") if is_end or column is None else ""
-                hashed = each.hashed[n]
                 place = names.index(column) if column else 0
                 steps.append(
-                    [*literals.add(each.literals[n]), kind, place, *literals.add(before), *literals.add(hashed)]
+                    [*literals.add(each.literals[n]), kind, place, *literals.add(before), *literals.add(each.hashed[n])]
                 )
         words = [literals.add(word) for c in self._table.columns for word in c.values]
         return {
@@ -160,15 +159,15 @@ class Scanner:
 
     def _kind(self, name: str | None) -> int:
         if name is None:
-            return int(native.UNNAMED)
+            return native.UNNAMED
         column = self._table.column(name)
         if column.kind is Kind.timestamp:
-            return int(native.INSTANT if column.format == "iso" else native.EPOCH)
+            return native.INSTANT if column.format == "iso" else native.EPOCH
         kinds = {
             Kind.string: native.STRING, Kind.integer: native.INTEGER, Kind.decimal: native.DECIMAL,
             Kind.boolean: native.BOOLEAN, Kind.date: native.DAY,
         }  # fmt: skip
-        return int(kinds[column.kind])
+        return kinds[column.kind]
 
     def _bounds(self, column: Column) -> tuple[int, int, int]:
         """Least and greatest number as it is written (a decimal times 10^9), and what it is multiplied by."""

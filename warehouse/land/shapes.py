@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from nexus.contracts import Table
 from warehouse.land.chunk import Spelling
 from warehouse.land.paths import structure
+from warehouse.land.rest import Rest
 from warehouse.land.rows import one_shape, usual_rows
 from warehouse.land.statements import Statements
 from warehouse.land.unnamed import Shape, extra_of, keys, unnamed_of, whole
 
 #: Documents that are looked at, the most shapes kept, and the share of documents that must be of them.
 _SAMPLE, _MOST, _ENOUGH = 512, 4, 0.75
-#: Pieces until it is tried again, at first and at most.
-_FIRST_REST, _LONGEST_REST = 4, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +40,22 @@ class Shapes:
         self._statements = statements
         self._known: tuple[Shape, ...] = ()
         self._thorough = False
-        self._wait, self._rest = 0, _FIRST_REST
-        self._loose, self._looser = 0, _FIRST_REST
+        self._unlearnt, self._loose = Rest(), Rest()
 
     def statement(self, size: int, spelling: Spelling | None = None) -> Usual | None:
         """Rows of a piece of `size` documents that are written as usual; None where too few of the last ones were."""
-        if self._wait:
-            self._wait -= 1
-        else:
+        if not self._unlearnt.goes_on():
             self._thorough = False
             # where nothing is unnamed shapes are of no use
             if size > 2 * _SAMPLE and not self._known and not whole(self._table):
                 self._known = self._learnt()
                 if not self._known:
-                    self._pause()
+                    self._unlearnt.begin()
         if self._thorough:
             return None
         if spelling is None:
             return Usual(usual_rows(self._table, self._known))
-        if self._loose:
-            self._loose -= 1
-        elif len(self._known) == 1 and (names := one_shape(self._table, self._known[0])):
+        if not self._loose.goes_on() and len(self._known) == 1 and (names := one_shape(self._table, self._known[0])):
             query = usual_rows(self._table, self._known, strict=True, dense=spelling.dense, escapes=spelling.escapes)
             return Usual(query, names, unnamed_of(self._table, self._known[0]))
         return Usual(usual_rows(self._table, self._known, dense=spelling.dense, escapes=spelling.escapes))
@@ -73,7 +67,7 @@ class Shapes:
             if odd:
                 self.loosen()
             else:
-                self._looser = _FIRST_REST
+                self._loose.forget()
             return not many
         if not many:
             return True
@@ -81,15 +75,12 @@ class Shapes:
             self._known = ()
         else:
             self._thorough = True
-        self._pause()
+        self._unlearnt.begin()
         return True
 
     def loosen(self) -> None:
         """For some pieces documents are looked at one by one."""
-        self._loose, self._looser = self._looser, min(2 * self._looser, _LONGEST_REST)
-
-    def _pause(self) -> None:
-        self._wait, self._rest = self._rest, min(2 * self._rest, _LONGEST_REST)
+        self._loose.begin()
 
     def _learnt(self) -> tuple[Shape, ...]:
         found = self._statements.run(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from nexus.contracts import Table
 from warehouse.land import native
 from warehouse.land.arrow import numbers
+from warehouse.land.rest import Rest
 from warehouse.land.scanned import Scanner
 from warehouse.land.stencil import Stencil, allows, stencil
 from warehouse.land.texts import Texts, takes
@@ -23,19 +24,17 @@ WORTH = 16 * 1024 * 1024
 _MOST, _LEARN, _TOO_MANY = 8, 0.02, 0.25
 #: Odd documents that are looked at before a piece is scanned once more.
 _LESSONS = 16
-#: Pieces until it is tried again, at first and at most.
-_FIRST_REST, _LONGEST_REST = 4, 64
 
 
 class Stencils:
-    """Rows of `table` from documents that are spelt alike, at a third of the cost of a statement."""
+    """Rows of `table` from documents that are spelt alike."""
 
     def __init__(self, table: Table, engine: duckdb.DuckDBPyConnection) -> None:
         self._table = table
         self._possible = takes(table)[0] and allows(table)
         self._known: list[Stencil] = []
         self._scanner: Scanner | None = None
-        self._wait, self._rest = 0, _FIRST_REST
+        self._rest = Rest()
         self._engine = engine
         #: Whether the last piece was read by them.
         self.used = False
@@ -45,8 +44,7 @@ class Stencils:
         self.used = False
         if not self._possible or not native.library().done() or (library := native.library().result()) is None:
             return None
-        if self._wait:
-            self._wait -= 1
+        if self._rest.goes_on():
             return None
         if self._scanner is None:
             self._possible = native.agrees(library, self._engine)
@@ -59,7 +57,7 @@ class Stencils:
         if odd.sum() > _TOO_MANY * len(odd):
             self._known = []
             self._scanner.use([])
-            self._wait, self._rest = self._rest, min(2 * self._rest, _LONGEST_REST)
+            self._rest.begin()
             return None
         self.used = True
         return self._complete(self._scanner, places), odd
