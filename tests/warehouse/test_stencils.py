@@ -198,6 +198,18 @@ def test_lines_with_bytes_that_were_changed_lost_and_added(seed: int, table: Tab
     compared(texts, table)
 
 
+def test_whoever_reads_ahead_hears_of_scanning_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    take, heard = Scanner.take, []
+    with duckdb.connect() as engine:
+        stencils_, texts = Stencils(THING, engine), as_texts([written(spelt(USUAL))] * 5)
+        monkeypatch.setattr(Scanner, "take", lambda self, texts: heard.append(stencils_.used) or take(self, texts))
+        assert stencils_.rows(texts)
+        assert stencils_.rows(texts)
+        assert (heard, stencils_.used) == ([False, False, True], True)
+        assert stencils_.rows(as_texts(["{}"] * 5)) is None
+        assert not stencils_.used
+
+
 def test_documents_of_several_spellings_teach_as_many() -> None:
     names = ["more", "n", "rate", "place", "never", "ok", "s"]
     values = spelt(USUAL | {"never": "was"})

@@ -1,6 +1,7 @@
-"""`scan.c` as a library: compiled when it is first needed, by whatever C compiler there is, and kept beside the bytecode.
+"""`scan.c` and `lines.c` as a library: compiled when it is first needed, by whatever C compiler there is, and kept beside
+the bytecode.
 
-Belongs here: compiling, loading, and what its functions take. Does not belong here: what they are for (scanned.py).
+Belongs here: compiling, loading, and what its functions take. Does not belong here: what they are for (scanned.py, ends.py).
 
 Without a compiler, or where it fails, landing goes on by SQL alone, as it does for all documents that are not spelt alike.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import duckdb
 
-_SOURCE = Path(__file__).with_name("scan.c")
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("scan.c", "lines.c"))
 #: No header or part of a C library is needed: a compiler alone is enough.
 _FLAGS = ("-O3", "-ffreestanding", "-shared", "-fPIC", *(("-nostdlib",) if sys.platform == "linux" else ()))
 _PATIENCE_S = 60
@@ -61,6 +62,12 @@ def library() -> Future[ctypes.CDLL | None]:
     return ThreadPoolExecutor(1, thread_name_prefix="compiling").submit(_library)
 
 
+def at_hand() -> ctypes.CDLL | None:
+    """The library, where somebody has asked for it already and it is there."""
+    asked = library.cache_info().currsize
+    return library().result() if asked and library().done() else None
+
+
 def _library() -> ctypes.CDLL | None:
     kept = _kept()
     try:
@@ -79,10 +86,10 @@ def _library() -> ctypes.CDLL | None:
 
 
 def _kept() -> Path:
-    """Where the library of this source is kept; another source has another name."""
+    """Where the library of these sources is kept; others have another name."""
     built = " ".join((*_FLAGS, sysconfig.get_platform())).encode()
-    digest = hashlib.sha256(built + _SOURCE.read_bytes()).hexdigest()[:16]
-    return Path(cache_from_source(str(_SOURCE.with_suffix(".py")))).with_name(f"scan-{digest}.so")
+    digest = hashlib.sha256(built + b"".join(source.read_bytes() for source in _SOURCES)).hexdigest()[:16]
+    return Path(cache_from_source(str(_SOURCES[0].with_suffix(".py")))).with_name(f"scan-{digest}.so")
 
 
 def _compiled(target: Path) -> bool:
@@ -92,7 +99,7 @@ def _compiled(target: Path) -> bool:
         return False
     try:
         done = subprocess.run(
-            [command, *_FLAGS, "-o", str(target), str(_SOURCE)],
+            [command, *_FLAGS, "-o", str(target), *map(str, _SOURCES)],
             capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -125,6 +132,14 @@ def _loaded(path: Path) -> ctypes.CDLL:
     plan, out = ctypes.POINTER(Plan), ctypes.POINTER(Out)
     loaded.scan.argtypes = (plan, out, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_int)
     loaded.scan.restype = ctypes.c_int64
+    loaded.lines.argtypes = (
+        ctypes.c_char_p,
+        ctypes.c_int64,
+        ctypes.c_void_p,
+        ctypes.c_int64,
+        ctypes.POINTER(ctypes.c_int64),
+    )
+    loaded.lines.restype = ctypes.c_int64
     loaded.hashed.argtypes = (ctypes.c_char_p, ctypes.c_int64, ctypes.c_int)
     loaded.hashed.restype = ctypes.c_uint64
     return loaded

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.land.chunk import CHUNK_BYTES, CHUNK_ROWS, SCHEMA, SLICE, Bad, Chunk, OnRead, documents, sliced
+from warehouse.land.ends import brackets, line_ends
 from warehouse.land.files import ARCHIVE, Digest, InputFile
-from warehouse.land.json_scan import MAX_DEPTH, TOO_DEEP, openers_of, places, spelt, too_deep
+from warehouse.land.json_scan import MAX_DEPTH, TOO_DEEP, openers_of, spelt, too_deep
 from warehouse.land.read_csv import csv_rows
 from warehouse.land.read_json import json_documents
 from warehouse.land.read_parquet import parquet_rows
@@ -89,12 +90,15 @@ def lines(source: Iterator[bytes], form: str, spell: Callable[[], bool] = _alway
 
 def _split(data: bytes, number: int, form: str, spell: bool) -> tuple[Chunk, int]:
     """Lines of `data` as a chunk, blank ones left out; and how many lines they were."""
-    bytes_ = np.frombuffer(data, dtype=np.uint8)
-    ends, spelling = spelt(data) if spell else (_newlines(bytes_) + 1, None)
+    if spell:
+        ends, spelling = spelt(data)
+        arrays = brackets(data, ends)
+    else:
+        (ends, arrays), spelling = line_ends(data), None
     if not len(ends) or ends[-1] != len(data):
         ends, spelling = np.append(ends, len(data)), None
-    starts = np.concatenate([[0], ends[:-1]])
     offsets = np.concatenate([[0], ends]).astype(np.int32)
+    starts = offsets[:-1]
     texts = pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
     numbers = pa.array(np.arange(number, number + len(ends)))
     table = pa.table([numbers, texts], schema=SCHEMA)
@@ -109,13 +113,7 @@ def _split(data: bytes, number: int, form: str, spell: bool) -> tuple[Chunk, int
         if strange:
             table, bad = _only_good(data, starts, ends, number, strange)
             spelling = None
-    has_arrays = form == "json" and bool((bytes_[starts] == ord("[")).any())
-    return Chunk(form, sliced(table), bad, has_arrays, spelling), len(ends)
-
-
-def _newlines(text: np.ndarray) -> np.ndarray:
-    """Places of the line ends."""
-    return places(text, lambda stretch: stretch == 10)
+    return Chunk(form, sliced(table), bad, form == "json" and arrays, spelling), len(ends)
 
 
 def _strange(data: bytes, starts: np.ndarray, ends: np.ndarray, form: str) -> dict[int, str]:

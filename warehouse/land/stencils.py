@@ -41,7 +41,12 @@ class Stencils:
 
     def rows(self, texts: Texts) -> tuple[pa.Table, np.ndarray] | None:
         """Rows as `usual_rows` gives them, and which of them are odd; None where too many would be."""
-        self.used = False
+        found = self._rows(texts)
+        # whoever reads ahead asks at any time: in between it stays what it was
+        self.used = found is not None
+        return found
+
+    def _rows(self, texts: Texts) -> tuple[pa.Table, np.ndarray] | None:
         if not self._possible or not native.library().done() or (library := native.library().result()) is None:
             return None
         if self._rest.goes_on():
@@ -49,7 +54,7 @@ class Stencils:
         if self._scanner is None:
             self._possible = native.agrees(library, self._engine)
             self._scanner = Scanner(self._table, library)
-            return self.rows(texts)
+            return self._rows(texts)
         documents, places = texts.of(self._table)
         odd = self._scanner.take(documents)
         while odd.sum() > _LEARN * len(odd) and self._learn(self._scanner, documents, odd):
@@ -59,7 +64,6 @@ class Stencils:
             self._scanner.use([])
             self._rest.begin()
             return None
-        self.used = True
         return self._complete(self._scanner, places), odd
 
     @property
