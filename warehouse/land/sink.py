@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from nexus.contracts import Table
 from warehouse.land.arrow import hexadecimal, numbers
+from warehouse.land.growing import Growing
 from warehouse.land.keys import Hashes
 from warehouse.land.places import file_of, line_of
 from warehouse.land.write import Written, lake_path, sealed, temporary
@@ -56,7 +57,7 @@ class Sink:
     def __init__(self, table: Table, batch: Batch, pool: ThreadPoolExecutor) -> None:
         self.table = table
         self.target = lake_path("raw", batch.source, table.name, batch.workspace, batch.batch_id)
-        self.path = temporary(batch.lake / self.target, "rows")
+        self._path = temporary(batch.lake / self.target, "rows")
         self.rows = 0
         self.counts: Counter[int] = Counter()
         self.in_order = True
@@ -67,11 +68,19 @@ class Sink:
         #: Rows as they came, and how many stand before them.
         self._waiting: list[tuple[int, pa.Table]] = []
         self._writer: pq.ParquetWriter | None = None
+        self._growing: Growing | None = None
         self._writing: Future[None] | None = None
         self._sealing: Future[Written] | None = None
         self._last = -1
         self._spools = {name: (batch.scratch / f"{table.name}.{name}").open("wb") for name in ("docs", "keys")}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def path(self) -> Path:
+        """The file; after `close`, with everything taken in it."""
+        if self._sealing is not None:
+            self._sealing.result()
+        return self._path
 
     @property
     def waiting_bytes(self) -> int:
@@ -121,36 +130,39 @@ class Sink:
         if not self._waiting:
             return
         taken, self._waiting = self._waiting, []
-        self._settle()
+        if self._writing is not None:
+            self._writing.result()
         self._writing = self._pool.submit(self._write, taken)
 
     def _write(self, taken: list[tuple[int, pa.Table]]) -> None:
         group = pa.concat_tables([self._complete(*each) for each in taken])
-        if self._writer is None:
-            self._writer = writer(self.path, group, self.table.id)
+        if self._writer is None or self._growing is None:
+            self._writer, self._growing = writer(self._path, group, self.table.id), Growing(self._path)
         self._writer.write_table(group, row_group_size=GROUP_ROWS)
-
-    def _settle(self) -> None:
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
+        self._growing.grown()
 
     def close(self) -> None:
-        """Everything taken is in the file."""
-        self.write()
-        self._settle()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            # nearly always nothing has to be left out, and what takes its time to be found goes on beside this
-            self._sealing = self._pool.submit(sealed, "raw", self.table.name, self.target, self.path, self.rows)
+        """Nothing is taken any more. What is left is written, and the file made durable, beside what the caller does."""
+        self._sealing = self._pool.submit(self._end, self._writing, self._waiting)
+        self._waiting = []
         for spool in self._spools.values():
             spool.close()
 
+    def _end(self, before: Future[None] | None, rest: list[tuple[int, pa.Table]]) -> Written:
+        if before is not None:
+            before.result()
+        if rest:
+            self._write(rest)
+        assert self._writer is not None, "a table without rows has no sink"
+        assert self._growing is not None
+        self._writer.close()
+        return Written(
+            "raw", self.table.name, self.target, self._path, self.rows, self._path.stat().st_size, self._growing.whole()
+        )
+
     def sealed(self, without: np.ndarray) -> Written:
         """The file, durable, without the rows that must not land. After `close`."""
-        whole, self._sealing = self._sealing, None
-        written = whole.result() if whole else None
+        written = self._sealing.result() if self._sealing else None
         rows = self.without(without) if len(without) else self.rows
         # the newest of an entity without version is the one that stands last
         ordered = self.in_order or self.table.nature != "entity" or bool(self.table.version)
@@ -164,6 +176,8 @@ class Sink:
         """Lets go of everything; the file is not one that counts, or has been written already."""
         for spool in self._spools.values():
             spool.close()
+        if self._growing is not None:
+            self._growing.close()
         if self._writer is not None:
             # only a landing that has failed comes here, and what it failed of may also keep the file from being closed
             with suppress(OSError, pa.ArrowException):
