@@ -25,6 +25,7 @@ from tests.warehouse.test_land import counts, lake
 from tests.warehouse.test_usual import unordered
 from warehouse import quarantine
 from warehouse.land import land, native, stencils
+from warehouse.land.arrow import hexadecimal
 from warehouse.land.chunk import documents
 from warehouse.land.documents import Documents, tagged
 from warehouse.land.faults import Faults
@@ -327,6 +328,7 @@ def test_a_file_lands_alike_with_and_without_a_compiler(
 ) -> None:
     if not compiled:
         monkeypatch.setattr(native, "library", lambda: done(None))
+        monkeypatch.setattr(native, "at_hand", lambda: None)
     values = spelt(USUAL)
     lines = [written(values | {"id": f'"x{n}"', "rate": f"{n}.25"}) for n in range(300)]
     lines[40], lines[41] = "nonsense", lines[42].replace('"ok":true', '"ok":"perhaps"')
@@ -357,6 +359,16 @@ def test_an_engine_that_reckons_hashes_otherwise_is_asked_for_them(library: Any)
         engine.execute("create macro hash(t) as 7::ubigint")
         assert not native.agrees(library, engine)
         assert Stencils(THING, engine).rows(as_texts([written(spelt(USUAL))])) is None
+
+
+def test_hashes_are_written_alike_with_and_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.array([0, 1, 2**63, 2**64 - 1, 0x0123456789ABCDEF, 0xFEDCBA9876543210], np.uint64)
+    expected = [f"{value:016x}" for value in values.tolist()]
+    assert hexadecimal(values).to_pylist() == expected
+    assert hexadecimal(values[::-2]).to_pylist() == expected[::-2]
+    monkeypatch.setattr(native, "at_hand", lambda: None)
+    assert hexadecimal(values).to_pylist() == expected
+    assert hexadecimal(values[::-2]).to_pylist() == expected[::-2]
 
 
 def test_the_library_is_compiled_once_and_kept_beside_bytecode(

@@ -11,6 +11,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from warehouse.land import native
+
 #: The two digits of each byte.
 _DIGITS = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint16)
 
@@ -22,7 +24,12 @@ def numbers(values: np.ndarray) -> pa.Array:
 
 def hexadecimal(values: np.ndarray) -> pa.Array:
     """Numbers of 64 bits as texts of sixteen digits."""
-    digits = _DIGITS[values.astype(">u8").view(np.uint8)]
+    library = native.at_hand()
+    if library is None:
+        digits = _DIGITS[values.astype(">u8").view(np.uint8)].view(np.uint8)
+    else:
+        values, digits = np.ascontiguousarray(values, np.uint64), np.empty(16 * len(values), np.uint8)
+        library.hexadecimal(values.ctypes.data, len(values), digits.ctypes.data)
     ends = np.arange(len(values) + 1, dtype=np.int32) * 16
     return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(ends), pa.py_buffer(digits)])
 

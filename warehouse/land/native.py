@@ -1,7 +1,8 @@
 """`scan.c` and `lines.c` as a library: compiled when it is first needed, by whatever C compiler there is, and kept beside
 the bytecode.
 
-Belongs here: compiling, loading, and what its functions take. Does not belong here: what they are for (scanned.py, ends.py).
+Belongs here: compiling, loading, and what its functions take. Does not belong here: what they are for (scanned.py, ends.py,
+arrow.py).
 
 Without a compiler, or where it fails, landing goes on by SQL alone, as it does for all documents that are not spelt alike.
 """
@@ -47,7 +48,7 @@ class Out(ctypes.Structure):
     """`out` of scan.c."""
 
     _fields_ = tuple(
-        (name, ctypes.c_void_p) for name in ("texts", "ends", "numbers", "valid", "stencil", "odd", "hashes", "keys")
+        (name, ctypes.c_void_p) for name in ("texts", "ends", "numbers", "bits", "met", "odd", "hashes", "keys")
     )
 
 
@@ -140,6 +141,8 @@ def _loaded(path: Path) -> ctypes.CDLL:
         ctypes.POINTER(ctypes.c_int64),
     )
     loaded.lines.restype = ctypes.c_int64
+    loaded.hexadecimal.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+    loaded.hexadecimal.restype = None
     loaded.hashed.argtypes = (ctypes.c_char_p, ctypes.c_int64, ctypes.c_int)
     loaded.hashed.restype = ctypes.c_uint64
     return loaded

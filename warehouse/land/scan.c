@@ -5,7 +5,7 @@
 
    A value is taken only if a close look would take it and make the same of it: whatever is in doubt makes its line odd.
    No byte is read beyond the end of a line, and none is written beyond the room that scanned.py has made: no text that
-   a line gives is longer than the line and its end. */
+   a line gives is longer than the line. */
 
 #include <stdint.h>
 
@@ -23,13 +23,14 @@ typedef struct {
     int64_t begin, end, kind, column, left_begin, left_end, hashed_begin, hashed_end;
 } step;
 
-/* Its place among texts or among numbers, whether null is a value, the least and greatest number as it is written, what
-   it is multiplied by, and the only words that may stand there, if any: the first, and how many. */
+/* The number of its text, or of its bits, or the bytes of the numbers of a row that stand before its own, which has as many as
+   `width` says (0 for a bit). Whether null is a value, the least and greatest number as it is written, what it is
+   multiplied by, and the only words that may stand there, if any: the first, and how many. */
 typedef struct {
-    int64_t slot, optional, least, most, scale, word, words;
+    int64_t slot, width, optional, least, most, scale, word, words;
 } column;
 
-/* Stencils begin at the steps `first`; literals and words are places in `literals`; `id` is the column of the id or -1. */
+/* Stencils begin at the steps `first`; literals and words are places in `literals`; `id` is the column of the id or -1; `rows`, for which there is room, are a multiple of 64. */
 typedef struct {
     bytes literals;
     const int64_t *first;
@@ -39,15 +40,14 @@ typedef struct {
     int64_t stencils, columns_count, texts, room, rows, id;
 } plan;
 
-/* Text t of row r is `ends[t][r]` to `ends[t][r + 1]` of the t-th share of `texts`; the last two texts are what is left
-   of a document, and the text that its hash is of. `valid` are the columns, then what is left; `keys` are hashes of ids. */
+/* Columns as Arrow has them. Text t of row r is `ends[t][r]` to `ends[t][r + 1]` of the t-th share of `texts`; the last two
+   texts are what is left of a document, and the text that its hash is of. Numbers stand column by column. `bits`, which
+   are 0 at first, tell for each column whether it has a value, then the same of what is left, then whether those that are
+   bits are true. `met` is of stencils; `keys` are hashes of ids. */
 typedef struct {
     uint8_t *texts;
     int32_t *ends;
-    int64_t *numbers;
-    uint8_t *valid;
-    int64_t *stencil;
-    uint8_t *odd;
+    uint8_t *numbers, *bits, *met, *odd;
     uint64_t *hashes, *keys;
 } out;
 
@@ -57,15 +57,32 @@ typedef struct {
 #define DEEPEST 60
 #define MOST_TEXTS 256
 
-static inline uint8_t *copied(uint8_t *to, bytes from, bytes end) {
-    __builtin_memcpy(to, from, end - from);
-    return to + (end - from);
-}
-
 static inline uint64_t eight(bytes at) {
     uint64_t found;
     __builtin_memcpy(&found, at, 8);
     return found;
+}
+
+/* The first and the last so many bytes of a text, which may overlap. */
+#define BOTH_ENDS(count) \
+    (__builtin_memcpy(to, from, count), __builtin_memcpy(to + length - (count), end - (count), count))
+
+/* Copies a text; those of usual length without a call. */
+static inline uint8_t *copied(uint8_t *to, bytes from, bytes end) {
+    int64_t length = end - from;
+    if (length > 32) {
+        __builtin_memcpy(to, from, length);
+    } else if (length >= 16) {
+        BOTH_ENDS(16);
+    } else if (length >= 8) {
+        BOTH_ENDS(8);
+    } else if (length >= 4) {
+        BOTH_ENDS(4);
+    } else if (length) {
+        BOTH_ENDS(1);
+        to[length / 2] = from[length / 2];
+    }
+    return to + length;
 }
 
 /* One in each byte. */
@@ -90,9 +107,27 @@ static uint64_t hash_of(bytes at, bytes end, int more) {
 /* The same, for whoever wants to know whether the engine reckons so still. */
 uint64_t hashed(bytes text, int64_t length, int more) { return hash_of(text, text + length, more); }
 
+/* The sixteen digits of each of `count` hashes. */
+void hexadecimal(const uint64_t *values, int64_t count, uint8_t *to) {
+    for (int64_t n = 0; n < count; n++)
+        for (int bits = 60; bits >= 0; bits -= 4) *to++ = (uint8_t)"0123456789abcdef"[values[n] >> bits & 15];
+}
+
 static inline int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 
-static inline int same(bytes at, bytes word, bytes end) { return !__builtin_memcmp(at, word, end - word); }
+/* Whether `word` to `end` stands at `at`, where there are as many bytes. */
+static inline int same(bytes at, bytes word, bytes end) {
+    int64_t length = end - word;
+    if (length < 8) {
+        for (; word < end; at++, word++)
+            if (*at != *word) return 0;
+        return 1;
+    }
+    for (; end - word >= 8; at += 8, word += 8)
+        if (eight(at) != eight(word)) return 0;
+    /* the last eight, some of which have been seen */
+    return eight(at + (end - word) - 8) == eight(end - 8);
+}
 
 static inline int is_word(bytes at, bytes end, const char *word, int length) {
     return end - at >= length && same(at, (bytes)word, (bytes)word + length);
@@ -295,6 +330,24 @@ static int one_of(const plan *p, const column *c, bytes begin, bytes end) {
     return 0;
 }
 
+static inline void set(uint8_t *bits, int64_t place) { bits[place >> 3] |= (uint8_t)(1 << (place & 7)); }
+
+static inline void unset(uint8_t *bits, int64_t place) { bits[place >> 3] &= (uint8_t)~(1 << (place & 7)); }
+
+/* Writes a number as wide as its column. */
+static void put(const plan *p, const out *o, const column *c, int64_t row, int64_t value) {
+    uint8_t *to = o->numbers + c->slot * p->rows + row * c->width;
+    int64_t high = value >> 63;
+    switch (c->width) {
+    case 16: __builtin_memcpy(to + 8, &high, 8); /* fall through */
+    case 8: __builtin_memcpy(to, &value, 8); break;
+    case 4: __builtin_memcpy(to, &value, 4); break;
+    default:
+        if (value) set(o->bits, c->slot * p->rows + row);
+        else unset(o->bits, c->slot * p->rows + row);
+    }
+}
+
 /* Takes a line by a stencil: whether it is spelt like it. `to` is where the texts go on. */
 static int line(const plan *p, const out *o, int64_t row, int64_t stencil, bytes at, bytes end, int rewrites, uint8_t **to) {
     uint8_t **left = to + p->texts - 2, **whole = to + p->texts - 1;
@@ -311,11 +364,9 @@ static int line(const plan *p, const out *o, int64_t row, int64_t stencil, bytes
             *left = copied(*left, at, behind);
         } else {
             const column *c = p->columns + s->column;
-            uint8_t *valid = o->valid + s->column * p->rows + row;
             if (is_word(at, end, "null", 4)) {
                 if (!c->optional) return 0;
                 behind = at + 4;
-                *valid = 0;
             } else {
                 bytes quote = *at == '"' ? string(at, end) : 0;
                 if (*at == '"' && !quote) return 0;
@@ -327,9 +378,9 @@ static int line(const plan *p, const out *o, int64_t row, int64_t stencil, bytes
                     int64_t value;
                     if (!(behind = number(s->kind, at, end, quote, rewrites, &value))) return 0;
                     if (value < c->least || value > c->most) return 0;
-                    o->numbers[c->slot * p->rows + row] = value * c->scale;
+                    put(p, o, c, row, value * c->scale);
                 }
-                *valid = 1;
+                set(o->bits, s->column * p->rows + row);
                 if (s->column == p->id) o->keys[row] = hash_of(at + (quote != 0), behind, 0);
                 behind += quote != 0;
             }
@@ -347,18 +398,21 @@ int64_t scan(const plan *p, const out *o, bytes text, const int32_t *offsets, in
              int rewrites) {
     uint8_t *to[MOST_TEXTS];
     if (p->texts > MOST_TEXTS || row + count > p->rows) return -1;
+    for (int64_t t = 0; t < p->texts; t++)
+        if (o->ends[t * (p->rows + 1) + row] + (int64_t)(offsets[count] - offsets[0]) > p->room) return -1;
     for (int64_t n = 0; n < count; n++, row++) {
         bytes begin = text + offsets[n], end = text + offsets[n + 1];
         int taken = 0;
         if (end > begin && end[-1] == '\n') end--;
-        for (int64_t t = 0; t < p->texts; t++)
-            if (o->ends[t * (p->rows + 1) + row] + (end - begin) >= p->room) return -1;
         for (int64_t turn = 0; turn < p->stencils && !taken; turn++) {
             int64_t stencil = turn == 0 ? last : turn <= last ? turn - 1 : turn;
             for (int64_t t = 0; t < p->texts; t++) to[t] = o->texts + t * p->room + o->ends[t * (p->rows + 1) + row];
-            for (int64_t c = 0; c <= p->columns_count; c++) o->valid[c * p->rows + row] = 0;
-            if (!(taken = line(p, o, row, stencil, begin, end, rewrites, to))) continue;
+            if (!(taken = line(p, o, row, stencil, begin, end, rewrites, to))) {
+                for (int64_t c = 0; c < p->columns_count; c++) unset(o->bits, c * p->rows + row);
+                continue;
+            }
             last = stencil;
+            o->met[stencil] = 1;
             if (rewrites) {
                 uint8_t *whole = o->texts + (p->texts - 1) * p->room + o->ends[(p->texts - 1) * (p->rows + 1) + row];
                 o->hashes[row] = hash_of(whole, to[p->texts - 1], 1);
@@ -371,8 +425,7 @@ int64_t scan(const plan *p, const out *o, bytes text, const int32_t *offsets, in
             ends[1] = taken ? (int32_t)(to[t] - o->texts - t * p->room) : ends[0];
         }
         const int32_t *left = o->ends + (p->texts - 2) * (p->rows + 1) + row;
-        o->valid[p->columns_count * p->rows + row] = left[1] > left[0];
-        o->stencil[row] = last;
+        if (left[1] > left[0]) set(o->bits, p->columns_count * p->rows + row);
         o->odd[row] = !taken;
     }
     return last;

@@ -21,20 +21,32 @@ from warehouse.land.stencil import Stencil
 
 _BILLION, _LARGEST = 10**9, 2**63 - 1
 _OFFSET_BYTES = 4
+#: Bytes of a number, by which those of columns are put in order; those of a bit stand among other bits.
+_WIDTHS = {Kind.decimal: 16, Kind.integer: 8, Kind.timestamp: 8, Kind.date: 4, Kind.boolean: 0}
+_TYPES = {
+    Kind.decimal: pa.decimal128(38, 9), Kind.integer: pa.int64(), Kind.timestamp: pa.timestamp("us"), Kind.date: pa.date32(),
+    Kind.boolean: pa.bool_(),
+}  # fmt: skip
+#: Rows for which there is room are a multiple of this, so that all columns begin where Arrow wants them to.
+_ALIGNED = 64
 
 
 class Scanner:
-    """Scans pieces of documents of `table` into columns. Memory is fetched once, for the largest piece."""
+    """Scans pieces of documents of `table` into columns. Texts are copied out of memory that is fetched once, for the
+    largest piece, because nobody knows beforehand how long they are; all others are written where they stay.
+    """
 
     def __init__(self, table: Table, library: ctypes.CDLL) -> None:
         self._library = library
         self._table = table
-        self._texts = [c.name for c in table.columns if c.kind is Kind.string]
-        self._numbers = [c.name for c in table.columns if c.kind is not Kind.string]
+        #: Those of columns, what is left, and what hashes are of.
+        self._count = sum(c.kind is Kind.string for c in table.columns) + 2
+        self._slots, self._row_bytes, self._bits = _slots(table)
         self._id = next((n for n, column in enumerate(table.columns) if column.name == table.id), -1)
         self._plan: dict[str, np.ndarray] = {}
         self._out: dict[str, np.ndarray] = {}
-        self._room = self._capacity = self._rows = self._last = self._stencils = 0
+        self._texts, self._odd = np.empty(0, np.uint8), np.empty(0, np.uint8)
+        self._capacity = self._room = self._rows = self._last = self._stencils = 0
         self._rewrites = False
         self.use([])
 
@@ -49,9 +61,9 @@ class Scanner:
         self._make_room(len(documents), sum(chunk.nbytes for chunk in documents.chunks))
         plan = native.Plan(
             **_addresses(self._plan), stencils=self._stencils, columns_count=len(self._table.columns),
-            texts=len(self._texts) + 2, room=self._room, rows=self._capacity, id=self._id,
+            texts=self._count, room=self._room, rows=self._capacity, id=self._id,
         )  # fmt: skip
-        out = native.Out(**_addresses(self._out))
+        out = native.Out(**_addresses(self._out | {"texts": self._texts, "odd": self._odd}))
         self._rows = 0
         for chunk in documents.chunks:
             _, offsets, text = chunk.buffers()
@@ -64,66 +76,54 @@ class Scanner:
                     "a document is longer than the room that was made for it", remedy="report this as a defect"
                 )
             self._rows += len(chunk)
-        return self._out["odd"][: self._rows] != 0  # type: ignore[no-any-return]
+        return self._odd[: self._rows] != 0  # type: ignore[no-any-return]
 
     def met(self) -> np.ndarray:
         """Which stencils the documents of the piece are spelt like."""
-        return np.unique(self._out["stencil"][: self._rows][self._out["odd"][: self._rows] == 0])
+        return np.flatnonzero(self._out["met"])
 
     def columns(self) -> dict[str, pa.Array]:
         """Values of the columns of the contract, and `_extra`; of odd documents they mean nothing."""
-        found = {c.name: self._column(n, c) for n, c in enumerate(self._table.columns)}
-        return found | {"_extra": self._text(len(self._texts), self._valid(len(self._table.columns)))}
+        numbers, bits = pa.py_buffer(self._out["numbers"]), pa.py_buffer(self._out["bits"])
+
+        def bitmap(number: int) -> pa.Buffer:
+            return bits.slice(number * self._capacity // 8, self._capacity // 8)
+
+        def column(number: int, column: Column) -> pa.Array:
+            slot, width = self._slots[column.name], _WIDTHS.get(column.kind, 0)
+            if column.kind is Kind.string:
+                return self._text(slot, bitmap(number))
+            values = numbers.slice(slot * self._capacity, width * self._capacity) if width else bitmap(slot)
+            return pa.Array.from_buffers(_TYPES[column.kind], self._rows, [bitmap(number), values])
+
+        found = {c.name: column(n, c) for n, c in enumerate(self._table.columns)}
+        return found | {"_extra": self._text(self._count - 2, bitmap(len(found)))}
 
     def hashes(self) -> tuple[np.ndarray, np.ndarray]:
         """Hashes of the documents, and of their ids where they have one."""
-        return self._out["hashes"][: self._rows].copy(), self._out["keys"][: self._rows].copy()
+        return self._out["hashes"][: self._rows], self._out["keys"][: self._rows]
 
-    def _column(self, number: int, column: Column) -> pa.Array:
-        valid = self._valid(number)
-        if column.kind is Kind.string:
-            return self._text(self._texts.index(column.name), valid)
-        values = self._out["numbers"][self._numbers.index(column.name), : self._rows]
-        match column.kind:
-            case Kind.boolean:
-                kind, data = pa.bool_(), _bits(values != 0)
-            case Kind.decimal:
-                # 128 bits, of which the upper half is the sign
-                kind, data = pa.decimal128(38, 9), np.column_stack([values, values >> 63])
-            case Kind.date:
-                kind, data = pa.date32(), values.astype(np.int32)
-            case Kind.timestamp:
-                kind, data = pa.timestamp("us"), values.copy()
-            case _:
-                kind, data = pa.int64(), values.copy()
-        return pa.Array.from_buffers(kind, self._rows, [valid, pa.py_buffer(data)])
-
-    def _text(self, slot: int, valid: pa.Buffer | None) -> pa.Array:
-        ends = self._out["ends"][slot, : self._rows + 1].copy()
+    def _text(self, slot: int, valid: pa.Buffer) -> pa.Array:
+        ends = self._out["ends"][slot, : self._rows + 1]
         begin = slot * self._room
-        data = self._out["texts"][begin : begin + ends[-1]].copy()
+        data = self._texts[begin : begin + ends[-1]].copy()
         return pa.Array.from_buffers(pa.string(), self._rows, [valid, pa.py_buffer(ends), pa.py_buffer(data)])
 
-    def _valid(self, number: int) -> pa.Buffer | None:
-        there = self._out["valid"][number, : self._rows]
-        return None if there.all() else pa.py_buffer(_bits(there))
-
     def _make_room(self, rows: int, size: int) -> None:
-        # each document, and a line end
-        size += 2 * rows + 1
-        if self._capacity >= rows and self._room >= size:
-            return
-        self._capacity, self._room = max(rows, self._capacity), max(size, self._room)
-        texts = len(self._texts) + 2
+        if self._room < size:
+            self._room, self._texts = size, np.empty(self._count * size, np.uint8)
+        self._capacity = -(-rows // _ALIGNED) * _ALIGNED
+        if len(self._odd) < self._capacity:
+            self._odd = np.empty(self._capacity, np.uint8)
+        ends = np.empty((self._count, self._capacity + 1), np.int32)
+        ends[:, 0] = 0
         self._out = {
-            "texts": np.empty(texts * self._room, np.uint8),
-            "ends": np.zeros((texts, self._capacity + 1), np.int32),
-            "numbers": np.zeros((len(self._numbers), self._capacity), np.int64),
-            "valid": np.zeros((len(self._table.columns) + 1, self._capacity), np.uint8),
-            "stencil": np.zeros(self._capacity, np.int64),
-            "odd": np.zeros(self._capacity, np.uint8),
-            "hashes": np.zeros(self._capacity, np.uint64),
-            "keys": np.zeros(self._capacity, np.uint64),
+            "ends": ends,
+            "numbers": np.empty(self._row_bytes * self._capacity, np.uint8),
+            "bits": np.zeros(self._bits * self._capacity // 8, np.uint8),
+            "met": np.zeros(self._stencils, np.uint8),
+            "hashes": np.empty(self._capacity, np.uint64),
+            "keys": np.empty(self._capacity, np.uint64),
         }
 
     def _planned(self, stencils: Sequence[Stencil]) -> dict[str, np.ndarray]:
@@ -145,16 +145,16 @@ class Scanner:
             "literals": np.frombuffer(bytes(literals.data), np.uint8),
             "first": np.array([0, *accumulate(len(each.literals) for each in stencils)], np.int64),
             "steps": _matrix(steps, 8),
-            "columns": _matrix(self._columns(), 7),
+            "columns": _matrix(self._columns(), 8),
             "words": _matrix(words, 2),
         }
 
     def _columns(self) -> Iterator[list[int]]:
         word = 0
         for column in self._table.columns:
-            slot = (self._texts if column.kind is Kind.string else self._numbers).index(column.name)
+            slot, width = self._slots[column.name], _WIDTHS.get(column.kind, 0)
             optional = not column.required and column.name != self._table.id
-            yield [slot, optional, *self._bounds(column), word, len(column.values)]
+            yield [slot, width, optional, *self._bounds(column), word, len(column.values)]
             word += len(column.values)
 
     def _kind(self, name: str | None) -> int:
@@ -197,8 +197,19 @@ def _matrix(rows: Iterable[Sequence[int]], width: int) -> np.ndarray:
     return np.array(list(rows), np.int64).reshape(-1, width)
 
 
-def _bits(values: np.ndarray) -> np.ndarray:
-    return np.packbits(values.astype(np.bool_), bitorder="little")
+def _slots(table: Table) -> tuple[dict[str, int], int, int]:
+    """`slot` of each column, the bytes of the numbers of a row, and how many bits there are of it."""
+    found: dict[str, int] = {}
+    texts, row_bytes, bits = 0, 0, len(table.columns) + 1
+    for column in sorted(table.columns, key=lambda c: -_WIDTHS.get(c.kind, 0)):
+        if column.kind is Kind.string:
+            found[column.name], texts = texts, texts + 1
+        elif column.kind is Kind.boolean:
+            found[column.name], bits = bits, bits + 1
+        else:
+            found[column.name] = row_bytes
+            row_bytes += _WIDTHS[column.kind]
+    return found, row_bytes, bits
 
 
 def _addresses(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
