@@ -332,8 +332,6 @@ static int one_of(const plan *p, const column *c, bytes begin, bytes end) {
 
 static inline void set(uint8_t *bits, int64_t place) { bits[place >> 3] |= (uint8_t)(1 << (place & 7)); }
 
-static inline void unset(uint8_t *bits, int64_t place) { bits[place >> 3] &= (uint8_t)~(1 << (place & 7)); }
-
 /* Writes a number as wide as its column. */
 static void put(const plan *p, const out *o, const column *c, int64_t row, int64_t value) {
     uint8_t *to = o->numbers + c->slot * p->rows + row * c->width;
@@ -344,7 +342,6 @@ static void put(const plan *p, const out *o, const column *c, int64_t row, int64
     case 4: __builtin_memcpy(to, &value, 4); break;
     default:
         if (value) set(o->bits, c->slot * p->rows + row);
-        else unset(o->bits, c->slot * p->rows + row);
     }
 }
 
@@ -407,10 +404,8 @@ int64_t scan(const plan *p, const out *o, bytes text, const int32_t *offsets, in
         for (int64_t turn = 0; turn < p->stencils && !taken; turn++) {
             int64_t stencil = turn == 0 ? last : turn <= last ? turn - 1 : turn;
             for (int64_t t = 0; t < p->texts; t++) to[t] = o->texts + t * p->room + o->ends[t * (p->rows + 1) + row];
-            if (!(taken = line(p, o, row, stencil, begin, end, rewrites, to))) {
-                for (int64_t c = 0; c < p->columns_count; c++) unset(o->bits, c * p->rows + row);
-                continue;
-            }
+            /* what a stencil has written before it failed is written again: names tell columns, whichever takes the line */
+            if (!(taken = line(p, o, row, stencil, begin, end, rewrites, to))) continue;
             last = stencil;
             o->met[stencil] = 1;
             if (rewrites) {
