@@ -199,6 +199,15 @@ def test_lines_with_bytes_that_were_changed_lost_and_added(seed: int, table: Tab
     compared(texts, table)
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 128])
+def test_columns_end_where_the_next_ones_begin(count: int) -> None:
+    others = {"day2": "2020-02-29", "n2": -3, "rate2": 0.5, "ok2": True, "city2": "Bonn"}
+    kinds = dict(zip(others, (Kind.date, Kind.integer, Kind.decimal, Kind.boolean, Kind.string), strict=True))
+    table = replace(THING, columns=(*THING.columns, *(Column(name, kind) for name, kind in kinds.items())))
+    texts = [written(spelt(USUAL | others | {"n": n, "ok": n % 3 == 0})) for n in range(count)]
+    assert compared(texts, table)[0] == texts
+
+
 def test_whoever_reads_ahead_hears_of_scanning_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     take, heard = Scanner.take, []
     with duckdb.connect() as engine:
