@@ -208,6 +208,12 @@ def test_columns_end_where_the_next_ones_begin(count: int) -> None:
     assert compared(texts, table)[0] == texts
 
 
+def test_of_documents_that_are_named_throughout_nothing_is_left() -> None:
+    named = {k: v for k, v in USUAL.items() if k not in ("more", "list", "place")} | {"place": {"city": "Ulm"}}
+    texts = [written(spelt(document)) for document in (named, USUAL) for _ in range(20)]
+    assert compared(texts)[0] == texts
+
+
 def test_whoever_reads_ahead_hears_of_scanning_while_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     take, heard = Scanner.take, []
     with duckdb.connect() as engine:
