@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -181,3 +182,13 @@ class ApiKey(_Owned, Base):
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     rotated_from: Mapped[str | None]
+
+
+class AccessStamp(Base):
+    """What an organisation's members and keys may do has changed where `stamp` has. Triggers write it, nobody else."""
+
+    __tablename__ = "organisations_access"
+
+    organisation_id: Mapped[str] = mapped_column(primary_key=True)
+    stamp: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
+    renewed_by: Mapped[str] = mapped_column(server_default=text("(pg_current_xact_id())::text"))

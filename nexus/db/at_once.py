@@ -9,16 +9,21 @@ nothing is read and nothing is written.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+from nexus.events import first
 from nexus.tenancy import ORGANISATION, WORKSPACE
 
 #: Table and columns of a row to be inserted.
 Shape = tuple[str, tuple[str, ...]]
-#: Values that a statement takes besides those of proof and rows, in their order.
-TENANT, KEY, END = 2, ("route", "key"), ("batch", "fingerprint", "status", "headers", "body")
+#: Values that a statement takes besides those of proof, events and rows, in their order.
+TENANT, KEY, KEPT = 2, ("route", "key"), ("fingerprint", "status", "headers", "body")
+#: What is told: no event, one that begins its stream (events/first.py), or any number of others.
+Told = Literal["nothing", "first", "batch"]
+_ANSWER = "app.idempotency_key (organisation_id, workspace_id, route, key, fingerprint, status, headers, body)"
 
 
 class Again(Exception):
@@ -35,46 +40,72 @@ class Proof:
 
 
 @lru_cache(maxsize=1000)
-def opening(proof: str | None, number: int, has_key: bool, first: int = 1) -> str:
-    """A condition that says the tenant, and is true if the proof holds and nobody has the Idempotency-Key.
+def opening(proof: str | None, number: int, condition: str = "true", start: int = 1) -> str:
+    """A condition that says the tenant, and is true if the proof holds and `condition` does.
 
-    From `$first` on it takes workspace, organisation, `number` values of the proof, route and key.
+    From `$start` on it takes workspace, organisation, and `number` values of the proof.
     """
-    workspace, organisation, *others = (f"${first + n}" for n in range(TENANT + number + len(KEY)))
-    condition = "true"
-    if has_key:
-        condition = f"app.key_is_new({organisation}, {workspace}, {', '.join(others[number:])})"
+    workspace, organisation, *others = (f"${start + n}" for n in range(TENANT + number))
     if proof is not None:
-        condition = f"case when {proof.format(*others[:number])} then {condition} else false end"
+        condition = f"case when {proof.format(*others)} then {condition} else false end"
     # a case is the one thing that PostgreSQL evaluates from left to right
     said = f"set_config('{WORKSPACE}', {workspace}, true) is not null and set_config('{ORGANISATION}', {organisation}, true) is not null"
     return f"case when {said} then {condition} else false end"
 
 
 @lru_cache(maxsize=1000)
+def begin(proof: str | None, number: int, has_key: bool) -> str:
+    """The opening of a transaction that stays open; with an Idempotency-Key, whose route and key it takes last, also false
+    where somebody has it."""
+    route, key = (f"${TENANT + number + n + 1}" for n in range(len(KEY)))
+    return f"select {opening(proof, number, f'app.key_is_new($2, $1, {route}, {key})' if has_key else 'true')}"
+
+
+@lru_cache(maxsize=1000)
 def query(sql: str, taken: int, proof: str | None, number: int) -> str:
     """`sql`, which takes `taken` values, after an opening. The first two columns: whether it opened, and whether this is a row."""
     return (
-        f"select o.go, n.* from (select {opening(proof, number, False, taken + 1)} as go offset 0) o"
+        f"select o.go, n.* from (select {opening(proof, number, start=taken + 1)} as go offset 0) o"
         f" left join lateral (select true as is_row, q.* from ({sql}) q where o.go offset 0) n on true"
     )
 
 
 @lru_cache(maxsize=1000)
-def change(shapes: tuple[Shape, ...], proof: str | None, number: int, has_key: bool) -> str:
-    """Rows of these shapes, events, and an answer under a key. Takes what the opening takes, END, then the values of the rows."""
-    workspace, organisation, *_ = said = [f"${n}" for n in range(1, 1 + TENANT + number + (len(KEY) if has_key else 0))]
-    route, key = said[-2:] if has_key else ("null", "null")
-    at = len(said) + 1
-    batch, fingerprint, status, headers, body = (f"${at + n}" for n in range(len(END)))
-    at += len(END)
-    parts = [f"o as materialized (select {opening(proof, number, has_key)} as go)"]
+def change(shapes: tuple[Shape, ...], proof: str | None, number: int, has_key: bool, told: Told) -> str:
+    """Rows of these shapes, events, and an answer under a key: one row, true if everything was done and false if nothing was.
+
+    Takes what the opening takes, KEY and KEPT where there is a key, what is told, then the values of the rows.
+    """
+    at = TENANT + number
+
+    def taken(names: Sequence[str]) -> list[str]:
+        nonlocal at
+        at += len(names)
+        return [f"${n}" for n in range(at - len(names) + 1, at + 1)]
+
+    conditions, source, parts, done = [], "o", [], "true"
+    if has_key:
+        route, key, *kept = taken(KEY + KEPT)
+        # whoever holds the lock is answering; whoever held it a moment ago has left a row, which an insert sees and this snapshot
+        # may not
+        conditions.append(
+            f"pg_try_advisory_xact_lock(hashtextextended(concat_ws('/', $2::text, $1::text, {route}::text, {key}::text), 7304))"
+        )
+        answer = ", ".join(("$2", "$1", route, key, *kept))
+        parts.append(f"k as (insert into {_ANSWER} select {answer} from o on conflict do nothing returning true)")
+        source = "k"
+    if told == "first":
+        event = taken(first.COLUMNS)
+        conditions.append(first.condition(event))
+        parts.append(f"e as ({first.insert(event, source)})")
+    elif told == "batch":
+        done = f"app.append_events({taken((told,))[0]}) is not null"
     for index, (table, columns) in enumerate(shapes):
-        values = ", ".join(f"${at + n}" for n in range(len(columns)))
-        at += len(columns)
-        parts.append(f"w{index} as (insert into {table} ({', '.join(columns)}) select {values} from o where o.go)")
-    end = f"app.end_request({batch}, {organisation}, {workspace}, {route}, {key}, {fingerprint}, {status}, {headers}, {body})"
-    return f"with {', '.join(parts)} select case when o.go then {end} else false end from o"
+        row = ", ".join(taken(columns))
+        parts.append(f"w{index} as (insert into {table} ({', '.join(columns)}) select {row} from {source})")
+    opened = opening(proof, number, " and ".join(conditions) or "true")
+    parts.insert(0, f"o as materialized (select where {opened})")
+    return f"with {', '.join(parts)} select coalesce((select {done} from {source}), false)"
 
 
 def insert(shape: Shape) -> str:

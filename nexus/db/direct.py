@@ -26,6 +26,7 @@ from nexus.db.models import Base
 from nexus.db.objects import Row
 from nexus.db.refusals import refusal
 from nexus.errors import ConflictError
+from nexus.events import first
 from nexus.events.event import Event, Recording
 from nexus.events.log import batch
 from nexus.telemetry import spans
@@ -185,10 +186,16 @@ class Direct:
         """Everything in one statement, which is the transaction."""
         proof, key, self._claim = self._owed(), self._claim, None
         shapes = tuple(shape for shape, _ in self._inserts)
-        sql = at_once.change(shapes, proof and proof.sql, len(proof.values) if proof else 0, key is not None)
-        kept = self._kept or {}
-        values = [*self._opening(proof), *((key[name] for name in at_once.KEY) if key else ()), batch(self._recorded)]
-        values += [kept.get(name) for name in at_once.END[1:]]
+        told: at_once.Told = "nothing"
+        values = list(self._opening(proof))
+        if key:
+            kept = self._kept or {}
+            values += [*(key[name] for name in at_once.KEY), *(kept.get(name) for name in at_once.KEPT)]
+        if self.is_short and first.is_first(self._recorded):
+            told, values = "first", [*values, *first.values(self._recorded[0])]
+        elif self._recorded:
+            told, values = "batch", [*values, batch(self._recorded)]
+        sql = at_once.change(shapes, proof and proof.sql, len(proof.values) if proof else 0, key is not None, told)
         for _, row in self._inserts:
             values += row
         ((has_opened,),) = await self._connections.once(sql, values)
@@ -200,7 +207,7 @@ class Direct:
             await connection.execute(at_once.insert(shape), *row)
         if self._kept is not None or self._recorded:
             kept = self._kept or {}
-            said = [kept.get(name) for name in (*_KEYS, *at_once.END[1:])]
+            said = [kept.get(name) for name in (*_KEYS, *at_once.KEPT)]
             await connection.fetchrow(_END, batch(self._recorded), *said)
         await connection.execute("commit")
         self._open = None
@@ -208,7 +215,7 @@ class Direct:
 
     async def _prove(self, proof: Proof) -> None:
         """That the caller is who it was believed to be, of a transaction that has asked for nothing."""
-        sql = f"select {at_once.opening(proof.sql, len(proof.values), False)}"
+        sql = at_once.begin(proof.sql, len(proof.values), has_key=False)
         ((holds,),) = await self._connections.read(sql, self._opening(proof))
         if not holds:
             raise Again
@@ -227,7 +234,7 @@ class Direct:
 
     async def _begin(self, connection: asyncpg.Connection) -> None:
         proof, key, self._claim = self._owed(), self._claim, None
-        sql = f"select {at_once.opening(proof and proof.sql, len(proof.values) if proof else 0, key is not None)}"
+        sql = at_once.begin(proof and proof.sql, len(proof.values) if proof else 0, key is not None)
         await connection.execute("begin")
         said = (key[name] for name in at_once.KEY) if key else ()
         if not await connection.fetchval(sql, *self._opening(proof), *said):

@@ -4,12 +4,14 @@ does nothing; what is asked then goes the long way."""
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import httpx
 import pytest
 
 from api.identity import directory
+from api.organisations.repository import keys as repository
 from tests.api.short import KEY, PATH, Here, here, short
 
 __all__ = ["here", "short"]
@@ -129,14 +131,18 @@ def test_a_person_who_may_not_sign_in_any_more(here: Here) -> None:
     assert here.left() == (1, 1)
 
 
-def test_use_is_noted_by_the_long_way(here: Here) -> None:
+def test_use_is_noted_by_the_long_way(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "select last_used_at > now() - interval '30 seconds' from app.organisations_api_key where id = %s"
     here.kernel.sql(
         "update app.organisations_api_key set last_used_at = now() - interval '2 minutes' where id = %s", here.key_id
     )
+    # it has looked within a minute, and asks nobody
     assert here.client.post(PATH, json={"name": "a"}).status_code == 201
+    assert (here.kernel.sql(query, here.key_id), here.asked.lookups) == ([(False,)], 0)
+    monkeypatch.setattr(repository, "monotonic", lambda: time.monotonic() + 61)
+    assert here.client.post(PATH, json={"name": "b"}).status_code == 201
     assert here.kernel.sql(query, here.key_id) == [(True,)]
-    assert here.left() == (1, 1)
+    assert here.left() == (2, 2)
 
 
 def test_a_transaction_that_looks_first_proves_first(here: Here) -> None:

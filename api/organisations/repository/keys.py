@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -20,10 +21,9 @@ from nexus.db.at_once import Proof
 #: How exact `last_used_at` is: no request writes more often than this.
 NOTED_EVERY = timedelta(minutes=1)
 _MOST = 2000
-_VALID = "select is_stale, stands_for from app.organisations_key($1, $2)"
-#: False also where the use is to be noted, which the long way does.
-_STILL = "coalesce((select not k.is_stale and k.stands_for = {} from app.organisations_key({}, {}) k), false)"
-#: Its version stays: nobody changed it. Whoever comes second finds it noted.
+_VALID = "select fresh_for, stands_for, expires_at, stamp from app.organisations_key($1, $2)"
+#: Whatever changes what keys of an organisation stand for renews its stamp (migration organisations_0004).
+_STILL = "{} > now() and exists (select from app.organisations_access a where a.organisation_id = {} and a.stamp = {})"
 _NOTE = """
 update app.organisations_api_key set last_used_at = now()
 where id = $1 and (last_used_at is null or last_used_at < now() - $2::interval) returning id
@@ -42,34 +42,46 @@ class Held:
     given: tuple[Given, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the database has said of a key, and the proof that it would say it again. By `until`, in seconds of the monotonic
+    clock, its use is to be noted again."""
+
+    held: Held
+    proof: Proof
+    until: float
+
+
 async def valid(database: Database, digest: bytes) -> Held | None:
     """What the key stands for at this moment; None if it or its holder may nothing (any more)."""
     row = await database.lookups.row(_VALID, digest, NOTED_EVERY)
     if row is None:
         _seen.pop(digest, None)
         return None
-    is_stale, stands_for = row
-    _remember(digest, stands_for)
+    fresh_for, stands_for, expires_at, stamp = row
     held = _held(stands_for)
-    if is_stale:
+    if fresh_for is None or fresh_for <= 0:
         await database.lookups.row(_NOTE, held.id, NOTED_EVERY)
+        fresh_for = NOTED_EVERY.total_seconds()
+    _remember(digest, Read(held, Proof(_STILL, (expires_at, held.organisation, stamp)), monotonic() + fresh_for))
     return held
 
 
 def believed(digest: bytes) -> tuple[Held, Proof] | None:
-    """What the key stood for when it was last read here, and what must be proved for it to be so; None if it was not read."""
-    stands_for = _seen.get(digest)
-    return None if stands_for is None else (_held(stands_for), Proof(_STILL, (stands_for, digest, NOTED_EVERY)))
+    """What the key stood for when it was last read here, and what must be proved for it to be so; None if it was not read, or
+    its use is to be noted."""
+    read = _seen.get(digest)
+    return None if read is None or read.until < monotonic() else (read.held, read.proof)
 
 
-#: Hash of a key → what the database has last said of it.
-_seen: dict[bytes, str] = {}
+#: Hash of a key → what was read of it last.
+_seen: dict[bytes, Read] = {}
 
 
-def _remember(digest: bytes, stands_for: str) -> None:
+def _remember(digest: bytes, read: Read) -> None:
     if len(_seen) >= _MOST:
         _seen.clear()
-    _seen[digest] = stands_for
+    _seen[digest] = read
 
 
 @lru_cache(maxsize=_MOST)
