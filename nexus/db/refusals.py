@@ -13,6 +13,8 @@ from nexus.errors import ConflictError, InputError, NexusError
 
 #: What `app.append_events` raises when a stream is not where its writer thinks; a class of ours (`NX`).
 STALE_STREAM = "NX409"
+#: What refuses an event that is to begin a stream (nexus/events/first.py).
+_BEGUN = "uq_events_organisation_id_stream_sequence"
 _CONFLICTS = {
     "23505": "it exists already",
     "23503": "something else refers to it, or what it refers to is gone",
@@ -34,6 +36,8 @@ def refusal(error: BaseException) -> NexusError | None:
     if state == STALE_STREAM:
         told = str(error).rpartition(">: ")[2]
         return ConflictError(told, remedy="read it again and decide anew")
+    if getattr(error, "constraint_name", None) == _BEGUN:
+        return ConflictError("its history has begun already", remedy="read it again and decide anew")
     if state in _UNKEPT:
         return InputError("a text has the character U+0000, which cannot be kept", remedy="leave it out")
     told = _CONFLICTS.get(str(state), "")

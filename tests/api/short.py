@@ -41,6 +41,7 @@ class Made(Event, type="short.thing.made"):
 
 class Said(BaseModel):
     name: str = "c"
+    thing: str | None = None
     workspace: str | None = None
     expected: int | None = None
     then: str = ""
@@ -49,7 +50,7 @@ class Said(BaseModel):
 @router.post("", status_code=201, dependencies=[LIMIT])
 async def make(said: Said, caller: Writer, key: DirectKey, session: DirectTransaction, response: Response) -> Any:
     session.insert("app.short", workspace_id=said.workspace or caller.workspace, name=said.name)
-    session.record(Made(thing_id=said.name), expected_version=said.expected)
+    session.record(Made(thing_id=said.thing or said.name), expected_version=said.expected)
     if said.then == "refuse":
         raise ConflictError("no")
     response.headers["Location"] = f"{PATH}/{said.name}"

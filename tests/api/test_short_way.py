@@ -8,10 +8,12 @@ import time
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from api.identity import directory
 from api.organisations.repository import keys as repository
+from nexus import postgres
 from tests.api.short import KEY, PATH, Here, here, short
 
 __all__ = ["here", "short"]
@@ -170,3 +172,65 @@ def test_fifty_clients_with_one_key(here: Here) -> None:
     assert {a.json()["code"] for a in answers if a.status_code == 409} <= {"idempotency_key_in_flight"}
     assert len([a for a in answers if a.status_code == 201 and "idempotent-replay" not in a.headers]) == 1
     assert here.left() == (1, 1)
+
+
+def test_events_that_begin_a_stream(here: Here) -> None:
+    """`expected_version=0` is one plain insert, and promises what counting would."""
+    assert here.client.post(PATH, json={"name": "a", "expected": 0}, headers=KEY).status_code == 201
+    stream = (
+        "select stream, sequence, data ->> 'thing_id', traceparent is not null from app.events where workspace_id = %s"
+    )
+    assert here.kernel.sql(stream, here.company.one) == [("thing/a", 1, "a", True)]
+    here.kernel.sql("delete from app.short where workspace_id = %s", here.company.one)
+    again = here.client.post(PATH, json={"name": "a", "expected": 0})
+    assert (again.status_code, again.json()["detail"]) == (409, "its history has begun already")
+    assert here.left() == (0, 1)
+    here.kernel.sql(
+        "insert into app.pruned_stream (organisation_id, stream, sequence) values (%s, 'thing/old', 3)", here.company.id
+    )
+    assert here.asked.lookups == 0
+    pruned = here.client.post(PATH, json={"name": "old", "expected": 0}, headers={"Idempotency-Key": "old"})
+    assert (pruned.status_code, pruned.json()["detail"]) == (409, "thing/old has version 3, not 0")
+    assert here.asked.lookups == 1
+    assert here.left() == (0, 1)
+    assert here.client.post(PATH, json={"name": "old", "expected": 3}).status_code == 201
+    assert here.left() == (1, 2)
+
+
+def test_whoever_begins_a_stream_waits_for_who_writes_to_it(here: Here) -> None:
+    answers: list[httpx.Response] = []
+    lock = "select pg_advisory_xact_lock(hashtextextended(%s, 7303))"
+    asking = threading.Thread(
+        target=lambda: answers.append(here.client.post(PATH, json={"name": "a", "expected": 0}, headers=KEY))
+    )
+    with psycopg.connect(postgres.dsn(here.kernel.settings)) as held:
+        held.execute(lock, [f"{here.company.id}/thing/a"])
+        asking.start()
+        asking.join(0.5)
+        assert (asking.is_alive(), answers) == (True, [])
+        busy = httpx.post(
+            here.kernel.address + PATH, json={"name": "a"}, headers={**KEY, **here.client.headers}, timeout=20
+        )
+        assert (busy.status_code, busy.json()["code"]) == (409, "idempotency_key_in_flight")
+    asking.join(20)
+    assert [a.status_code for a in answers] == [201]
+    assert here.left() == (1, 1)
+
+
+def test_many_at_once_begin_one_stream(here: Here) -> None:
+    answers: list[int] = []
+
+    def ask(n: int) -> None:
+        said = {"name": f"r{n}", "thing": "one", "expected": 0}
+        headers = {"Idempotency-Key": f"k{n}", **here.client.headers}
+        answers.append(httpx.post(here.kernel.address + PATH, json=said, headers=headers, timeout=20).status_code)
+
+    threads = [threading.Thread(target=ask, args=[n]) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [201, *[409] * 19]
+    assert here.left() == (1, 1)
+    kept = "select count(*) from app.idempotency_key where workspace_id = %s"
+    assert here.kernel.sql(kept, here.company.one) == [(1,)]
