@@ -38,7 +38,7 @@ _PIECES = 3
 #: A piece that is as full as this does not wait for more.
 _NEARLY = 0.875
 #: Documents after which memory that is free is given back.
-_TRIM_BYTES = 16 * 1024 * 1024
+_TRIM_BYTES = 64 * 1024 * 1024
 #: Rows of all sinks together that wait to be written.
 _WAITING_BYTES = 12 * 1024 * 1024
 
