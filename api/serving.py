@@ -12,10 +12,6 @@ import sys
 from nexus.settings import Settings
 from nexus.telemetry import logs
 
-#: Objects more than before at which the collector looks for circles. A request holds some two hundred; at Python's 700 the
-#: collector looked through the same waiting requests again and again, for a tenth of the processor time.
-_MADE_BETWEEN_LOOKS = 20_000
-
 
 def run(settings: Settings, port: int | None = None) -> None:
     """Until SIGTERM. No line for each request: it would hold addresses and queries; spans and metrics tell more."""
@@ -36,8 +32,6 @@ def run(settings: Settings, port: int | None = None) -> None:
 
 
 def settle() -> None:
-    """What there is once the application is put together stays for good: the collector need not look through it again, nor through
-    what a few dozen requests hold while they wait for PostgreSQL."""
+    """What there is once the application is put together stays for good: the collector need not look through it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_MADE_BETWEEN_LOOKS)

@@ -2,9 +2,9 @@
 
 Belongs here: the SQL of such statements, and what one may have to prove. Does not belong here: sending them (direct.py).
 
-PostgreSQL promises no order between parts of a statement that do not need each other. So everything here needs the opening: rows
-are inserted from it, a query stands lateral to it, the end is a case of it. It says the tenant first, and where it says no,
-nothing is read and nothing is written.
+PostgreSQL promises no order between parts of a statement that do not need each other. So everything here needs the opening: a query
+stands lateral to it, the kept answer is inserted from it, rows and events from that. It says the tenant first, and where it
+says no, or the answer stands there already, nothing is read and nothing is written.
 """
 
 from __future__ import annotations

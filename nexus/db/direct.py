@@ -37,6 +37,10 @@ _END = "select app.end_request($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _KEYS = ("org", "workspace", "route", "key")
 
 
+def _nothing() -> None:
+    return None
+
+
 class Direct:
     """One transaction for a tenant, which begins with the first statement. Statements take `$1`, `$2`, … and nothing else.
 
@@ -49,13 +53,13 @@ class Direct:
         connections: Connections,
         tenant: Callable[[], Tenant | None],
         wake: Callable[[], None],
-        owed: Callable[[], Proof | None] = lambda: None,
+        owed: Callable[[], Proof | None] = _nothing,
         is_short: bool = False,
     ) -> None:
         self._connections, self._tenant, self._wake, self._owed = connections, tenant, wake, owed
         self.is_short = is_short
         #: what somebody does by it, if the audit log is to witness it; this transaction cannot be witnessed
-        self.act: Callable[[], Act | None] = lambda: None
+        self.act: Callable[[], Act | None] = _nothing
         self._open: asyncpg.Connection | None = None
         self._inserts: list[tuple[Shape, tuple[Any, ...]]] = []
         self._recorded: list[Recording] = []
@@ -173,7 +177,9 @@ class Direct:
             await call()
 
     async def close(self) -> None:
-        """Rolls back what was not committed."""
+        """Rolls back what was not committed. It is of no more use."""
+        # they lead to the request, which leads here: all of it would wait for the collector
+        self._tenant = self._owed = self.act = _nothing
         if (connection := self._open) is not None:
             self._open = None
             try:
