@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as properties
 from pydantic import SecretStr
 from xdist.scheduler import LoadScopeScheduling
 
@@ -17,6 +18,9 @@ from nexus import postgres
 from nexus.settings import Settings
 from tests import homes
 
+# what a busy machine takes for an example says nothing about it
+properties.register_profile("unhurried", deadline=None)
+properties.load_profile("unhurried")
 _numbers = count(1)
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
