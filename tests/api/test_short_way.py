@@ -3,8 +3,10 @@ does nothing; what is asked then goes the long way."""
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 from api.identity import directory
 from api.organisations.repository import keys as repository
 from nexus import postgres
+from nexus.db.direct import Direct
 from tests.api.short import KEY, PATH, Here, here, short
 
 __all__ = ["here", "short"]
@@ -234,3 +237,25 @@ def test_many_at_once_begin_one_stream(here: Here) -> None:
     assert here.left() == (1, 1)
     kept = "select count(*) from app.idempotency_key where workspace_id = %s"
     assert here.kernel.sql(kept, here.company.one) == [(1,)]
+
+
+def test_an_answered_request_waits_for_no_collector(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a circle it would be held until the collector has looked, with a body that a stranger sent."""
+    closed: list[weakref.ref[Direct]] = []
+    close = Direct.close
+
+    async def noted(session: Direct) -> None:
+        closed.append(weakref.ref(session))
+        await close(session)
+
+    monkeypatch.setattr(Direct, "close", noted)
+    gc.disable()
+    try:
+        assert here.client.post(PATH, json={"name": "a"}, headers=KEY).status_code == 201
+        assert here.client.get(f"{PATH}/a").status_code == 200
+        until = time.monotonic() + 10
+        while any(ref() is not None for ref in closed) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert [ref() for ref in closed] == [None, None]
+    finally:
+        gc.enable()

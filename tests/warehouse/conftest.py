@@ -14,6 +14,7 @@ import pytest
 
 from nexus.contracts import Column, Kind, Source, Table
 from nexus.settings import PROJECT, Settings
+from warehouse.land import native
 
 #: Also read by the processes that tests kill.
 SHOP_CODE = '''
@@ -109,3 +110,13 @@ def die_at(name):
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, -9), done.stderr
     return done.returncode
+
+
+@pytest.fixture(scope="module")
+def library() -> Any:
+    """The compiled part of a landing."""
+    if native.compiler() is None:
+        pytest.skip("there is no C compiler")
+    found = native.library().result()
+    assert found is not None
+    return found

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from warehouse.land import ends, native
 
-
-@pytest.fixture(scope="module", autouse=True)
-def library() -> Any:
-    if native.compiler() is None:
-        pytest.skip("there is no C compiler")
-    found = native.library().result()
-    assert found is not None
-    return found
+pytestmark = pytest.mark.usefixtures("library")
 
 
 @given(

@@ -37,6 +37,7 @@ from warehouse.land.stencils import Stencils
 from warehouse.land.texts import Texts, takes
 from warehouse.land.typist import Typist
 
+pytestmark = pytest.mark.usefixtures("library")
 THING = Table(
     "plain", "thing",
     (
@@ -79,15 +80,6 @@ OTHERS = [
 RAW = [*NUMBERS, *(json.dumps(t, ensure_ascii=False) for t in TEXTS), *(json.dumps(t) for t in TEXTS), *OTHERS]
 #: Comma, colon, and how many of `RAW` are passed over.
 SPELLINGS = [(",", ":", 1), (", ", ": ", 3), (" , ", " :\t", 7)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def library() -> Any:
-    if native.compiler() is None:
-        pytest.skip("there is no C compiler")
-    found = native.library().result()
-    assert found is not None
-    return found
 
 
 def spelt(document: dict[str, Any], comma: str = ",", colon: str = ":") -> dict[str, str]:
