@@ -99,6 +99,8 @@ def upgrade() -> None:
     with every_row("organisation"):
         op.execute("insert into app.organisations_access (organisation_id) select id from app.organisation")
     op.execute(RENEW)
+    op.execute("revoke execute on function app.organisations_renew_access(text[]) from public")
+    op.execute(f"grant execute on function app.organisations_renew_access(text[]) to {OWNER}, {API}, {SYSTEM}")
     for table, of in READ.items():
         what = "person" if table == "identity_user" else "access"
         op.execute(TRIGGER.format(table=table, of=of, what=what))
