@@ -77,9 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tokens = credentials.Tokens(settings)
     app.state.database = Database(settings)
     app.state.limiter = limiter(settings)
-    app.state.spans = Writer(
-        app.state.database, Exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None, deque()
-    )
+    app.state.spans = Writer(app.state.database, Exporter.of(settings), deque())
     app.state.authenticators = authenticators(app)
     problems.install(app)
     openapi.install(app)

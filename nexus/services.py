@@ -11,7 +11,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nexus.settings import Settings
+from nexus.settings import Settings, url_at
 
 #: Layers that may run services, in the order in which they are started and shown.
 LAYERS = ("api", "orchestration", "apps", "ml")
@@ -43,7 +43,7 @@ class Service:
         """Address of the page (or of `path`), or None for a service without a port."""
         if self.port is None:
             return None
-        return f"http://{self.listens(settings)}:{self.port}{self.page if path is None else path}"
+        return url_at(self.listens(settings), self.port) + (self.page if path is None else path)
 
 
 def discover(settings: Settings) -> list[Service]:

@@ -11,16 +11,20 @@ from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from nexus.errors import InputError
+
 PROJECT = Path(__file__).resolve().parent.parent
+PREFIX = "NEXUS_"
 
 
 class Settings(BaseSettings):
     """Immutable settings of one process. Tests build their own with `Settings(home=…)`."""
 
-    model_config = SettingsConfigDict(env_prefix="NEXUS_", frozen=True, extra="forbid")
+    # a value that is refused may be a secret that was put beside its place
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     home: Path = Field(default=PROJECT / ".nexus", description="folder of all data and state of this machine")
     database_url: SecretStr | None = Field(
@@ -51,6 +55,10 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://\S+)?$",
         description="collector of traces (OTLP over HTTP, such as http://127.0.0.1:4318); without it they are kept in PostgreSQL",
+    )
+    otlp_headers: SecretStr | None = Field(
+        default=None,
+        description="headers that the collector asks for, as name=value separated by commas; values percent-encoded",
     )
     log_format: str = Field(default="json", pattern="^(json|text)$", description="of the API and the worker")
     redis_url: SecretStr | None = Field(
@@ -130,12 +138,12 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """Where browsers and clients reach the API; never with a slash at the end."""
-        return self.public_url or f"http://{self.host}:{self.api_port}"
+        return self.public_url or url_at(self.host, self.api_port)
 
     @property
     def dashboards_address(self) -> str:
         """Where browsers reach the dashboards; never with a slash at the end."""
-        return self.dashboards_url or f"http://{self.host}:{self.streamlit_port}"
+        return self.dashboards_url or url_at(self.host, self.streamlit_port)
 
     @property
     def dashboards_secrets(self) -> Path:
@@ -162,6 +170,11 @@ class Settings(BaseSettings):
         return self.home / "logs"
 
 
+def url_at(host: str, port: int) -> str:
+    """Address of a service without TLS. An IPv6 address stands in brackets there (RFC 3986, section 3.2.2)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -171,5 +184,20 @@ def _is_loopback(host: str) -> bool:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Settings of this process; call `get_settings.cache_clear()` after changing the environment in a test."""
-    return Settings()
+    """Settings of this process; call `get_settings.cache_clear()` after changing the environment in a test.
+
+    Raises InputError, which names every setting that cannot be used, and none of their values.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [_said(str(found["loc"][0]), found["msg"]) for found in error.errors(include_input=False)]
+        raise InputError(
+            "the environment holds settings that cannot be used:\n  " + "\n  ".join(wrong),
+            remedy="correct or unset them; nothing was started",
+        ) from None
+
+
+def _said(name: str, what: str) -> str:
+    meant = Settings.model_fields[name].description
+    return f"{PREFIX}{name.upper()}: {what}" + (f" ({meant})" if meant else "")

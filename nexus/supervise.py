@@ -52,6 +52,11 @@ class State:
     retry_at: float = 0.0
 
 
+def back_off(restarts: int) -> float:
+    """Seconds to wait before a service that ended is started again, after so many restarts of late."""
+    return min(_BACKOFF_MAX, _BACKOFF_FIRST * (1 << min(restarts, 6)))
+
+
 class Supervisor:
     """Runs `services` until told to stop. One instance per `home`, held by a file lock."""
 
@@ -153,7 +158,7 @@ class Supervisor:
         previous = 0 if lived > _STABLE_AFTER else state.restarts
         state.restarts += 1
         state.state, state.pid, state.last_exit = "waiting", None, code
-        pause = min(_BACKOFF_MAX, _BACKOFF_FIRST * 2 ** min(previous, 6))
+        pause = back_off(previous)
         state.retry_at, self._due[state.name] = time.time() + pause, time.monotonic() + pause
 
     def _probe(self, service: Service, state: State, now: float) -> None:

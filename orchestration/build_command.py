@@ -21,7 +21,7 @@ def build(
     accept_shrink: Annotated[bool, typer.Option("--accept-shrink", help="a loss of rows is meant")] = False,
 ) -> None:
     """Land, build, gate, publish, fill the feature store, train, score: the job that Dagster shows, in this process."""
-    from nexus.settings import get_settings
+    from nexus.settings import get_settings, url_at
     from orchestration.display import live, summary
     from orchestration.execution import error_of, execute
     from warehouse.current import read_current
@@ -32,7 +32,7 @@ def build(
             settings, display.on_step, train=train, full_refresh=full_refresh, accept_shrink=accept_shrink
         )
     current = read_current(settings)
-    url = f"http://{settings.inner_host}:{settings.dagster_port}/runs/{outcome.run_id}"
+    url = f"{url_at(settings.inner_host, settings.dagster_port)}/runs/{outcome.run_id}"
     summary(outcome, current.version if current else None, url)
     if error := error_of(settings, outcome):
         raise error

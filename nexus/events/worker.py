@@ -43,7 +43,7 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    writer = Writer(relay.database, Exporter(settings.otlp_endpoint) if settings.otlp_endpoint else None)
+    writer = Writer(relay.database, Exporter.of(settings))
     writer.start()
     try:
         async with asyncio.TaskGroup() as group:

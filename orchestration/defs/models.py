@@ -20,7 +20,7 @@ from dagster import (
 
 from ml.lib.spec import TooLittleHistoryError, models, module, spec
 from nexus.errors import NotFoundError
-from nexus.settings import Settings
+from nexus.settings import Settings, url_at
 from orchestration.instance import POOL
 from orchestration.lib import candidate
 from orchestration.lib.failures import translated
@@ -144,7 +144,7 @@ def _told(outcome: Any, describe: Callable[[Any], Any]) -> Any:
 
 def _trained(trained: Any, settings: Settings) -> MetadataValue:
     versions = ", ".join(f"{kind} v{number}" for kind, number in trained.versions.items())
-    url = f"http://{settings.inner_host}:{settings.mlflow_port}/#/models/{trained.model}"
+    url = f"{url_at(settings.inner_host, settings.mlflow_port)}/#/models/{trained.model}"
     done = "" if trained.fresh else " (nothing new to learn)"
     return MetadataValue.md(
         f"{trained.role} answers; [{versions}]({url}) of warehouse {trained.warehouse_version}{done}"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from dagster import AssetSpec, FreshnessPolicy, MetadataValue
 
 from nexus.contracts import Source
-from nexus.settings import Settings
+from nexus.settings import Settings, url_at
 
 #: Page of Streamlit that shows what a group holds.
 PAGES = {
@@ -46,7 +46,7 @@ def apply(spec: AssetSpec, windows: Mapping[str, timedelta], settings: Settings)
             f"{settings.home / 'docs' / 'warehouse.html'}#!/model/model.nexus.{name}"
         )
     if spec.group_name == "models":
-        links["experiments"] = MetadataValue.url(f"http://{settings.inner_host}:{settings.mlflow_port}")
+        links["experiments"] = MetadataValue.url(url_at(settings.inner_host, settings.mlflow_port))
     changed = spec.merge_attributes(metadata=links)
     if window is None:
         return changed

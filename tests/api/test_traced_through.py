@@ -116,6 +116,7 @@ def test_spans_go_to_a_collector_if_there_is_one_and_its_absence_costs_nothing()
 
     class Collector(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            assert self.headers["Api-Key"] == "a b"
             came.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
             self.send_response(200)
             self.end_headers()
@@ -127,7 +128,7 @@ def test_spans_go_to_a_collector_if_there_is_one_and_its_absence_costs_nothing()
         thread.start()
 
         async def go(endpoint: str) -> None:
-            exporter = Exporter(endpoint)
+            exporter = Exporter(endpoint, {"api-key": "a b"})
             with span("told", "server", "api"):
                 pass
             writer = Writer(None, exporter)

@@ -19,7 +19,7 @@ from nexus.ports import free_port
 from nexus.processes import answers
 from nexus.services import Service
 from nexus.settings import Settings
-from nexus.supervise import Supervisor, check_ports, exclusive, read_state, stop
+from nexus.supervise import Supervisor, back_off, check_ports, exclusive, read_state, stop
 
 pytestmark = pytest.mark.integration
 
@@ -103,20 +103,25 @@ def test_nothing_is_left_behind(running: tuple[Settings, int, subprocess.Popen[b
     assert read_state(settings) is None
 
 
-def test_back_off_grows(settings: Settings) -> None:
+def test_back_off_grows_to_a_minute() -> None:
+    assert [back_off(restarts) for restarts in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_what_ends_is_started_again_no_sooner_than_its_back_off(settings: Settings) -> None:
     supervisor = Supervisor(settings, [Service("broken", (sys.executable, "-c", "raise SystemExit(3)"), "test")])
-    delays: list[float] = []
+    ended: list[float] = []
 
     def watch(_: object) -> None:
         state = supervisor.states["broken"]
-        if state.state == "waiting" and len(delays) < state.restarts:
-            delays.append(state.retry_at - time.time())
-        if len(delays) == 3:
+        if state.state == "waiting" and len(ended) < state.restarts:
+            ended.append(time.monotonic())
+        if len(ended) == 3:
             supervisor.request_stop()
 
     supervisor.run(watch)
     assert supervisor.states["broken"].last_exit == 3
-    assert delays == pytest.approx([1, 2, 4], abs=0.5)
+    # seen within a tick of its end, so a tick may be missing
+    assert ended[2] - ended[0] > back_off(0) + back_off(1) - 1
 
 
 def test_one_supervisor_for_a_home(settings: Settings) -> None:
