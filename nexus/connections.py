@@ -26,6 +26,8 @@ from nexus.errors import InputError, NotFoundError
 from nexus.ids import workspace_slug
 from nexus.settings import Settings
 
+#: Source and connection of Nexus itself, which nobody configures: every workspace is connected to it.
+OWN = "nexus"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 

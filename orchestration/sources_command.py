@@ -33,7 +33,8 @@ def register(application: typer.Typer) -> None:
 
 @app.callback(invoke_without_command=True)
 def list_(context: typer.Context, workspace: Workspace = None, json: Json = False) -> None:
-    """Without a command: every connection with its options, last success, lag, counts and error; never a secret."""
+    """Without a command: every connection with its options, last success, lag, records landed in all and by the last
+    pull, and error; never a secret."""
     if context.invoked_subcommand:
         return
     from nexus.progress import console, table
@@ -57,13 +58,14 @@ def list_(context: typer.Context, workspace: Workspace = None, json: Json = Fals
     shown = [
         (
             f"{r['workspace']}/{r['connection']}", r["source"], r["options"], r["stream"] or "", r["status"],
-            r["last_success_at"] or "", r["lag"] or "", r["landed"], r["quarantined"], r["error"] or "",
+            r["last_success_at"] or "", r["lag"] or "", r["landed_total"], r["landed"], r["quarantined"],
+            r["error"] or "",
         )
         for r in rows
     ]  # fmt: skip
     heads = (
-        "connection", "source", "options", "stream", "state", "last success (UTC)", "behind", "landed", "quarantined",
-        "error",
+        "connection", "source", "options", "stream", "state", "last success (UTC)", "behind", "in all", "landed",
+        "quarantined", "error",
     )  # fmt: skip
     out.print(table("", heads, shown))
 
@@ -133,18 +135,20 @@ def described(settings: Any, workspace: str | None) -> list[dict[str, Any]]:
         for connection in load(settings, each):
             options = ", ".join(f"{k}={v}" for k, v in shown(connection).items())
             common = {"workspace": each, "connection": connection.name, "source": connection.source, "options": options}
-            mine = [s for s in states if (s.workspace, s.connection) == (each, connection.name)]
+            me = (each, connection.name, connection.source)
+            mine = [s for s in states if (s.workspace, s.connection, s.source) == me]
             rows += [
                 {
                     **common, "stream": s.stream, "status": s.status,
                     "last_success_at": _time(s.last_success_at), "lag": _lag(now, s.caught_up_at),
-                    **s.counts.as_dict(), "error": s.error, "remedy": s.remedy,
+                    "landed_total": s.landed_total, **s.counts.as_dict(), "error": s.error, "remedy": s.remedy,
                 }
                 for s in mine
             ] or [
                 {
                     **common, "stream": None, "status": "never pulled", "last_success_at": None, "lag": None,
-                    "read": 0, "landed": 0, "duplicate": 0, "quarantined": 0, "error": None, "remedy": None,
+                    "landed_total": 0, "read": 0, "landed": 0, "duplicate": 0, "quarantined": 0, "error": None,
+                    "remedy": None,
                 }
             ]  # fmt: skip
     return rows

@@ -211,27 +211,34 @@ def landings(settings: Settings, workspace: str | None = None, limit: int = 200)
 
 
 def connections(settings: Settings, workspace: str) -> pl.DataFrame:
-    """Streams of the workspace's connections with their last pull, and connections that were never pulled.
+    """Streams of the workspace's connections and of Nexus itself with their last pull, and connections that were never
+    pulled; not those that are in the file no longer.
 
-    Columns: connection, source, stream, status, last_success_at, caught_up_at (UTC), read, landed, duplicate,
-    quarantined, error, remedy. Options and secrets are not among them. Raises InputError for an unusable file.
+    Columns: connection, source, stream, status, last_success_at, caught_up_at (UTC), landed_total (of all pulls), read,
+    landed, duplicate, quarantined (of the last), error, remedy. Options and secrets are not among them. Raises InputError
+    for an unusable file.
     """
-    from nexus.connections import load
+    from nexus.connections import OWN, load
     from warehouse import ledger, pulls
 
-    names = ("connection", "source", "stream", "status", "last_success_at", "caught_up_at", "error", "remedy")
+    names = (
+        "connection", "source", "stream", "status", "last_success_at", "caught_up_at", "landed_total", "error", "remedy",
+    )  # fmt: skip
+    configured = [(c.name, c.source) for c in load(settings, workspace)]
     with ledger.connect(settings) as connection:
-        states = pulls.states(connection, workspace)
+        states = [
+            s for s in pulls.states(connection, workspace) if s.source == OWN or (s.connection, s.source) in configured
+        ]
     rows = [{**{name: getattr(s, name) for name in names}, **s.counts.as_dict()} for s in states]
     pulled = {s.connection for s in states}
     rows += [
-        {"connection": c.name, "source": c.source, "status": "never pulled"}
-        for c in load(settings, workspace)
-        if c.name not in pulled
+        {"connection": name, "source": source, "status": "never pulled"}
+        for name, source in configured
+        if name not in pulled
     ]
     schema: dict[str, Any] = {
         "connection": pl.String, "source": pl.String, "stream": pl.String, "status": pl.String,
-        "last_success_at": pl.Datetime("us"), "caught_up_at": pl.Datetime("us"), "read": pl.Int64, "landed": pl.Int64,
+        "last_success_at": pl.Datetime("us"), "caught_up_at": pl.Datetime("us"), "landed_total": pl.Int64, "read": pl.Int64, "landed": pl.Int64,
         "duplicate": pl.Int64, "quarantined": pl.Int64, "error": pl.String, "remedy": pl.String,
     }  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row").sort("connection", "stream", nulls_last=True)

@@ -1,6 +1,7 @@
 """The ledger's side of pulling from providers: cursors, and what became of each pull.
 
-Belongs here: the tables `pull_cursor` and `pull`. Does not belong here: talking to providers (orchestration/live).
+Belongs here: the tables `pull_cursor`, `pull` and `pull_stream`. Does not belong here: talking to providers
+(orchestration/live).
 """
 
 from __future__ import annotations
@@ -16,11 +17,46 @@ from warehouse.land import Counts
 from warehouse.ledger import Connection
 
 Cursor = Mapping[str, Any]
+#: So many pulls of a stream are kept, the newest ones and the newest that succeeded: five days of quarter hours.
+KEPT = 500
+#: So many older ones are deleted at once at most, when a pull ends.
+_AT_ONCE = 1000
+
+#: By the index, two rows for each stream: however long the history is.
+_STATES = """
+    select p.*, s.landed_count as landed_total, c.caught_up_at, done.ended_at as last_success_at
+    from pull_stream s
+    cross join lateral (
+        select * from pull where (workspace_id, connection, stream) = (s.workspace_id, s.connection, s.stream)
+        order by started_at desc limit 1
+    ) p
+    left join lateral (
+        select ended_at from pull
+        where (workspace_id, connection, stream) = (s.workspace_id, s.connection, s.stream) and status = 'done'
+        order by started_at desc limit 1
+    ) done on true
+    left join pull_cursor c
+      on (c.workspace_id, c.connection, c.stream) = (s.workspace_id, s.connection, s.stream)
+    where %(workspace)s::text is null or s.workspace_id = %(workspace)s
+    order by s.workspace_id, s.connection, s.stream
+"""
+_PRUNED = """
+    delete from pull where stream = %(stream)s and pull_id in (
+        select pull_id from pull
+        where workspace_id = %(workspace)s and connection = %(name)s and stream = %(stream)s and status <> 'running'
+          and pull_id is distinct from (
+            select pull_id from pull
+            where workspace_id = %(workspace)s and connection = %(name)s and stream = %(stream)s and status = 'done'
+            order by started_at desc limit 1
+          )
+        order by started_at desc offset %(kept)s limit %(at_once)s
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What people ask of a stream. Times are UTC; counts are those of its last pull."""
+    """What people ask of a stream. Times are UTC; counts are those of its last pull, `landed_total` of all."""
 
     workspace: str
     connection: str
@@ -31,6 +67,7 @@ class StreamState:
     caught_up_at: datetime | None
     last_started_at: datetime | None
     counts: Counts
+    landed_total: int
     error: str | None
     remedy: str | None
 
@@ -79,6 +116,10 @@ def begin(
         " values (%s, %s, %s, %s, %s, 'running', %s, %s)",
         [pull_id, stream, workspace, name, source, *(span or (None, None))],
     )
+    connection.execute(
+        "insert into pull_stream (workspace_id, connection, stream) values (%s, %s, %s) on conflict do nothing",
+        [workspace, name, stream],
+    )
 
 
 def abandon(connection: Connection, workspace: str, name: str) -> None:
@@ -94,38 +135,37 @@ def abandon(connection: Connection, workspace: str, name: str) -> None:
 def count(connection: Connection, pull_id: str, stream: str, pages: int, counts: Counts) -> None:
     """Adds what a batch brought; in the transaction that lands it, so that the sums stay true after a crash."""
     connection.execute(
-        "update pull set page_count = page_count + %s, read_count = read_count + %s, landed_count = landed_count + %s,"
+        "with counted as ("
+        " update pull set page_count = page_count + %s, read_count = read_count + %s, landed_count = landed_count + %s,"
         " duplicate_count = duplicate_count + %s, quarantined_count = quarantined_count + %s"
-        " where pull_id = %s and stream = %s",
-        [pages, *counts.as_dict().values(), pull_id, stream],
+        " where pull_id = %s and stream = %s returning workspace_id, connection, stream)"
+        " update pull_stream s set landed_count = s.landed_count + %s from counted c"
+        " where (s.workspace_id, s.connection, s.stream) = (c.workspace_id, c.connection, c.stream)",
+        [pages, *counts.as_dict().values(), pull_id, stream, counts.landed],
     )
 
 
 def end(connection: Connection, pull_id: str, stream: str, error: str | None = None, remedy: str | None = None) -> None:
-    connection.execute(
+    """Says how a pull has ended, and deletes what is older than the `KEPT` newest pulls of its stream."""
+    row = connection.execute(
         "update pull set status = %s, error = %s, remedy = %s, ended_at = now() at time zone 'utc'"
-        " where pull_id = %s and stream = %s",
+        " where pull_id = %s and stream = %s returning workspace_id, connection",
         ["failed" if error else "done", error[:4000] if error else None, remedy, pull_id, stream],
-    )
+    ).fetchone()
+    if row:
+        whose = {"workspace": row["workspace_id"], "name": row["connection"], "stream": stream}
+        connection.execute(_PRUNED, {**whose, "kept": KEPT, "at_once": _AT_ONCE})
 
 
 def states(connection: Connection, workspace: str | None = None) -> list[StreamState]:
     """Every stream that was ever pulled, with its last pull and its last success."""
-    rows = connection.execute(
-        """select distinct on (p.workspace_id, p.connection, p.stream) p.*, c.caught_up_at,
-                  (select max(s.ended_at) from pull s where s.workspace_id = p.workspace_id
-                     and s.connection = p.connection and s.stream = p.stream and s.status = 'done') as last_success_at
-           from pull p left join pull_cursor c using (workspace_id, connection, stream)
-           where %(workspace)s::text is null or p.workspace_id = %(workspace)s
-           order by p.workspace_id, p.connection, p.stream, p.started_at desc""",
-        {"workspace": workspace},
-    ).fetchall()
+    rows = connection.execute(_STATES, {"workspace": workspace}).fetchall()
     return [
         StreamState(
             row["workspace_id"], row["connection"], row["source"], row["stream"], row["status"],
             row["last_success_at"], row["caught_up_at"], row["started_at"],
             Counts(row["read_count"], row["landed_count"], row["duplicate_count"], row["quarantined_count"]),
-            row["error"], row["remedy"],
+            row["landed_total"], row["error"], row["remedy"],
         )
         for row in rows
     ]  # fmt: skip
@@ -144,6 +184,11 @@ def received(connection: Connection, workspace: str, name: str, source: str, del
                 duplicate_count = p.duplicate_count + excluded.duplicate_count,
                 quarantined_count = p.quarantined_count + excluded.quarantined_count, ended_at = excluded.ended_at""",
         {"workspace": workspace, "name": name, "source": source, "pages": deliveries, **counts.as_dict()},
+    )
+    connection.execute(
+        "insert into pull_stream as s values (%s, %s, 'webhook', %s) on conflict (workspace_id, connection, stream)"
+        " do update set landed_count = s.landed_count + excluded.landed_count",
+        [workspace, name, counts.landed],
     )
 
 

@@ -14,15 +14,12 @@ from typing import cast
 import httpx
 from pydantic import SecretStr, ValidationError
 
-from nexus.connections import Connection, load, workspaces
+from nexus.connections import OWN, Connection, load, workspaces
 from nexus.doctor import Finding
 from nexus.errors import InputError, NexusError, NotFoundError
 from nexus.settings import Settings
 from orchestration import sources
 from orchestration.live.spec import Live, LiveConfig, LiveModule, Stream
-
-#: Nexus itself, which nobody connects: every workspace is (own.py).
-OWN = "nexus"
 
 
 def live_sources() -> list[str]:

@@ -14,14 +14,13 @@ import psycopg
 from psycopg.rows import dict_row
 
 from nexus import postgres
-from nexus.connections import Connection, folder
+from nexus.connections import OWN, Connection, folder
 from nexus.db import roles
 from nexus.errors import MachineError
 from nexus.events.consumer import LAKE
 from nexus.events.log import Position
 from nexus.settings import Settings
 from nexus.tenancy import LOCAL_ORGANISATION
-from orchestration.live.connections import OWN
 from warehouse import ledger, pulls
 
 SOURCE = NAME = OWN
