@@ -7,6 +7,7 @@ A secret itself never stands in a configuration file: files are copied, shown an
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,12 @@ def reveal(reference: object) -> SecretStr:
     else:
         raise ValueError(f"a secret must not stand here itself; {_FORMS}")
     return SecretStr(value)
+
+
+def files(options: Mapping[str, object]) -> list[Path]:
+    """Files that references among the values of `options` name, whether they exist or not."""
+    named = (value for value in options.values() if isinstance(value, str))
+    return [Path(name).expanduser() for form, _, name in (value.partition(":") for value in named) if form == "file"]
 
 
 def _reveal(value: Any) -> Any:

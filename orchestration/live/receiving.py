@@ -10,13 +10,15 @@ import importlib
 import importlib.util
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import httpx
 
+from nexus import secrets
 from nexus.connections import folder, load
 from nexus.errors import MachineError, NexusError, NotFoundError
 from nexus.settings import Settings
@@ -29,15 +31,20 @@ from warehouse.land import Counts
 _log = logging.getLogger("nexus.webhook")
 
 
+#: What a write to any of some files changes: inode, size and time of each; None for one that is absent.
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Open:
-    stamp: int
+    files: tuple[Path, ...]
+    stamp: _Stamp
     hook: Hook
     group: Group
 
 
 class Receiver:
-    """The webhooks of a home. Notices when a file of connections has changed."""
+    """The webhooks of a home. Notices when a file of connections has changed, or a file with a secret of theirs."""
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
         self._settings, self._transport = settings, transport
@@ -57,24 +64,24 @@ class Receiver:
 
     def _open(self, source: str, workspace: str, name: str) -> _Open:
         key = (source, workspace, name)
-        stamp = self._stamp(workspace)
         with self._lock:
             known = self._known.get(key)
-            if known is None or known.stamp != stamp:
-                known = self._known[key] = self._opened(stamp, source, workspace, name)
+            if known is None or known.stamp != _stamp(known.files):
+                known = self._known[key] = self._opened(source, workspace, name)
             return known
 
-    def _stamp(self, workspace: str) -> int:
+    def _opened(self, source: str, workspace: str, name: str) -> _Open:
+        mine = folder(self._settings) / f"{workspace}.yml"
         try:
-            return (folder(self._settings) / f"{workspace}.yml").stat().st_mtime_ns
-        except (OSError, ValueError):
-            raise _absent() from None
-
-    def _opened(self, stamp: int, source: str, workspace: str, name: str) -> _Open:
-        try:
+            written = _stamp((mine,))
+            if written == (None,):
+                raise _absent()
             connection = next((c for c in load(self._settings, workspace) if c.name == name), None)
             if connection is None or connection.source != source or not _has_hook(source):
                 raise _absent()
+            kept = tuple(secrets.files(connection.options))
+            # before anything is read: what is written meanwhile is noticed at the next delivery
+            stamp = (*written, *_stamp(kept))
             module = cast(HookModule, importlib.import_module(_name(source)))
             hook = module.open_hook(config(connection), self._transport)
         except NotFoundError:
@@ -85,7 +92,19 @@ class Receiver:
             raise MachineError("the connection of this webhook cannot be used now") from None
         if hook is None:
             raise _absent()
-        return _Open(stamp, hook, Group(self._settings, connection, sources.get(source)))
+        return _Open((mine, *kept), stamp, hook, Group(self._settings, connection, sources.get(source)))
+
+
+def _stamp(files: Iterable[Path]) -> _Stamp:
+    return tuple(map(_state, files))
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _absent() -> NotFoundError:

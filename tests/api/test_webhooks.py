@@ -259,6 +259,30 @@ def test_a_token_of_mailgun_stands_for_one_body(client: httpx.Client, home: Sett
     assert _to(client, "mark", delivery).status_code == 403
 
 
+def test_a_secret_that_its_file_changes_is_the_next_deliverys(client: httpx.Client, home: Settings) -> None:
+    secret = home.home / "postmark"
+    secret.write_text("before\n")
+    options = f"{{source: email_events, provider: postmark, webhook_user: nexus, webhook_password: 'file:{secret}'}}"
+    (folder(home) / "acme.yml").write_text(f"mark: {options}\n")
+    delivery = {"RecordType": "Delivery", "MessageID": "p1", "Recipient": "b@shop.example"}
+
+    def answered(password: str) -> int:
+        proof = base64.b64encode(f"nexus:{password}".encode()).decode()
+        return _to(client, "mark", delivery, Authorization=f"Basic {proof}").status_code
+
+    assert (answered("before"), answered("after1")) == (200, 403)
+    secret.write_text("after1\n")
+    assert (answered("before"), answered("after1")) == (403, 200), "written in place"
+    scratch = home.home / "postmark.new"
+    scratch.write_text("after2\n")
+    scratch.replace(secret)
+    assert (answered("after1"), answered("after2")) == (403, 200), "put in its place"
+    secret.unlink()
+    assert answered("after2") == 503, "no file, nobody to believe"
+    secret.write_text("after3\n")
+    assert answered("after3") == 200
+
+
 def test_what_arrives_together_lands_together(
     client: httpx.Client, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
