@@ -1,6 +1,6 @@
 """The replication log: which rows of which tables have changed, in the order of their commits.
 
-Belongs here: slots, and the few of `pgoutput`'s messages that name a row. Does not belong here: the rows themselves.
+Belongs here: the few of `pgoutput`'s messages that name a row. Does not belong here: slots (slots.py), the rows themselves.
 https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html (protocol version 1).
 
 Only keys are taken from the log; what a row is by now is asked of the table. So values that the log leaves out (large ones
@@ -17,10 +17,7 @@ from typing import Any
 
 import psycopg
 
-from nexus.errors import InputError
-
-PLUGIN = "pgoutput"
-
+from orchestration.sources.postgres import slots
 
 #: Columns of the primary key of each table that is followed, by `schema.table`.
 KeysOf = Mapping[str, Sequence[str]]
@@ -28,74 +25,69 @@ KeysOf = Mapping[str, Sequence[str]]
 
 @dataclass(slots=True)
 class Changes:
-    """Changed keys by table (texts, each once), up to and with the commit that ends at `lsn`."""
+    """Changed keys by table (texts, each once), up to and with the commit that ends at `lsn`.
+
+    `xids` are the transactions that changed them. `is_end`: the log held nothing, and does so up to `lsn`.
+    """
 
     lsn: str
+    is_end: bool = False
+    xids: set[int] = field(default_factory=set)
     keys: dict[str, dict[tuple[str, ...], None]] = field(default_factory=dict)
 
 
-def ensure_slot(connection: psycopg.Connection, slot: str) -> bool:
-    """Makes the slot unless it is there; whether it was made. Raises InputError where the server does not allow it."""
-    row = connection.execute(
-        "select plugin, database from pg_replication_slots where slot_name = %s", [slot]
-    ).fetchone()
-    if row is not None:
-        if row[0] != PLUGIN:
-            raise InputError(
-                f"slot {slot!r} speaks {row[0]}, not {PLUGIN}", remedy="name another slot in `replication`"
-            )
-        return False
-    try:
-        connection.execute("select pg_create_logical_replication_slot(%s, %s)", [slot, PLUGIN])
-    except psycopg.Error as error:
-        raise InputError(
-            f"the replication slot {slot!r} cannot be made: {str(error).splitlines()[0]}",
-            remedy="set wal_level = logical on the server and give the role REPLICATION; or use watermarks",
-        ) from error
-    return True
-
-
-def advance(connection: psycopg.Connection, slot: str, lsn: str) -> None:
-    """Lets the server forget what precedes `lsn`, because it has landed."""
-    connection.execute(
-        "select pg_replication_slot_advance(slot_name, %s::pg_lsn) from pg_replication_slots"
-        " where slot_name = %s and confirmed_flush_lsn < %s::pg_lsn",
-        [lsn, slot, lsn],
-    )
-
-
 def read(
-    connection: psycopg.Connection, slot: str, publication: str, after: str | None, size: int, keys_of: KeysOf
-) -> Changes | None:
-    """About `size` changes that follow the slot's position (whole transactions), or None if there are none.
+    connection: psycopg.Connection, slot: str, publication: str, after: str, size: int, keys_of: KeysOf
+) -> Changes:
+    """About `size` changes that follow the slot's position (whole transactions).
 
     `after` drops what ends at or before it: the slot may stand behind what has landed.
     """
+    # noted before the log is read: what commits before this place is then among what is read
+    end = slots.end(connection)
     rows = connection.execute(
         "select data from pg_logical_slot_peek_binary_changes(%s, null, %s, 'proto_version', '1', 'publication_names', %s)",
         [slot, size, publication],
     ).fetchall()
-    found: Changes | None = None
-    for keys, lsn in _transactions(rows, keys_of):
-        if after is not None and _position(lsn) <= _position(after):
+    if not rows:
+        return Changes(max(end, after, key=slots.position), is_end=True)
+    found = Changes(after)
+    for xid, keys, lsn in _transactions(rows, keys_of):
+        if slots.position(lsn) <= slots.position(after):
             continue
-        found = found or Changes(lsn)
         found.lsn = lsn
+        found.xids.add(xid)
         for table, key in keys:
             found.keys.setdefault(table, {})[key] = None
     return found
 
 
+def still_open(connection: psycopg.Connection, xids: set[int]) -> bool:
+    """Whether nobody sees yet what one of these transactions did.
+
+    A commit is in the log before it is visible, and long before where it waits for a standby.
+    """
+    rows = connection.execute(
+        "select transactionid::text::bigint from pg_locks where locktype = 'transactionid' and mode = 'ExclusiveLock' and granted"
+    ).fetchall()
+    return any(xid in xids for (xid,) in rows)
+
+
 def _transactions(
     rows: Sequence[tuple[Any, ...]], keys_of: KeysOf
-) -> Iterator[tuple[list[tuple[str, tuple[str, ...]]], str]]:
-    """Keys that each transaction touched, and where its commit ends."""
+) -> Iterator[tuple[int, list[tuple[str, tuple[str, ...]]], str]]:
+    """Each transaction, the keys that it touched, and where its commit ends."""
+    xid = 0
     places: dict[int, tuple[str, list[int]]] = {}
     keys: list[tuple[str, tuple[str, ...]]] = []
     for (data,) in rows:
         message = _Reader(bytes(data))
         kind = message.take("c")
-        if kind == b"R":
+        if kind == b"B":
+            message.take("Q")
+            message.take("Q")
+            xid = message.take("I")
+        elif kind == b"R":
             identity, name, columns = message.relation()
             places[identity] = (name, [columns.index(c) for c in keys_of.get(name, ())])
         elif kind in (b"I", b"U", b"D"):
@@ -107,7 +99,7 @@ def _transactions(
             message.take("B")
             message.take("Q")
             end = message.take("Q")
-            yield keys, f"{end >> 32:X}/{end & 0xFFFFFFFF:X}"
+            yield xid, keys, f"{end >> 32:X}/{end & 0xFFFFFFFF:X}"
             keys = []
 
 
@@ -156,8 +148,3 @@ class _Reader:
                 self._at += length
             texts.append(value)
         return tuple(texts[place] for place in places)
-
-
-def _position(lsn: str) -> int:
-    high, _, low = lsn.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)

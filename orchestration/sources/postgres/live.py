@@ -1,6 +1,6 @@
 """PostgreSQL live: tables by primary key, by watermark, or by logical replication.
 
-Belongs here: options, what each way promises, permissions. Does not belong here: pages (tables.py), the log (changes.py).
+Belongs here: options, what each way promises. Does not belong here: pages (tables.py), the log (following.py).
 
 | way | sees new rows | changed rows | deleted rows |
 |---|---|---|---|
@@ -12,7 +12,7 @@ Belongs here: options, what each way promises, permissions. Does not belong here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,7 +27,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from nexus.doctor import Finding
 from nexus.errors import InputError, ProviderError
 from orchestration.live.spec import Cursor, Live, LiveConfig, Page, Secret, Stream
-from orchestration.sources.postgres import changes, tables
+from orchestration.sources.postgres import following, tables
+from orchestration.sources.postgres.following import Replication
 
 _PAGE = 5_000
 _CHANGES = 20_000
@@ -45,15 +46,6 @@ class TableOptions(BaseModel):
         default=None, description="column that every change sets to the present time or number"
     )
     overlap_seconds: int = Field(default=600, ge=0, description="how long a transaction may stay open and be seen")
-
-
-class Replication(BaseModel):
-    """Where the log is read. The publication must contain the tables: CREATE PUBLICATION nexus FOR TABLE …"""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slot: str = Field(default="nexus", pattern="^[a-z0-9_]{1,63}$")
-    publication: str = "nexus"
 
 
 class Config(LiveConfig):
@@ -98,7 +90,7 @@ class Database:
         if self._open is None or self._open.closed:
             try:
                 self._open = psycopg.connect(
-                    self._config.dsn.get_secret_value(), autocommit=True, connect_timeout=20,
+                    self._config.dsn.get_secret_value(), autocommit=True, connect_timeout=20, client_encoding="utf8",
                     application_name="nexus", options="-c timezone=UTC -c statement_timeout=600000",
                 )  # fmt: skip
             except psycopg.OperationalError as error:
@@ -126,27 +118,13 @@ class Database:
                 yield from self._by_key(relation, cursor)
 
     def changed(self, cursor: Cursor) -> Iterator[Page]:
-        """What the log names since the last pull. The slot is made at the first one, before any table is copied."""
+        """What the log names since the last pull."""
         assert self._config.replication
-        slot, publication = self._config.replication.slot, self._config.replication.publication
+        names = [t.name for t in self._config.tables]
         with _told():
-            made = changes.ensure_slot(self.connection, slot)
-            if made and cursor:
-                raise InputError(
-                    f"the replication slot {slot!r} was gone, so changes have been missed",
-                    remedy="copy the tables anew: nexus sources pull NAME --again",
-                )
-            after = cursor.get("lsn")
-            if after:
-                changes.advance(self.connection, slot, after)
-            else:
-                yield Page({"lsn": None})
-            keys_of = {r.name: r.key for r in (tables.describe(self.connection, t.name) for t in self._config.tables)}
-            while found := changes.read(self.connection, slot, publication, after, _CHANGES, keys_of):
-                after = found.lsn
-                documents = [d for name, keys in found.keys.items() for d in self._present(name, list(keys))]
-                yield Page({"lsn": after}, documents, settle=True)
-                changes.advance(self.connection, slot, after)
+            yield from following.pages(
+                self.connection, self._config.replication, names, cursor, _CHANGES, self._document
+            )
 
     def check(self) -> Iterator[Finding]:
         """Whether each table can be read, and the log."""
@@ -156,7 +134,8 @@ class Database:
             for options in self._config.tables:
                 yield self._check_table(options)
             if self._config.replication:
-                yield from self._check_log(self._config.replication)
+                names = [_qualified(t.name) for t in self._config.tables]
+                yield from following.check(self.connection, self._config.replication, names)
 
     def _once(self, relation: tables.Relation, cursor: Cursor) -> Iterator[Page]:
         """The whole table, once; the log tells the rest. Goes on where it was broken off."""
@@ -221,28 +200,16 @@ class Database:
         ).fetchone()
         return list(row[0]) if row else None
 
-    def _present(self, name: str, keys: Sequence[tuple[str, ...]]) -> Iterator[Mapping[str, Any] | bytes]:
-        """What rows are by now; those that are gone say so."""
-        relation = tables.describe(self.connection, name)
-        for start in range(0, len(keys), 500):
-            part = keys[start : start + 500]
-            found = tables.rows(self.connection, relation, part)
-            yield from self._documents(name, found)
-            there = {_compact(row["key"]) for row in found}
-            for key in part:
-                text = orjson.dumps(list(key)).decode()
-                if text not in there:
-                    yield self._document(name, text, None, deleted=True)
-
     def _documents(self, name: str, rows: Any) -> list[bytes]:
-        return [self._document(name, row["key"], row["row"], deleted=False) for row in rows]
+        return [self._document(name, row["key"], row["row"]) for row in rows]
 
-    def _document(self, name: str, key: str, row: Any, *, deleted: bool) -> bytes:
+    def _document(self, name: str, key: str, row: Any) -> bytes:
+        """A row as it lands; one that is None is gone."""
         key = _compact(key)
         return orjson.dumps(
             {
                 "id": f"{self._label}/{name}/{key}", "database": self._label, "table": name, "key": key,
-                "deleted": deleted, "row": row,
+                "deleted": row is None, "row": row,
             }
         )  # fmt: skip
 
@@ -259,43 +226,6 @@ class Database:
         way = "new rows only, all rows weekly" if relation.is_counted else "whole at every pull"
         return Finding(name, "warn", f"can be read, without a watermark: {way}", "name a `watermark` column")
 
-    def _check_log(self, options: Replication) -> Iterator[Finding]:
-        row = self.connection.execute(
-            "select current_setting('wal_level'), (select rolreplication or rolsuper from pg_roles where rolname = current_user)"
-        ).fetchone()
-        level, may = row or ("", False)
-        yield Finding(
-            "wal_level",
-            "ok" if level == "logical" else "fail",
-            str(level),
-            "" if level == "logical" else "set wal_level = logical",
-        )
-        yield Finding(
-            "replication",
-            "ok" if may else "fail",
-            "allowed" if may else "not allowed",
-            "" if may else "alter role … replication",
-        )
-        row = self.connection.execute(
-            "select pubtruncate from pg_publication where pubname = %s", [options.publication]
-        ).fetchone()
-        if row and row[0]:
-            yield Finding(
-                f"publication {options.publication}", "warn", "publishes TRUNCATE, which is not followed",
-                f"alter publication {options.publication} set (publish = 'insert, update, delete'); after a TRUNCATE pull --again",
-            )  # fmt: skip
-        published = {
-            f"{s}.{t}"
-            for s, t in self.connection.execute(
-                "select schemaname, tablename from pg_publication_tables where pubname = %s", [options.publication]
-            ).fetchall()
-        }
-        for missing in sorted({_qualified(t.name) for t in self._config.tables} - published):
-            yield Finding(
-                f"publication {options.publication}", "fail", f"does not contain {missing}",
-                f"create publication {options.publication} for table …, or alter publication … add table {missing}",
-            )  # fmt: skip
-
 
 @contextmanager
 def _told() -> Iterator[None]:
@@ -304,6 +234,9 @@ def _told() -> Iterator[None]:
         yield
     except psycopg.OperationalError as error:
         text = " ".join(str(error).split())
+        if isinstance(error, psycopg.errors.ObjectNotInPrerequisiteState):
+            # an invalidated slot, say: nothing that passes by itself
+            raise InputError(f"PostgreSQL refuses: {text}", remedy="nexus sources test says what is wrong") from error
         raise ProviderError(f"PostgreSQL broke off: {text}", remedy="the next pull goes on from there") from error
     except psycopg.Error as error:
         text = " ".join(str(error).split())

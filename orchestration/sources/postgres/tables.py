@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table as the server knows it. `key` are the columns of its primary key, in order."""
+    """A table as the server knows it. `key` are the columns of its primary key, in order, `key_types` as SQL casts to them."""
 
     schema: str
     table: str
@@ -50,7 +50,7 @@ def describe(connection: psycopg.Connection, name: str) -> Relation:
     schema, _, table = name.rpartition(".")
     schema = schema or "public"
     rows = connection.execute(
-        """select a.attname, format_type(a.atttypid, null)
+        """select a.attname, format_type(a.atttypid, a.atttypmod)
            from pg_class c join pg_namespace n on n.oid = c.relnamespace
            left join pg_index i on i.indrelid = c.oid and i.indisprimary
            left join lateral unnest(i.indkey) with ordinality k(attnum, place) on true
@@ -103,26 +103,42 @@ def pages(
             return
 
 
-def rows(connection: psycopg.Connection, relation: Relation, keys: Sequence[Sequence[str]]) -> list[Row]:
-    """The present rows of `keys` (texts, at least one); one that is missing is gone."""
-    columns = sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in relation.key)
+def rows(
+    connection: psycopg.Connection, relation: Relation, keys: Sequence[Sequence[str]]
+) -> tuple[list[Row], list[str]]:
+    """The present rows of `keys` (texts, at least one), and the keys of those that are gone."""
     wanted = sql.SQL(", ").join(
         sql.SQL("({})").format(
             sql.SQL(", ").join(
+                # with its length: a cast to `character` alone keeps one character
                 sql.SQL("{}::{}").format(sql.Literal(text), sql.SQL(kind))  # type: ignore[arg-type]
                 for text, kind in zip(key, relation.key_types, strict=True)
             )
         )
         for key in keys
     )
-    query = sql.SQL("select {key}, to_jsonb(t)::text from {table} t where ({columns}) in ({wanted})")
+    # the server spells the wanted keys too: the log pads `character`, a table's text does not
     found = connection.execute(
-        query.format(key=_key(relation), table=relation.identifier, columns=columns, wanted=wanted)
-    ).fetchall()
-    return [{"key": key, "row": orjson.Fragment(row)} for key, row in found]
+        sql.SQL(
+            "select {asked}, {key}, to_jsonb(t)::text from (values {wanted}) w({names})"
+            " left join {table} t on ({of_t}) = ({of_w})"
+        ).format(
+            asked=_key(relation, "w"), key=_key(relation), wanted=wanted, table=relation.identifier,
+            names=sql.SQL(", ").join(map(sql.Identifier, relation.key)),
+            of_t=_columns(relation, "t"), of_w=_columns(relation, "w"),
+        )
+    ).fetchall()  # fmt: skip
+    present = {key: orjson.Fragment(row) for _, key, row in found if row is not None}
+    # equal is not the same for every type (1.0 and 1.00): the row has another key then
+    gone = dict.fromkeys(asked for asked, _, _ in found if asked not in present)
+    return [{"key": key, "row": row} for key, row in present.items()], list(gone)
 
 
-def _key(relation: Relation) -> sql.Composed:
+def _columns(relation: Relation, alias: str) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(alias, c) for c in relation.key)
+
+
+def _key(relation: Relation, alias: str = "t") -> sql.Composed:
     """The primary key as the text of a JSON array of texts."""
-    texts = sql.SQL(", ").join(sql.SQL("t.{}::text").format(sql.Identifier(c)) for c in relation.key)
+    texts = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(alias, c)) for c in relation.key)
     return sql.SQL("to_json(array[{}])::text").format(texts)

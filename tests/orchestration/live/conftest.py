@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import yaml
 
+from nexus import postgres
 from nexus.connections import Connection, find, folder
 from nexus.ports import free_port
 from nexus.settings import Settings
+from tests import homes
 
 Connect = Callable[..., Connection]
 
@@ -96,3 +99,33 @@ def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
     httpx.post(f"{moto}/moto-api/reset").raise_for_status()
     keys = {"aws_access_key_id": "AKIDTEST", "aws_secret_access_key": "secret"}
     return lambda service: boto3.client(service, endpoint_url=moto, region_name="us-east-1", **keys)
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[str]:
+    """DSN of somebody else's database, on a server with a logical log."""
+    with homes.home("shop") as settings:
+        with psycopg.connect(postgres.dsn(settings), autocommit=True) as admin:
+            admin.execute("alter system set wal_level = 'logical'")
+            admin.execute("create database shop")
+        server = postgres.describe(settings)
+        server.run("pg_ctl", "restart", "-D", str(server.data), "-w", "-m", "fast", "-l", str(server.log))
+        yield postgres.dsn(settings, "shop")
+
+
+@pytest.fixture
+def db(shop: str) -> Iterator[psycopg.Connection]:
+    """Its owner, who finds the tables `orders` and `member`, empty."""
+    with psycopg.connect(shop, autocommit=True) as connection:
+        connection.execute("drop schema public cascade; create schema public")
+        connection.execute(
+            "create table orders (id bigint generated always as identity primary key, total numeric(12, 2),"
+            " tags text[], changed_at timestamptz not null default now())"
+        )
+        connection.execute("create table member (club text, person uuid, since date, primary key (club, person))")
+        yield connection
+        connection.execute("alter system reset all")
+        connection.execute("alter system set wal_level = 'logical'")
+        connection.execute("select pg_reload_conf()")
+        connection.execute("drop publication if exists nexus")
+        connection.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots")
