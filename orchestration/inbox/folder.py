@@ -5,7 +5,8 @@ Does not belong here: reading a file, moving one (taking.py).
 
 A file counts as whole when it has not changed for `QUIET`, by the clock of the file system it lies on, and no program
 of this machine has it open for writing. Who uploads with longer pauses from elsewhere writes to a name that is left
-alone (`.name`, `name.part`) and renames at the end.
+alone (`.name`, `name.part`) and renames at the end. A folder waits for every such name in it to be gone; where nothing
+changes for `GIVEN_UP`, nobody is going to finish it, and it is taken without them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from pathlib import Path
 from nexus.errors import InputError, NotFoundError
 from nexus.ids import workspace_slug
 from nexus.settings import Settings
+from warehouse.land.files import UNFINISHED
 
 #: How long a file must have lain unchanged.
 QUIET = timedelta(seconds=3)
+#: How long a folder with unfinished files in it must have.
+GIVEN_UP = timedelta(hours=1)
 #: Folders beside what is dropped, into which it is put.
 DONE, FAILED = "done", "failed"
-_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
+#: Hidden files that no upload leaves.
+_LITTER = (".DS_Store", ".localized", ".directory", ".gitignore", ".gitkeep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,28 @@ class Drop:
         return self.path.parent
 
     def files(self) -> list[Path]:
-        """Every file of it, but for those whose names say that they are not finished."""
+        """Every file of it that may be read: none that is hidden or whose name says that it is not finished."""
         if not self.path.is_dir():
             return [self.path]
-        return [p for p in sorted(self.path.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+        return [p for p in self._inside() if not any(map(_is_left_alone, self._names(p)))]
+
+    def unfinished(self) -> list[str]:
+        """Names of files in the folder that somebody has begun and not renamed yet."""
+        if not self.path.is_dir():
+            return []
+        mine = [p for p in self._inside() if not any(map(_is_litter, self._names(p)))]
+        return ["/".join(self._names(p)) for p in mine if any(map(_is_left_alone, self._names(p)))]
 
     def fingerprint(self) -> tuple[tuple[str, int, int], ...]:
-        """Changes with every write to any of its files."""
-        states = [(str(p), p.stat()) for p in self.files()]
+        """Changes with every write to any of its files, finished or not."""
+        states = [(str(p), p.stat()) for p in (*self.files(), *(self.path / n for n in self.unfinished()))]
         return tuple((name, s.st_size, s.st_ctime_ns) for name, s in states)
+
+    def _inside(self) -> list[Path]:
+        return [p for p in sorted(self.path.rglob("*")) if p.is_file()]
+
+    def _names(self, path: Path) -> tuple[str, ...]:
+        return path.relative_to(self.path).parts
 
     def refusal(self) -> InputError | None:
         """Why nothing that is dropped here can be landed, whatever it holds."""
@@ -89,7 +107,7 @@ def drops(settings: Settings) -> list[Drop]:
                 found.append(Drop(source, workspace.name, ""))
                 continue
             found += [Drop(entry, workspace.name, source.name) for entry in _entries(source)]
-    return [drop for drop in found if drop.files()]
+    return [drop for drop in found if drop.files() or drop.unfinished()]
 
 
 def settled(settings: Settings, source: str | None = None) -> list[Drop]:
@@ -98,12 +116,14 @@ def settled(settings: Settings, source: str | None = None) -> list[Drop]:
 
 
 def is_whole(drop: Drop) -> bool:
-    """Whether nothing of it has changed lately and nobody is writing to it."""
+    """Whether nothing of it, hidden or not, has changed lately and nobody is writing to it."""
     try:
-        newest = max((p.stat().st_ctime for p in (drop.path, *drop.files())), default=0.0)
+        entries = [drop.path, *drop.path.rglob("*")]
+        newest = max(map(_changed_at, entries))
+        pause = GIVEN_UP if drop.unfinished() else QUIET
         # a time of the future was given before the clock was set back: so it has not changed lately either
-        quiet = abs(_now_at(drop.folder) - newest) >= QUIET.total_seconds()
-        return quiet and not any(map(_is_written, drop.files()))
+        quiet = abs(_now_at(drop.folder) - newest) >= pause.total_seconds()
+        return quiet and not any(_is_written(p) for p in entries if p.is_file())
     except FileNotFoundError:
         return False  # renamed or taken away while we looked
 
@@ -113,8 +133,22 @@ def _entries(folder: Path) -> Iterator[Path]:
         return
     for path in sorted(folder.iterdir()):
         name = path.name
-        if not (name.startswith(".") or name.endswith(_UNFINISHED) or name in (DONE, FAILED)):
+        if not (_is_left_alone(name) or name in (DONE, FAILED)):
             yield path
+
+
+def _is_left_alone(name: str) -> bool:
+    return name.startswith(".") or name.endswith(UNFINISHED)
+
+
+def _is_litter(name: str) -> bool:
+    return name in _LITTER or name.startswith("._")
+
+
+def _changed_at(path: Path) -> float:
+    """Of what a link leads to, too; a link that leads nowhere has the time at which it was made."""
+    made = path.lstat().st_ctime
+    return max(made, path.stat().st_ctime) if path.exists() else made
 
 
 def _now_at(folder: Path) -> float:

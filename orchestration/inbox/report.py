@@ -22,13 +22,19 @@ _REASONS = 20
 
 
 def landed(
-    name: str, report: LandingReport, reasons: Sequence[Reason], mapping: str, earlier: Sequence[str] = ()
+    name: str,
+    report: LandingReport,
+    reasons: Sequence[Reason],
+    mapping: str,
+    earlier: Sequence[str] = (),
+    unfinished: Sequence[str] = (),
 ) -> str:
-    """Report of a file of which something was read; `earlier` are batches that had brought the same files before."""
+    """Report of a file of which something was read; `earlier` are batches that had brought the same files before,
+    `unfinished` files of a folder that nobody has finished writing."""
     total = report.total
     good = total.landed + total.duplicate > 0 or total.read == 0
     lines = [
-        *_head(name, _verdict(good, bool(report.refused_files)), report.workspace, report.source),
+        *_head(name, _verdict(good, bool(report.refused_files or unfinished)), report.workspace, report.source),
         *([f"| mapping | {_cell(mapping)} |"] if mapping else []),
         f"| batches | {', '.join(report.batches) or 'none: nothing in it was new'} |",
         "",
@@ -44,10 +50,15 @@ def landed(
     if report.repeated_files:
         brought = f" (batch {', '.join(earlier)})" if earlier else ""
         lines += [f"Landed before, with the same content{brought}: {_few(report.repeated_files)}.", ""]
-    if report.ignored_files:
-        lines += [f"Not read, because no reader takes files of such names: {_few(report.ignored_files)}.", ""]
+    if ignored := [n for n in report.ignored_files if n not in unfinished]:
+        lines += [f"Not read, because no reader takes files of such names: {_few(ignored)}.", ""]
     if report.empty_files:
         lines += [f"Without a record: {_few(report.empty_files)}.", ""]
+    if unfinished:
+        lines += [
+            f"Not finished by whoever uploads it, as their names say, and so not read: {_few(unfinished)}."
+            " Upload them again, and drop the folder again.", "",
+        ]  # fmt: skip
     if report.refused_files:
         lines += [
             "## Not read", "", "Nothing of these files has landed. Mend them and drop them again.", "",

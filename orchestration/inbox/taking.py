@@ -17,7 +17,7 @@ from pathlib import Path
 from nexus.errors import InputError, Transient
 from nexus.settings import Settings
 from orchestration.inbox import outcome, putting, report
-from orchestration.inbox.folder import DONE, FAILED, Drop, drops, is_whole, settled
+from orchestration.inbox.folder import DONE, FAILED, GIVEN_UP, Drop, drops, is_whole, settled
 from orchestration.sources import choose
 from warehouse import ledger, quarantine
 from warehouse.land import LandingReport, Progress, land
@@ -71,7 +71,12 @@ def _land(
     settings: Settings, drop: Drop, progress: Callable[[Progress], None] | None, checkpoint: Callable[[str], None]
 ) -> LandingReport | None:
     """None where somebody went on writing meanwhile: what was read has landed, and the rest will come next time."""
-    before = drop.fingerprint()
+    before, unfinished = drop.fingerprint(), drop.unfinished()
+    if not drop.files():
+        raise InputError(
+            f"nobody has finished what is in it, and nothing has changed for {GIVEN_UP}: {', '.join(unfinished[:10])}",
+            remedy="upload it again; programs rename a file once it is complete",
+        )
     source, mapping = choose(drop.source, [drop.path])
     try:
         landed = land(source, [drop.path], drop.workspace, settings, mapping=mapping, progress=progress)
@@ -85,8 +90,10 @@ def _land(
     reasons = quarantine.reasons(settings, landed.batches) if landed.quarantined else []
     with ledger.connect(settings) as connection:
         earlier = _earlier(connection, landed, drop) if landed.repeated_files else []
-    text = report.landed(drop.path.name, landed, reasons, mapping, earlier)
-    good = not landed.refused_files and (landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0)
+    text = report.landed(drop.path.name, landed, reasons, mapping, earlier, unfinished)
+    good = not (landed.refused_files or unfinished) and (
+        landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0
+    )
     written = putting.report_path(drop, DONE if good else FAILED)
     if landed.batches:
         outcome.expect(settings, written, landed.batches)

@@ -144,6 +144,80 @@ def test_names_of_unfinished_files_are_left_alone(settings: Settings, name: str)
     assert [d.path.name for d in inbox.settled(settings, "okta")] == ["users.jsonl"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [".more.jsonl.Xa81kQ", "more.jsonl.part", "more.jsonl.crdownload", "deep/.~tmp~/more.jsonl", "deep/more.jsonl~"],
+)
+def test_a_folder_waits_for_what_is_still_uploaded_into_it(
+    settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(settings, "acme/okta/export/users.jsonl", OKTA_USER)
+    more = drop(settings, f"acme/okta/export/{name}", OKTA_USER | {"id": "00u2"})
+    begun = more.stat().st_ctime
+    monkeypatch.setattr(folder, "_now_at", lambda _: begun + 3590)
+    assert inbox.take(settings, "okta") == [], "somebody is going to finish it"
+    more.rename(settings.home / "inbox/acme/okta/export/more.jsonl")
+    (report,) = inbox.take(settings, "okta")
+    assert report.landed == 2
+    assert (settings.home / "inbox/acme/okta/done/export/more.jsonl").exists()
+
+
+def test_what_nobody_finishes_is_told_after_an_hour(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = drop(settings, "acme/okta/export/users.jsonl", OKTA_USER).parent
+    hidden = drop(settings, "acme/okta/export/.more.jsonl.Xa81kQ", OKTA_USER | {"id": "00u2"})
+    drop(settings, "acme/okta/export/last.jsonl.part", OKTA_USER | {"id": "00u3"})
+    alone = drop(settings, "acme/okta/alone/.users.jsonl.Xa81kQ", OKTA_USER).parent
+    begun = hidden.stat().st_ctime
+    monkeypatch.setattr(folder, "_now_at", lambda _: begun + 3610)
+    (landed,) = inbox.take(settings, "okta")
+    assert landed.landed == 1, "only what was finished"
+    text = report_of(export, "failed")
+    assert "export: landed in part" in text
+    assert "not read: `.more.jsonl.Xa81kQ`, `last.jsonl.part`. Upload them again" in text
+    assert "because no reader takes" not in text
+    assert (export.parent / "failed" / "export" / ".more.jsonl.Xa81kQ").exists()
+    assert "nothing has changed for 1:00:00: .users.jsonl.Xa81kQ" in report_of(alone, "failed")
+    assert inbox.drops(settings) == []
+
+
+def test_a_name_of_an_unfinished_file_is_not_read_where_a_pattern_of_the_source_fits_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = '203.0.113.9 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0"'
+    drop(settings, "acme/http_access/logs/access_log", line)
+    part = drop(settings, "acme/http_access/logs/access_log.2.part", line.replace("GET /", "GET /other"))
+    begun = part.stat().st_ctime
+    monkeypatch.setattr(folder, "_now_at", lambda _: begun + 3610)
+    (landed,) = inbox.take(settings, "http_access")
+    assert (landed.landed, landed.quarantined) == (1, 0)
+
+
+def test_what_desktops_leave_in_a_folder_keeps_nobody_waiting(settings: Settings) -> None:
+    export = drop(settings, "acme/okta/export/users.jsonl", OKTA_USER).parent
+    drop(settings, "acme/okta/export/.DS_Store", "x")
+    drop(settings, "acme/okta/export/._users.jsonl", "x")
+    drop(settings, "acme/okta/empty/.DS_Store", "x")
+    (landed,) = inbox.take(settings, "okta")
+    assert landed.landed == 1
+    assert (export.parent / "done" / "export").exists()
+    assert inbox.drops(settings) == []
+
+
+def test_a_folder_is_quiet_only_when_all_that_is_in_it_is(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "QUIET", timedelta(seconds=3))
+    export = drop(settings, "acme/okta/export/users.jsonl", OKTA_USER).parent
+    (export / "nowhere").symlink_to("absent")
+    changed = max(p.lstat().st_ctime for p in (export, *export.iterdir()))
+    monkeypatch.setattr(folder, "_now_at", lambda _: changed + 2.9)
+    assert inbox.settled(settings) == []
+    monkeypatch.setattr(folder, "_now_at", lambda _: changed + 3.1)
+    assert [d.path for d in inbox.settled(settings)] == [export], "a link that leads nowhere does not keep it"
+    (export / "later").mkdir()
+    assert abs((export / "later").stat().st_ctime - changed) < 60
+    monkeypatch.setattr(folder, "_now_at", lambda _: (export / "later").stat().st_ctime + 2.9)
+    assert inbox.settled(settings) == [], "a folder within it was made a moment ago"
+
+
 def test_what_is_written_while_it_lands_is_not_put_away(settings: Settings) -> None:
     path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
 

@@ -22,6 +22,8 @@ BATCH_BYTES = 256 * 1024 * 1024
 BATCH_FILES = 10_000
 _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", *(f".tar{ending}" for ending in _COMPRESSED))
+#: Endings that programs give to what they have not finished writing.
+UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".download", "~")
 #: Reader of archives: their members are files of their own (unpack.py).
 ARCHIVE = "archive"
 
@@ -73,7 +75,7 @@ def look(source: Source, paths: Sequence[Path]) -> Found:
     found: dict[Path, InputFile] = {}
     for given in paths:
         for path, name in _walk(given, result.refused):
-            reader = reader_of(source, path)
+            reader = None if path != given and _is_unfinished(name) else reader_of(source, path)
             if reader is None:
                 result.ignored.append(name)
                 continue
@@ -90,6 +92,11 @@ def look(source: Source, paths: Sequence[Path]) -> Found:
     result.files = sorted(found.values(), key=lambda f: f.name)
     result.ignored.sort()
     return result
+
+
+def _is_unfinished(name: str) -> bool:
+    """Whether a file in a folder, or a folder it is in, is called as what somebody still writes to."""
+    return any(part.endswith(UNFINISHED) for part in name.split("/"))
 
 
 def _nothing(source: Source, paths: Sequence[Path], found: Found) -> str:
