@@ -21,7 +21,6 @@ from typing import Any
 import httpx
 import orjson
 import psycopg
-from psycopg import sql
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nexus.doctor import Finding
@@ -155,50 +154,36 @@ class Database:
         after = cursor.get("after") if whole else cursor.get("last")
         if not whole and after:
             after = [str(int(after[0]) - _ROWS_AGAIN)]
-        last = cursor.get("last")
+        last = after if whole and after else cursor.get("last")
         for found, end in tables.pages(self.connection, relation, None, after, _PAGE):
             last = end
             yield Page({**cursor, "after" if whole else "last": end}, self._documents(relation.name, found))
         yield Page({"last": last, "read_at": now.isoformat() if whole else cursor["read_at"]})
 
     def _by_watermark(self, relation: tables.Relation, options: TableOptions, cursor: Cursor) -> Iterator[Page]:
-        """From a little before the last place: a transaction that was open then may have written earlier values."""
+        """From a little before the newest row that the last run found when it began: a transaction that was open then may
+        have written earlier values. A run that was broken off goes on, but counts as having begun when it did.
+        """
         assert options.watermark
-        after: Sequence[str] | None = cursor.get("last")
-        if after and not cursor.get("within"):
-            after = self._earlier(relation, options, after)
-        last = cursor.get("last")
-        for found, end in tables.pages(self.connection, relation, options.watermark, after, _PAGE):
+        connection = self.connection
+        watermark = tables.watermark(connection, relation, options.watermark)
+        last: Sequence[str] | None = cursor.get("last")
+        if cursor.get("within"):
+            begun = cursor.get("begun", last)
+        else:
+            begun = tables.newest(connection, relation, watermark)
+            last = last and tables.before(connection, relation, watermark, last, options.overlap_seconds, _ROWS_AGAIN)
+        within = {"within": True, "begun": begun}
+        if "unmarked" in cursor:
+            within["unmarked"] = cursor["unmarked"]
+        for found, end in tables.pages(connection, relation, watermark, last, _PAGE):
             last = end
-            yield Page({"last": end, "within": True}, self._documents(relation.name, found))
-        yield Page({"last": last})
-
-    def _earlier(self, relation: tables.Relation, options: TableOptions, place: Sequence[str]) -> list[str] | None:
-        """The place from which rows are read again; None is the beginning."""
-        column = sql.Identifier(options.watermark or "")
-        kind = self.connection.execute(
-            sql.SQL("select pg_typeof({c})::text from {t} limit 1").format(c=column, t=relation.identifier)
-        ).fetchone()
-        if kind is None:
-            return None
-        is_time = kind[0].startswith(("timestamp", "date"))
-        back = (
-            sql.SQL("interval {}").format(f"{options.overlap_seconds} seconds") if is_time else sql.Literal(_ROWS_AGAIN)
-        )
-        keys = [sql.SQL("t.{}").format(sql.Identifier(k)) for k in relation.key]
-        row = self.connection.execute(
-            sql.SQL(
-                "select array[t.{c}::text, {texts}] from {t} t where t.{c} < {place} - {back} order by t.{c} desc, {down} limit 1"
-            ).format(
-                c=column,
-                t=relation.identifier,
-                place=sql.SQL("{}::{}").format(place[0], sql.SQL(kind[0])),
-                back=back,
-                texts=sql.SQL(", ").join(sql.SQL("{}::text").format(k) for k in keys),
-                down=sql.SQL(", ").join(sql.SQL("{} desc").format(k) for k in keys),
-            )
-        ).fetchone()
-        return list(row[0]) if row else None
+            yield Page({**within, "last": last}, self._documents(relation.name, found))
+        if watermark.is_nullable:
+            # nothing tells which of them have changed
+            for found, end in tables.unmarked(connection, relation, watermark, cursor.get("unmarked"), _PAGE):
+                yield Page({**within, "last": last, "unmarked": end}, self._documents(relation.name, found))
+        yield Page({"last": begun})
 
     def _documents(self, name: str, rows: Any) -> list[bytes]:
         return [self._document(name, row["key"], row["row"]) for row in rows]
@@ -215,14 +200,23 @@ class Database:
 
     def _check_table(self, options: TableOptions) -> Finding:
         name = _qualified(options.name)
+        watermark = None
         try:
             relation = tables.describe(self.connection, options.name)
-            next(tables.pages(self.connection, relation, options.watermark, None, 1), None)
+            if options.watermark:
+                watermark = tables.watermark(self.connection, relation, options.watermark)
+            next(tables.pages(self.connection, relation, watermark, None, 1), None)
         except (InputError, psycopg.Error) as error:
             text = error.message if isinstance(error, InputError) else str(error).splitlines()[0]
             return Finding(name, "fail", text, "grant select on it, and check its options")
-        if options.watermark or self._config.replication:
-            return Finding(name, "ok", f"can be read; key {', '.join(relation.key)}")
+        readable = f"can be read; key {', '.join(relation.key)}"
+        if watermark and watermark.is_nullable and not self._config.replication:
+            return Finding(
+                name, "warn", f"{readable}; rows whose {watermark.name} is null are read at every pull",
+                f"alter table {name} alter column {watermark.name} set not null, or leave it where they are few",
+            )  # fmt: skip
+        if watermark or self._config.replication:
+            return Finding(name, "ok", readable)
         way = "new rows only, all rows weekly" if relation.is_counted else "whole at every pull"
         return Finding(name, "warn", f"can be read, without a watermark: {way}", "name a `watermark` column")
 

@@ -21,6 +21,9 @@ from nexus.errors import InputError
 
 Row = dict[str, Any]
 
+_TIMES = ("timestamp with time zone", "timestamp without time zone", "date")
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -43,6 +46,19 @@ class Relation:
     def is_counted(self) -> bool:
         """Whether a single whole number is the key, so that new rows have higher ones."""
         return self.key_types in (("smallint",), ("integer",), ("bigint",))
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """A column that says when a row was changed: a time or a number. `type` is its type, a domain's is that below it."""
+
+    name: str
+    type: str
+    is_nullable: bool
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier("t", self.name)
 
 
 def describe(connection: psycopg.Connection, name: str) -> Relation:
@@ -72,27 +88,97 @@ def describe(connection: psycopg.Connection, name: str) -> Relation:
     return Relation(schema, table, tuple(r[0] for r in rows), tuple(r[1] for r in rows))
 
 
+def watermark(connection: psycopg.Connection, relation: Relation, name: str) -> Watermark:
+    """The column `name` of the table. Raises InputError unless it is there, and a time or a number."""
+    row = connection.execute(
+        """select format_type(coalesce(nullif(y.typbasetype, 0), y.oid), null), not (a.attnotnull or y.typnotnull)
+           from pg_attribute a join pg_type y on y.oid = a.atttypid join pg_class c on c.oid = a.attrelid
+           join pg_namespace n on n.oid = c.relnamespace
+           where n.nspname = %s and c.relname = %s and a.attname = %s and a.attnum > 0 and not a.attisdropped""",
+        [relation.schema, relation.table, name],
+    ).fetchone()
+    if row is None:
+        raise InputError(
+            f"{relation.name} has no column {name!r}",
+            remedy="check `watermark` of this table in the connection's options",
+        )
+    if row[0] not in _TIMES + _NUMBERS:
+        raise InputError(
+            f"column {name!r} of {relation.name} is of type {row[0]}, which is no watermark",
+            remedy="name a column that holds a time or a number, or none",
+        )
+    return Watermark(name, row[0], row[1])
+
+
 def pages(
-    connection: psycopg.Connection, relation: Relation, watermark: str | None, after: Sequence[str] | None, size: int
+    connection: psycopg.Connection, relation: Relation, watermark: Watermark | None, after: Sequence[str] | None, size: int
+) -> Iterator[tuple[list[Row], list[str]]]:  # fmt: skip
+    """Rows after `after` (texts of watermark and key) in their order, with the place where each page ends.
+
+    With a watermark, rows that have one; see `unmarked` for the others.
+    """
+    if watermark is None:
+        return _pages(connection, relation, relation.key, sql.SQL("true"), after, size)
+    condition = sql.SQL("{} is not null").format(watermark.identifier)
+    return _pages(connection, relation, (watermark.name, *relation.key), condition, after, size)
+
+
+def unmarked(
+    connection: psycopg.Connection, relation: Relation, watermark: Watermark, after: Sequence[str] | None, size: int
 ) -> Iterator[tuple[list[Row], list[str]]]:
-    """Rows after `after` (texts of watermark and key) in their order, with the place where each page ends."""
-    order = [*([watermark] if watermark else []), *relation.key]
-    names = sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(c)) for c in order)
-    ends = sql.SQL(", ").join(sql.SQL("t.{}::text").format(sql.Identifier(c)) for c in order)
+    """Rows whose watermark is null, by key, as `pages` gives the others."""
+    condition = sql.SQL("{} is null").format(watermark.identifier)
+    return _pages(connection, relation, relation.key, condition, after, size)
+
+
+def newest(connection: psycopg.Connection, relation: Relation, watermark: Watermark) -> list[str] | None:
+    """The place of the row with the highest watermark; None where no row has one."""
+    return _highest(connection, relation, watermark, sql.SQL("{} is not null").format(watermark.identifier))
+
+
+def before(
+    connection: psycopg.Connection, relation: Relation, watermark: Watermark, place: Sequence[str], seconds: int, numbers: int
+) -> list[str] | None:  # fmt: skip
+    """The last place that is earlier than `place` by so much; None is the beginning."""
+    if watermark.type == "date":
+        back: sql.Composable = sql.SQL("interval {}").format(f"1 day {seconds} seconds")
+    elif watermark.type in _TIMES:
+        back = sql.SQL("interval {}").format(f"{seconds} seconds")
+    else:
+        back = sql.Literal(numbers)
+    condition = sql.SQL("{} < {}::{} - {}").format(watermark.identifier, place[0], sql.SQL(watermark.type), back)  # type: ignore[arg-type]
+    return _highest(connection, relation, watermark, condition)
+
+
+def _highest(
+    connection: psycopg.Connection, relation: Relation, watermark: Watermark, condition: sql.Composable
+) -> list[str] | None:
+    columns = [watermark.identifier, *(sql.Identifier("t", k) for k in relation.key)]
+    row = connection.execute(
+        sql.SQL("select array[{texts}] from {table} t where {condition} order by {down} limit 1").format(
+            texts=sql.SQL(", ").join(sql.SQL("{}::text").format(c) for c in columns), table=relation.identifier,
+            condition=condition, down=sql.SQL(", ").join(sql.SQL("{} desc").format(c) for c in columns),
+        )
+    ).fetchone()  # fmt: skip
+    return list(row[0]) if row else None
+
+
+def _pages(
+    connection: psycopg.Connection, relation: Relation, order: Sequence[str], condition: sql.Composable,
+    after: Sequence[str] | None, size: int,
+) -> Iterator[tuple[list[Row], list[str]]]:  # fmt: skip
+    names = sql.SQL(", ").join(sql.Identifier("t", c) for c in order)
+    ends = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier("t", c)) for c in order)
     while True:
-        # an unknown-typed literal takes the type of the column beside it
-        bound = (
-            sql.SQL("where ({}) > ({})").format(names, sql.SQL(", ").join(map(sql.Literal, after)))
-            if after
-            else sql.SQL("")
-        )
-        missing = sql.SQL("t.{} is not null").format(sql.Identifier(watermark)) if watermark else sql.SQL("true")
-        where = sql.SQL("{} and {}").format(bound, missing) if after else sql.SQL("where {}").format(missing)
-        query = sql.SQL(
-            "select {key}, to_jsonb(t)::text, array[{ends}] from {table} t {where} order by {names} limit {n}"
-        )
+        where = condition
+        if after:
+            # an unknown-typed literal takes the type of the column beside it
+            bound = sql.SQL(", ").join(map(sql.Literal, after))
+            where = sql.SQL("({}) > ({}) and {}").format(names, bound, condition)
         found = connection.execute(
-            query.format(
+            sql.SQL(
+                "select {key}, to_jsonb(t)::text, array[{ends}] from {table} t where {where} order by {names} limit {n}"
+            ).format(
                 key=_key(relation), ends=ends, table=relation.identifier, where=where, names=names, n=sql.Literal(size)
             )
         ).fetchall()

@@ -26,10 +26,12 @@ def rows_of(settings: Settings, connection: Connection, table: str = "public.ord
 def truth(db: psycopg.Connection, table: str = "orders") -> list[Any]:
     """The rows as their own database says them."""
     db.execute("set timezone to 'UTC'")
-    return [row[0] for row in db.execute(f"select to_jsonb(t) from {table} t order by 1".encode())]
+    rows = [row[0] for row in db.execute(f"select to_jsonb(t) from {table} t order by 1".encode())]
+    return sorted(rows, key=lambda r: r.get("id", 0))
 
 
 def present(rows: dict[str, Any]) -> list[Any]:
+    """Landed rows that are there, in the order of `truth`."""
     return sorted((r for r in rows.values() if r is not None), key=lambda r: r.get("id", 0))
 
 
