@@ -81,6 +81,15 @@ def cursor(connection: Connection, workspace: str, name: str, stream: str) -> di
     return dict(row["cursor"]) if row else {}
 
 
+def connections(connection: Connection, workspace: str, source: str) -> list[str]:
+    """Names of the connections whose pulls of a source have landed in a workspace."""
+    rows = connection.execute(
+        "select distinct connection from pull_cursor where workspace_id = %s and source = %s order by 1",
+        [workspace, source],
+    ).fetchall()
+    return [row["connection"] for row in rows]
+
+
 def advance(connection: Connection, workspace: str, name: str, stream: str, source: str, cursor: Cursor) -> None:
     """Remembers `cursor`; to be called in the transaction that lands what precedes it."""
     connection.execute(

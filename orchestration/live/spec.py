@@ -37,8 +37,27 @@ __all__ = [
 
 #: Where a stream goes on: JSON that only its source understands; empty at the very beginning.
 Cursor = Mapping[str, Any]
-#: SQL over the raw tables of one workspace (named as in the warehouse, `raw_stripe__charge`), as landed by now.
-Landed = Callable[[str], list[tuple[Any, ...]]]
+
+
+class Landed(Protocol):
+    """What has landed of a connection's source in its workspace, whoever brought it, and where its streams stand."""
+
+    def __call__(self, sql: str, after: int = 0) -> list[tuple[Any, ...]]:
+        """SQL over the raw tables (named as in the warehouse, `raw_stripe__charge`), as landed by now; with `after`, over
+        what later batches than that one brought."""
+        ...
+
+    def settled(self) -> int:
+        """The newest batch's number: every batch with this number or a lower one has landed, or never will."""
+        ...
+
+    def cursor(self, stream: str) -> Cursor:
+        """Where a stream of this connection goes on; empty where it was never pulled."""
+        ...
+
+    def connections(self) -> list[str]:
+        """Names of the connections that have pulled this source into this workspace."""
+        ...
 
 
 class LiveConfig(BaseModel):
@@ -101,7 +120,8 @@ class Stream:
     it gave, and then gives the same records or newer ones (landing merges by the provider's id).
     `span(span)` gives the records of a span of time, for back-filling; None where the provider cannot be asked so.
     `knows` names tables of the source that `pages` has to know, where a provider can only be asked about what is known
-    already, or does not tell what has gone: `pages(cursor, landed)` is then called with their rows.
+    already, or does not tell what has gone: `pages(cursor, landed)` is then called with their rows, and may ask for the
+    cursors of the connection's other streams.
     """
 
     name: str

@@ -20,14 +20,17 @@ def raw_columns(table: Table) -> list[tuple[str, Kind]]:
     return [META[0], *((c.name, c.kind) for c in table.columns), *META[1:], (LOAD_SEQUENCE, Kind.integer)]
 
 
-def incoming(engine: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part], sequence: int) -> str:
-    """SELECT of the rows of `parts`, one per key for entities (the newest). Makes the temp table `part_order`.
+def incoming(
+    engine: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Part], sequence: int, suffix: str = ""
+) -> str:
+    """SELECT of the rows of `parts`, one per key for entities (the newest). Makes the temp tables `part_order` and, where
+    rows are beaten, `superseded`; with `suffix`, which their names then end with, several such SELECTs live side by side.
 
     Several parts may share a file, with parts that are not asked for: the batch of a row says whose it is.
     A column that an older part does not have is null there; one whose kind has changed since is cast or null.
     """
     engine.execute(
-        "create or replace temp table part_order as select unnest($1::varchar[]) as batch_id, unnest($2::bigint[]) as seq",
+        f"create or replace temp table part_order{suffix} as select unnest($1::varchar[]) as batch_id, unnest($2::bigint[]) as seq",
         [[p.batch_id for p in parts], [p.seq for p in parts]],
     )
     files = "[" + ", ".join(literal(str(path)) for path in dict.fromkeys(p.path for p in parts)) + "]"
@@ -40,13 +43,16 @@ def incoming(engine: duckdb.DuckDBPyConnection, table: Table, parts: Sequence[Pa
         for name, kind in raw_columns(table)
     )  # fmt: skip
     superseded = ""
-    mine = " join part_order o on o.batch_id = p._batch_id"
-    if table.id is not None and _supersede(engine, table, source, table.version if table.version in there else None):
-        superseded = " where (o.seq, p.file_row_number) not in (select (seq, n) from superseded)"
+    mine = f" join part_order{suffix} o on o.batch_id = p._batch_id"
+    version = table.version if table.version in there else None
+    if table.id is not None and _supersede(engine, table, source, version, suffix):
+        superseded = f" where (o.seq, p.file_row_number) not in (select (seq, n) from superseded{suffix})"
     return f"select {columns} from {source} p{mine}{superseded}"
 
 
-def _supersede(engine: duckdb.DuckDBPyConnection, table: Table, source: str, version: str | None) -> bool:
+def _supersede(
+    engine: duckdb.DuckDBPyConnection, table: Table, source: str, version: str | None, suffix: str
+) -> bool:  # fmt: skip
     """Fills `superseded(seq, n)` with rows that another row of the same key beats; whether there are any.
 
     Works on keys alone, so that wide rows are read once and never sorted.
@@ -56,10 +62,10 @@ def _supersede(engine: duckdb.DuckDBPyConnection, table: Table, source: str, ver
     value = f", p.{quoted(version)}" if version else ""
     keys = (
         f"select p.workspace_id, p._record_key{value}, o.seq, p.file_row_number as n "
-        f"from {source} p join part_order o on o.batch_id = p._batch_id"
+        f"from {source} p join part_order{suffix} o on o.batch_id = p._batch_id"
     )
     engine.execute(
-        f"""create or replace temp table superseded as
+        f"""create or replace temp table superseded{suffix} as
             select seq, n from (
                 select seq, n, row_number() over (partition by workspace_id, _record_key order by {order}) as place
                 from ({keys})
@@ -67,5 +73,5 @@ def _supersede(engine: duckdb.DuckDBPyConnection, table: Table, source: str, ver
                     select (workspace_id, _record_key) from {source} group by all having count(*) > 1))
             where place > 1"""
     )
-    row = engine.execute("select count(*) from superseded").fetchone()
+    row = engine.execute(f"select count(*) from superseded{suffix}").fetchone()
     return bool(row and row[0])

@@ -18,22 +18,19 @@ from orchestration.live.spec import Cursor, Landed, Page
 
 _AGAIN = timedelta(days=1)
 _PER_PAGE = 50
-_SUBSCRIPTIONS = """
-    select reference_id from raw_paypal__transaction
-    where reference_id_type = 'SUB' and reference_id is not null and _landed_at >= {since}
-    union
-    select id from raw_paypal__subscription where {all} and status not in ('CANCELLED', 'EXPIRED')
-    order by 1
-"""
+#: What entries name, and what is still open of what has landed.
+_SUBSCRIPTIONS = (
+    """select distinct reference_id from raw_paypal__transaction
+    where reference_id_type = 'SUB' and reference_id is not null""",
+    "select id from raw_paypal__subscription where status not in ('CANCELLED', 'EXPIRED')",
+)
 #: Mass payments (T0001) name their batch; one is open until every item has reached its end.
-_PAYOUTS = """
-    select reference_id from raw_paypal__transaction
-    where event_code = 'T0001' and reference_id is not null and _landed_at >= {since}
-    union
-    select payout_batch_id from raw_paypal__payout_item
-    where {all} and (batch_status in ('PENDING', 'PROCESSING', 'NEW') or status in ('PENDING', 'UNCLAIMED', 'ONHOLD'))
-    order by 1
-"""
+_PAYOUTS = (
+    """select distinct reference_id from raw_paypal__transaction
+    where event_code = 'T0001' and reference_id is not null""",
+    """select distinct payout_batch_id from raw_paypal__payout_item
+    where batch_status in ('PENDING', 'PROCESSING', 'NEW') or status in ('PENDING', 'UNCLAIMED', 'ONHOLD')""",
+)
 
 
 class Named:
@@ -70,20 +67,21 @@ class Named:
         return self._asked(cursor, landed, _PAYOUTS, found)
 
     def _asked(
-        self, cursor: Cursor, landed: Landed, query: str, found: Callable[[str], list[Any]]
+        self, cursor: Cursor, landed: Landed, queries: tuple[str, str], found: Callable[[str], list[Any]]
     ) -> Iterator[Page]:  # fmt: skip
         """What `found` gives for every id that is due. A run that broke off goes on after its last id."""
-        now = self._clock()
-        began = datetime.fromisoformat(cursor["began"]) if "began" in cursor else now
+        began = datetime.fromisoformat(cursor["began"]) if "began" in cursor else self._clock()
         all_at = cursor.get("all_at")
         everything = all_at is None or began - datetime.fromisoformat(all_at) >= _AGAIN
-        # entries of this very pull are asked for too, so the next one begins where this one did
-        since = f"timestamp '{cursor['until']}'" if "until" in cursor else "timestamp '1970-01-01'"
-        text = query.format(since=since, all="true" if everything else "false")
-        identifiers = [row[0] for row in landed(text) if row[0] > cursor.get("after", "")]
+        # what lands while this run asks is asked for by the next one, and whose clock says what does not matter
+        upto = cursor["upto"] if "upto" in cursor else landed.settled()
+        names, still_open = queries
+        due = {row[0] for row in landed(names, after=cursor.get("seq", 0))}
+        if everything:
+            due |= {row[0] for row in landed(still_open)}
+        identifiers = sorted(identifier for identifier in due if identifier > cursor.get("after", ""))
         for start in range(0, len(identifiers), _PER_PAGE):
             part = identifiers[start : start + _PER_PAGE]
             documents = [document for identifier in part for document in found(identifier)]
-            yield Page({**cursor, "began": began.isoformat(), "after": part[-1]}, documents)
-        moment = began.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
-        yield Page({"until": moment, "all_at": began.isoformat() if everything else all_at})
+            yield Page({**cursor, "began": began.isoformat(), "upto": upto, "after": part[-1]}, documents)
+        yield Page({"seq": upto, "all_at": began.isoformat() if everything else all_at})

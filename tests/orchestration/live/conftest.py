@@ -18,6 +18,7 @@ from nexus import postgres
 from nexus.connections import Connection, find, folder
 from nexus.ports import free_port
 from nexus.settings import Settings
+from orchestration.live.oauth import ClientCredentials
 from tests import homes
 
 Connect = Callable[..., Connection]
@@ -39,6 +40,25 @@ def connect(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Connect:
         return find(settings, "acme", name)
 
     return run
+
+
+class Seconds:
+    """What tokens take for the time: seconds since some moment."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> Seconds:
+    """A clock of tokens that stands still until a test moves it."""
+    seconds = Seconds()
+    defaults = ClientCredentials.__init__.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "clock", seconds)
+    return seconds
 
 
 @pytest.fixture(scope="session")

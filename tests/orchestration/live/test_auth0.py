@@ -14,7 +14,7 @@ from orchestration.live.landed import landed
 from orchestration.live.pull import pull
 from orchestration.live.spec import Cursor, Span
 from tests.orchestration.live.auth0_api import BASE, Auth0
-from tests.orchestration.live.conftest import Connect
+from tests.orchestration.live.conftest import Connect, Seconds
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -111,6 +111,27 @@ def test_what_is_pulled_lands_and_a_token_is_renewed_once(
         with pytest.raises(InputError, match=r"401.*Invalid token") as caught:
             list(account.streams[0].pages({}))  # type: ignore[call-arg]
     assert "client_secret" in (caught.value.remedy or "")
+
+
+def test_a_span_of_users_is_of_their_last_change(connection: Connection, auth0: Auth0) -> None:
+    for n in range(300):
+        auth0.user(f"auth0|{n:04}", at(n))
+    with opened(connection, auth0) as account:
+        span = account.streams[1].span
+        assert span is not None
+        pages = list(span(Span(START + timedelta(seconds=50), START + timedelta(seconds=250))))
+    found = {d["user_id"] for page in pages for d in page.documents}  # type: ignore[index, call-overload]
+    assert found == {f"auth0|{n:04}" for n in range(50, 250)}
+    assert {len(page.cursor) for page in pages} == {0}
+
+
+def test_a_token_is_renewed_before_it_expires(connection: Connection, auth0: Auth0, seconds: Seconds) -> None:
+    with opened(connection, auth0) as account:
+        for moment, tokens in ((0, 1), (86_400 - 61, 1), (86_400 - 59, 2)):
+            seconds.now = moment
+            assert [f.level for f in account.check()] == ["ok", "ok"]
+            assert auth0.paths().count("/oauth/token") == tokens, moment
+    assert len(auth0.asked) == 6 + 2  # nothing was refused in between
 
 
 def test_what_is_missing_is_said_in_words(connect: Connect, connection: Connection, auth0: Auth0) -> None:

@@ -21,7 +21,7 @@ from orchestration.live.spec import Cursor, Span
 from orchestration.sources.paypal import live
 from orchestration.sources.paypal.named import Named
 from tests.conftest import SHARED
-from tests.orchestration.live.conftest import Connect
+from tests.orchestration.live.conftest import Connect, Seconds
 from tests.orchestration.live.paypal_api import PayPal
 from tests.orchestration.live.published import Published
 
@@ -141,6 +141,17 @@ def test_a_token_is_renewed_once_and_then_it_is_told(connection: Connection, pay
     assert "A21.token" not in str(caught.value)
 
 
+def test_a_token_is_renewed_before_it_expires(
+    connection: Connection, paypal: PayPal, clock: Clock, seconds: Seconds
+) -> None:
+    with opened(connection, paypal) as account:
+        for moment, tokens in ((0, 1), (32_400 - 61, 1), (32_400 - 59, 2)):
+            seconds.now = moment
+            list(account.streams[0].pages({}))  # type: ignore[call-arg]
+            assert paypal.tokens == tokens, moment
+    assert len(paypal.asked) == 3 * 11 + 2  # nothing was refused in between
+
+
 def test_what_is_missing_is_said_in_words(connect: Connect, connection: Connection, paypal: PayPal) -> None:
     paypal.forbidden = {"reporting", "payouts"}
     with opened(connection, paypal) as account:
@@ -197,3 +208,48 @@ def test_subscriptions_and_payouts_are_found_by_what_names_them(
     with landed(settings, connection) as ask:
         assert ask("select id, status from raw_paypal__subscription") == [("ISUB1", "CANCELLED")]
         assert ask("select count(*), max(payout_batch_id) from raw_paypal__payout_item") == [(5, "BATCH1")]
+
+
+def _subscribed(paypal: PayPal, identifier: str, paid: datetime) -> None:
+    paypal.entry(f"OF{identifier}", paid, paypal_reference_id=identifier, paypal_reference_id_type="SUB")
+    paypal.subscriptions[identifier] = {
+        "id": identifier, "plan_id": "P-1", "status": "ACTIVE", "start_time": "2026-01-01T00:00:00Z",
+        "update_time": "2026-11-01T00:00:00Z",
+    }  # fmt: skip
+
+
+def _subscriptions(settings: Settings, connection: Connection) -> set[str]:
+    with landed(settings, connection) as ask:
+        return {row[0] for row in ask("select id from raw_paypal__subscription")}
+
+
+def test_an_entry_is_followed_whatever_this_machines_clock_says(
+    settings: Settings, connection: Connection, paypal: PayPal, clock: Clock
+) -> None:
+    clock.ahead = timedelta(hours=2)
+    _subscribed(paypal, "ISUB1", clock() - timedelta(days=2))
+    pull(connection, settings, transport=paypal).raise_failed()
+    clock.ahead = timedelta(0)  # set right: what lands now lands before the last pull began
+    _subscribed(paypal, "ISUB2", clock() - timedelta(hours=4))
+    pull(connection, settings, transport=paypal).raise_failed()
+    assert _subscriptions(settings, connection) == {"ISUB1", "ISUB2"}
+
+
+def test_a_run_that_broke_off_goes_on_and_loses_nothing(
+    settings: Settings, connection: Connection, paypal: PayPal, clock: Clock
+) -> None:
+    clock.ahead = timedelta(0)
+    for n in range(120):
+        _subscribed(paypal, f"I{n:03}", clock() - timedelta(days=2, seconds=n))
+    paypal.forbidden = {"/I070"}
+    report = pull(connection, settings, transport=paypal)
+    assert [s.stream for s in report.streams if s.error] == ["subscription"]
+    assert len(_subscriptions(settings, connection)) == 50
+    paypal.forbidden = set()
+    paypal.asked.clear()
+    _subscribed(paypal, "I000A", clock() - timedelta(hours=4))  # lands before the place where the run broke off
+    pull(connection, settings, transport=paypal).raise_failed()
+    asked = [path.rpartition("/")[2] for path in paypal.paths() if "subscriptions" in path]
+    assert asked == [f"I{n:03}" for n in range(50, 120)]
+    pull(connection, settings, transport=paypal).raise_failed()
+    assert _subscriptions(settings, connection) == {"I000A", *(f"I{n:03}" for n in range(120))}
