@@ -7,7 +7,8 @@ one, from a *bounded* one (`since` and `until`), which goes by `published` and m
 their cursor is that next page; back-fills are bounded. Okta keeps the log for ninety days.
 
 Okta says who is in a group, not who has left. A group whose members changed is read whole, and who had landed as a member
-and is no more lands as `is_member: false`; groups that are gone are found once a day, by a whole list.
+and is no more lands as `is_member: false`; groups that are gone are found once a day, by a whole list beside the ones that
+the connection has listed before, which its cursor names.
 """
 
 from __future__ import annotations
@@ -139,7 +140,9 @@ class Api:
         """Groups that changed since, each with its members and those who left; once a day also which are gone."""
         now = self._client.now()
         since = datetime.fromisoformat(cursor["until"]) - _LATE if "until" in cursor else _EPOCH
-        whole = "listed" not in cursor or now - datetime.fromisoformat(cursor["listed"]) >= _WHOLE
+        # groups of another organisation may have landed beside: only what this one has listed can be gone from it
+        known = set(cursor.get("groups", ()))
+        whole = not {"listed", "groups"} <= cursor.keys() or now - datetime.fromisoformat(cursor["listed"]) >= _WHOLE
         bounds = f'lastUpdated gt "{_written(since)}" or lastMembershipUpdated gt "{_written(since)}"'
         path = _path("groups", limit=200) if whole else _path("groups", limit=200, filter=bounds)
         members: dict[str, set[str]] = defaultdict(set)
@@ -147,19 +150,31 @@ class Api:
             "select group_id, user_id from raw_okta__group_member where coalesce(is_member, true)"
         ):
             members[group].add(user)
+        gone = {row[0] for row in landed("select id from raw_okta__group where is_deleted")}
         listed: set[str] = set()
         until = None
         for groups in self._all(path):
             until = until or self._client.now()
             listed |= {group["id"] for group in groups}
-            yield Page(cursor, groups)
+            # a whole list that breaks off is read whole again
+            kept = {name: value for name, value in cursor.items() if name != "listed" or not whole}
+            cursor = {**kept, "groups": sorted(known | listed)}
+            yield Page(cursor, [*groups, *(_again(group, now) for group in groups if group["id"] in gone)])
             for group in groups:
                 changed = group.get("lastMembershipUpdated") or group.get("lastUpdated")
-                if not _is_everyone(group) and (changed is None or datetime.fromisoformat(changed) > since):
+                is_due = changed is None or datetime.fromisoformat(changed) > since or group["id"] in gone
+                if is_due and not _is_everyone(group):
                     yield Page(cursor, self._membership(group["id"], members[group["id"]]))
         if whole:
-            yield Page(cursor, _gone(landed, listed, members, now))
-        yield Page({"until": (until or now).isoformat(), "listed": now.isoformat() if whole else cursor["listed"]})
+            yield Page(cursor, _gone(landed, known - listed, members, now))
+            known = set()
+        yield Page(
+            {
+                "until": (until or now).isoformat(),
+                "listed": now.isoformat() if whole else cursor["listed"],
+                "groups": sorted(known | listed),
+            }
+        )
 
     def check(self) -> Iterator[Finding]:
         """One question to each list."""
@@ -194,12 +209,12 @@ class Api:
 
 
 def _gone(
-    landed: Landed, listed: set[str], members: Mapping[str, set[str]], now: datetime
+    landed: Landed, vanished: set[str], members: Mapping[str, set[str]], now: datetime
 ) -> Sequence[Mapping[str, Any]]:
-    """Groups that had landed and are listed no more, and that nobody is in them."""
+    """Groups that had landed and have vanished from the list, and that nobody is in them."""
     documents: list[dict[str, Any]] = []
     for group, kind, name in landed("select id, type, name from raw_okta__group where not coalesce(is_deleted, false)"):
-        if group not in listed:
+        if group in vanished:
             documents += [
                 {
                     "id": group,
@@ -211,6 +226,11 @@ def _gone(
                 *({"group_id": group, "user_id": user, "is_member": False} for user in sorted(members[group])),
             ]
     return documents
+
+
+def _again(group: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    """A group that had landed as gone and is listed: newer than that tale."""
+    return {**group, "lastUpdated": _written(now), "is_deleted": False}
 
 
 def _is_everyone(group: Mapping[str, Any]) -> bool:

@@ -81,7 +81,7 @@ class Okta(httpx.BaseTransport):
             response.headers.update(headers)
             return response
         name = path.removeprefix("/api/v1/")
-        if name.split("/")[0] in self.forbidden:
+        if {name.split("/")[0], "/".join(name.split("/")[:2])} & self.forbidden:
             return _error(403, "E0000006", "You do not have permission to perform the requested action")
         if name == "logs":
             return self._logs(request, params)
@@ -136,9 +136,15 @@ class Okta(httpx.BaseTransport):
 def _filtered(found: list[dict[str, Any]], filter_: str | None) -> list[dict[str, Any]]:
     if filter_ is None:  # a list without filter leaves out whom it calls deactivated
         return [thing for thing in found if thing.get("status") != "DEPROVISIONED"]
-    terms = re.findall(r'(\w+) gt "([^"]+)"', filter_)
+    terms = re.findall(r'(\w+) (gt|ge|lt) "([^"]+)"', filter_)
     assert terms, filter_
-    return [thing for thing in found if any(str(thing.get(name, "")) > moment for name, moment in terms)]
+    holds = {"gt": str.__gt__, "ge": str.__ge__, "lt": str.__lt__}
+    together = all if " and " in filter_ else any
+    return [
+        thing
+        for thing in found
+        if together(holds[how](str(thing.get(name, "")), moment) for name, how, moment in terms)
+    ]
 
 
 def _error(status: int, code: str, summary: str) -> httpx.Response:

@@ -16,7 +16,7 @@ from orchestration.live.connections import opened
 from orchestration.live.landed import landed
 from orchestration.live.pull import pull
 from orchestration.live.spec import Cursor, Span
-from tests.orchestration.live.conftest import Connect
+from tests.orchestration.live.conftest import Connect, Seconds
 from tests.orchestration.live.okta_api import BASE, Okta
 
 
@@ -82,6 +82,17 @@ def test_users_that_changed_and_a_list_that_broke_off(connection: Connection, ok
     assert _read(connection, okta, "user", cursor)[0] == ["u1"]
 
 
+def test_a_span_of_users_is_of_their_last_change(connection: Connection, okta: Okta) -> None:
+    for n in range(1, 6):
+        okta.user(f"u{n}", f"2026-05-0{n}T00:00:00.000Z", "DEPROVISIONED" if n == 3 else "ACTIVE")
+    with opened(connection, okta) as account:
+        span = account.streams[1].span
+        assert span is not None
+        pages = list(span(Span(datetime(2026, 5, 2, tzinfo=UTC), datetime(2026, 5, 5, tzinfo=UTC))))
+    assert [d["id"] for page in pages for d in page.documents] == ["u2", "u3", "u4"]  # type: ignore[index, call-overload]
+    assert {len(page.cursor) for page in pages} == {0}
+
+
 def test_who_leaves_a_group_is_seen(settings: Settings, connection: Connection, okta: Okta) -> None:
     old, new = "2026-01-02T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
     for name in ("ann", "bob", "cem"):
@@ -114,6 +125,57 @@ def test_who_leaves_a_group_is_seen(settings: Settings, connection: Connection, 
         assert ask("select id from raw_okta__group where is_deleted") == [("doomed",)]
 
 
+def test_two_organisations_in_one_workspace_do_not_judge_each_other(
+    settings: Settings, connect: Connect, connection: Connection, okta: Okta
+) -> None:
+    old, other = "2026-01-02T00:00:00.000Z", Okta()
+    beside = connect("okta-customers", source="okta", secrets={"api_token": "token"}, domain=BASE)
+    for api, name in ((okta, "a"), (other, "b")):
+        api.group(f"staff-{name}", old, f"user-{name}")
+        api.group(f"doomed-{name}", old, f"user-{name}")
+    for round_ in range(3):
+        for each, api in ((connection, okta), (beside, other)):
+            pull(each, settings, streams=("group",), transport=api).raise_failed()
+        _a_day_later(settings)
+        if round_ == 1:
+            del okta.groups["doomed-a"]
+    with landed(settings, connection) as ask:
+        assert ask("select id from raw_okta__group where is_deleted") == [("doomed-a",)]
+        asked = "select group_id, is_member from raw_okta__group_member order by 1"
+        assert ask(asked) == [("doomed-a", False), ("doomed-b", True), ("staff-a", True), ("staff-b", True)]
+
+
+def test_a_group_that_had_landed_as_gone_comes_back(settings: Settings, connection: Connection, okta: Okta) -> None:
+    """As it stood where two organisations had judged each other."""
+    okta.group("staff", "2026-01-02T00:00:00.000Z", "ann")
+    pull(connection, settings, streams=("group",), transport=okta).raise_failed()
+    held = okta.groups.pop("staff")
+    _a_day_later(settings)
+    pull(connection, settings, streams=("group",), transport=okta).raise_failed()
+    okta.groups["staff"] = held
+    _a_day_later(settings)
+    for _ in range(2):
+        pull(connection, settings, streams=("group",), transport=okta).raise_failed()
+        with landed(settings, connection) as ask:
+            assert ask("select id from raw_okta__group where is_deleted") == []
+            assert ask("select user_id, is_member from raw_okta__group_member") == [("ann", True)]
+
+
+def test_a_whole_list_that_broke_off_knows_what_it_listed(
+    settings: Settings, connection: Connection, okta: Okta
+) -> None:
+    old = "2026-01-02T00:00:00.000Z"
+    for name in ("a", "b", "c"):
+        okta.group(name, old, "ann")
+    okta.forbidden = {"groups/c"}
+    assert pull(connection, settings, streams=("group",), transport=okta).streams[0].error
+    okta.forbidden = set()
+    del okta.groups["b"]
+    pull(connection, settings, streams=("group",), transport=okta).raise_failed()
+    with landed(settings, connection) as ask:
+        assert ask("select id from raw_okta__group where is_deleted") == [("b",)]
+
+
 def _a_day_later(settings: Settings) -> None:
     from warehouse import ledger
 
@@ -132,6 +194,21 @@ def test_a_service_app_signs_for_its_tokens(connect: Connect, okta: Okta, tmp_pa
         okta.granted = "withdrawn"
         assert [f.level for f in account.check()] == ["ok"] * 3
     assert okta.paths().count("/oauth2/v1/token") == 2
+
+
+def test_a_token_is_renewed_before_it_expires(
+    connect: Connect, okta: Okta, tmp_path: Path, seconds: Seconds
+) -> None:  # fmt: skip
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    okta.public_key = key.public_key()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    connection = connect("okta", secrets={"private_key": pem}, client_id="0oaApp", domain="company.okta.example")
+    with opened(connection, okta) as account:
+        for moment, tokens in ((0, 1), (3600 - 61, 1), (3600 - 59, 2)):
+            seconds.now = moment
+            assert [f.level for f in account.check()] == ["ok"] * 3
+            assert okta.paths().count("/oauth2/v1/token") == tokens, moment
+    assert len(okta.asked) == 9 + 2  # nothing was refused in between
 
 
 def test_what_is_missing_is_said_in_words(connect: Connect, connection: Connection, okta: Okta) -> None:
