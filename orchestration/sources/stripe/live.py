@@ -1,7 +1,7 @@
 """Stripe live: every object of the contract once, then what the events feed says has changed.
 
-Belongs here: paging, what changed, permissions, the balance. Does not belong here: columns and SQL of the contract.
-https://docs.stripe.com/api/pagination, https://docs.stripe.com/api/events/list (events are kept for thirty days).
+Belongs here: what changed, where a list goes on, permissions. Does not belong here: paging (lists.py), the balance
+(reconcile.py). https://docs.stripe.com/api/events/list (events are kept for thirty days).
 
 The events feed tells that an object changed; its present state is asked for, because a snapshot inside an event may be
 older than what has landed already and is written in whatever API version the account had then. Every object is listed
@@ -10,7 +10,7 @@ anew after `relist_days`, so that nothing depends on the feed alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,23 +20,11 @@ from pydantic import Field
 
 from nexus.doctor import Finding
 from nexus.errors import InputError
-from orchestration.live.http import Client
-from orchestration.live.spec import Cursor, Live, LiveConfig, Page, Secret, Span, Stream
+from orchestration.live.http import Client, Refused
+from orchestration.live.spec import Cursor, Landed, Live, LiveConfig, Page, Secret, Span, Stream
+from orchestration.sources.stripe.lists import OBJECTS, Lists, lost_its_place
 from orchestration.sources.stripe.reconcile import reconcile
 
-#: Path of every object that is listed. Lines, items and links come inside these.
-OBJECTS: Mapping[str, str] = {
-    "customer": "customers",
-    "product": "products",
-    "price": "prices",
-    "subscription": "subscriptions",
-    "invoice": "invoices",
-    "charge": "charges",
-    "payment_intent": "payment_intents",
-    "refund": "refunds",
-    "dispute": "disputes",
-}
-_PAGE = 100
 _KEPT = timedelta(days=29)  # of events; a day less than Stripe promises
 _WINDOW = timedelta(days=1)
 _LATE = timedelta(minutes=10)  # an event may appear in the list after a younger one
@@ -67,37 +55,61 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
     )  # fmt: skip
     api = Api(client, config)
     streams = [
-        Stream("event", api.events, api.events_between, "What happened, and the present state of what changed"),
+        Stream(
+            "event", api.events, api.events_between, "What happened, and the present state of what changed",
+            knows=("event",),  # for the cursors of the others
+        ),
         *(
             Stream(
-                name, partial(api.listed, name), partial(api.listed_between, name), f"Every {name.replace('_', ' ')}"
+                name, partial(api.listed, name), partial(api.listed_between, name), f"Every {name.replace('_', ' ')}",
+                knows=(name,),
             )
             for name in (*OBJECTS, "balance_transaction")
         ),
-    ]
-    return Live(streams, api.check, partial(reconcile, client), client.close)
+    ]  # fmt: skip
+    since = config.since_at if api.bounded else None
+    return Live(streams, api.check, partial(reconcile, client, since), client.close)
 
 
 class Api:
     """Stripe's lists as streams."""
 
     def __init__(self, client: Client, config: Config) -> None:
-        self._client, self._config = client, config
+        self._client, self._config, self._lists = client, config, Lists(client)
 
-    def listed(self, name: str, cursor: Cursor) -> Iterator[Page]:
-        """Every object of a kind, newest first; then those made since, and all again after `relist_days`.
+    @property
+    def bounded(self) -> bool:
+        """Whether `since` leaves out what is older; no account is older than Stripe."""
+        return self._config.since.year > 2010
 
-        A list that was broken off goes on where it was.
+    def listed(self, name: str, cursor: Cursor, landed: Landed) -> Iterator[Page]:
+        """Every object of a kind, newest first; then those made since, and all again after `relist_days`, or when events
+        were lost.
+
+        A list that was broken off goes on where it was; where that object is gone, it begins anew.
         """
-        again = timedelta(days=self._config.relist_days)
-        if "listed_at" in cursor and self._client.now() < datetime.fromisoformat(cursor["listed_at"]) + again:
+        if "listed_at" in cursor and not self._is_due(name, cursor["listed_at"], landed):
             yield from self._newer(name, cursor)
             return
-        began = cursor.get("began")
-        bounds = _created(self._config.since_at) if self._config.since.year > 2010 else {}
-        for page in self._pages(_path(name), {**_EXTRA.get(name, {}), **bounds}, cursor.get("after")):
+        try:
+            yield from self._whole(name, cursor.get("began"), cursor.get("after"))
+        except Refused as error:
+            if not lost_its_place(error):
+                raise
+            yield from self._whole(name)
+
+    def _is_due(self, name: str, listed_at: str, landed: Landed) -> bool:
+        again = datetime.fromisoformat(listed_at) + timedelta(days=self._config.relist_days)
+        lost_at = landed.cursor("event").get("lost_at")
+        return self._client.now(f"/v1/{_path(name)}?limit=1") >= again or (
+            lost_at is not None and datetime.fromisoformat(listed_at) < datetime.fromisoformat(lost_at)
+        )
+
+    def _whole(self, name: str, began: str | None = None, after: str | None = None) -> Iterator[Page]:
+        bounds = _created(self._config.since_at) if self.bounded else {}
+        for page in self._lists.pages(_path(name), {**_EXTRA.get(name, {}), **bounds}, after):
             began = began or self._client.now().isoformat()
-            yield Page({"began": began, "after": page[-1]["id"]}, [*page, *self._rest(name, page)])
+            yield Page({"began": began, "after": page[-1]["id"]}, [*page, *self._lists.rest(name, page)])
         began = began or self._client.now().isoformat()
         yield Page({"listed_at": began, "until": began})
 
@@ -105,51 +117,58 @@ class Api:
         """The head of the list, down to what the last pull has seen."""
         since = (datetime.fromisoformat(cursor["until"]) - _OVERLAP.get(name, timedelta(hours=1))).timestamp()
         until = None
-        for page in self._pages(_path(name), _EXTRA.get(name, {})):
+        for page in self._lists.pages(_path(name), _EXTRA.get(name, {})):
             until = until or self._client.now()
             fresh = [thing for thing in page if thing["created"] >= since]
-            yield Page(cursor, [*fresh, *self._rest(name, fresh)])
+            yield Page(cursor, [*fresh, *self._lists.rest(name, fresh)])
             if len(fresh) < len(page):
                 break
         yield Page({**cursor, "until": (until or self._client.now()).isoformat()})
 
     def listed_between(self, name: str, span: Span) -> Iterator[Page]:
         """Objects made in a span of time."""
-        for page in self._pages(_path(name), {**_EXTRA.get(name, {}), **_created(span.start, span.end)}):
-            yield Page({}, [*page, *self._rest(name, page)])
+        for page in self._lists.pages(_path(name), {**_EXTRA.get(name, {}), **_created(span.start, span.end)}):
+            yield Page({}, [*page, *self._lists.rest(name, page)])
 
-    def events(self, cursor: Cursor) -> Iterator[Page]:
+    def events(self, cursor: Cursor, landed: Landed) -> Iterator[Page]:
         """Events since the last time, oldest window first, each followed by what they changed."""
         now = self._client.now("/v1/events?limit=1")
         oldest = now - _KEPT
-        start = oldest
+        start, seen = oldest, oldest
         # read up to a moment that has not come yet: the clock was ahead then, and nobody knows by how much
         if "until" in cursor and (until := datetime.fromisoformat(cursor["until"])) <= now:
-            start = max(until - _LATE, oldest)
-        # what happened before the first pull is in the lists that the same pull reads
-        first = cursor.get("first") or now.isoformat()
+            start, seen = max(until - _LATE, oldest), until
+        first = cursor.get("first")
+        if first is None:
+            # what happened before the lists were first read is in them; the same pull reads those that were not
+            seen = min([now, *self._listed_at(landed)])
+            first = seen.isoformat()
+        lost = now.isoformat() if seen < oldest else cursor.get("lost_at")
         while start < now:
             end = min(start + _WINDOW, now)
             changed: dict[tuple[str, str], bool] = {}
             # whole seconds, the running one included: it is asked for again by the next pull
-            for page in self._pages("events", _created(start, end + timedelta(seconds=1))):
+            for page in self._lists.pages("events", _created(start, end + timedelta(seconds=1))):
                 for event in page:
-                    thing = event.get("data", {}).get("object", {})
-                    key = (thing.get("object"), thing.get("id"))
-                    if (
-                        key[0] in OBJECTS
-                        and key[1]
-                        and event["created"] >= datetime.fromisoformat(first).timestamp() - 60
-                    ):
-                        changed[key] = changed.get(key, False) or event["type"].endswith(".deleted")
+                    key = _changed(event)
+                    if key and event["created"] >= datetime.fromisoformat(first).timestamp() - 60:
+                        gone = event["type"].endswith(".deleted")
+                        changed[key] = changed.get(key, False) or gone
                 yield Page(cursor, page)
             yield from self._present(cursor, changed)
-            cursor = {"until": end.isoformat(), "first": first}
+            cursor = {"until": end.isoformat(), "first": first, **({"lost_at": lost} if lost else {})}
             yield Page(cursor)
             start = end
 
+    def _listed_at(self, landed: Landed) -> Iterator[datetime]:
+        """When the lists were read that say what objects were like."""
+        for name in OBJECTS:
+            cursor = landed.cursor(name)
+            if at := cursor.get("listed_at") or cursor.get("began"):
+                yield datetime.fromisoformat(at)
+
     def events_between(self, span: Span) -> Iterator[Page]:
-        for page in self._pages("events", _created(span.start, span.end)):
+        for page in self._lists.pages("events", _created(span.start, span.end)):
             yield Page({}, page)
 
     def check(self) -> Iterator[Finding]:
@@ -159,45 +178,36 @@ class Api:
         yield Finding("key", "ok" if mode == "live" else "warn", f"a key of {mode} mode")
         for path in ("events", *OBJECTS.values(), "balance_transactions"):
             try:
-                self._client.get(f"/v1/{path}", {"limit": 1})
+                self._lists.asked(path, {"limit": 1})
             except InputError as error:
                 yield Finding(path, "fail", error.message, "give the key read permission on it")
             else:
                 yield Finding(path, "ok", "may be read")
+        try:
+            self._client.get("/v1/balance")
+        except InputError as error:
+            remedy = "give the key read permission on it: only nexus sources reconcile needs it"
+            yield Finding("balance", "warn", error.message, remedy)
+        else:
+            yield Finding("balance", "ok", "may be read")
 
     def _present(self, cursor: Cursor, changed: Mapping[tuple[str, str], bool]) -> Iterator[Page]:
         """The state by now of what changed; a stub for what is gone."""
         for (name, identifier), deleted in changed.items():
-            found = self._client.find(f"/v1/{OBJECTS[name]}/{identifier}")
+            found = self._lists.found(name, identifier)
             if found is None and deleted:
                 found = {"id": identifier, "object": name, "deleted": True}
             if found is not None:
-                yield Page(cursor, [found, *self._rest(name, [found])])
+                yield Page(cursor, [found, *self._lists.rest(name, [found])])
 
-    def _rest(self, name: str, page: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Lines and items that did not fit into their invoice or subscription."""
-        part = {"invoice": "lines", "subscription": "items"}.get(name, "")
-        rest: list[Mapping[str, Any]] = []
-        for thing in page if part else ():
-            inside = thing.get(part) or {}
-            if inside.get("has_more"):
-                path = inside.get("url", f"/v1/{OBJECTS[name]}/{thing['id']}/{part}").removeprefix("/v1/")
-                for more in self._pages(path, {}, inside["data"][-1]["id"] if inside["data"] else None):
-                    rest += more
-        return rest
 
-    def _pages(
-        self, path: str, params: Mapping[str, Any], after: str | None = None
-    ) -> Iterator[list[Mapping[str, Any]]]:
-        base, _, own = path.partition("?")
-        while True:
-            paging = {"limit": _PAGE, **({"starting_after": after} if after else {})}
-            found = self._client.json(f"/v1/{base}", {**dict(httpx.QueryParams(own)), **params, **paging})
-            if found["data"]:
-                yield found["data"]
-                after = found["data"][-1]["id"]
-            if not found.get("has_more"):
-                return
+def _changed(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Kind and id of the object whose present state an event asks for: the payment of an invoice comes with the invoice."""
+    thing = event.get("data", {}).get("object", {})
+    name, identifier = thing.get("object"), thing.get("id")
+    if name == "invoice_payment":
+        name, identifier = "invoice", thing.get("invoice")
+    return (name, identifier) if name in OBJECTS and isinstance(identifier, str) else None
 
 
 def _path(name: str) -> str:

@@ -1,4 +1,5 @@
-"""Stripe live at the transport: what localstripe does not have (prices, disputes), lines beyond the first ten, the balance.
+"""Stripe live at the transport: what localstripe does not have (prices, disputes), lines beyond the first ten, payments of
+invoices.
 
 Objects are Stripe's own fixtures, one of every resource.
 """
@@ -7,51 +8,18 @@ from __future__ import annotations
 
 import json
 import time
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from nexus.connections import Connection
 from nexus.settings import Settings
-from orchestration.live.connections import opened
 from orchestration.live.landed import landed
 from orchestration.live.pull import pull
 from orchestration.sources.stripe.live import OBJECTS
 from tests.orchestration.live.conftest import Connect
-
-
-class Account(httpx.BaseTransport):
-    """Lists of `things` by path; newest first, as Stripe sorts them; pages of `limit`."""
-
-    def __init__(self, things: dict[str, list[dict[str, Any]]], **answers: dict[str, Any]) -> None:
-        self.things, self.answers = things, answers
-        self.asked: list[str] = []
-        self.now: float | None = None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = self._answer(request)
-        if self.now is not None:
-            response.headers["date"] = formatdate(self.now, usegmt=True)
-        return response
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path.removeprefix("/v1/")
-        self.asked.append(path)
-        assert request.headers["authorization"] == "Bearer sk_test_1"
-        if path in self.answers:
-            return httpx.Response(200, json=self.answers[path], request=request)
-        found = self.things.get(path, [])
-        after, limit = request.url.params.get("starting_after"), int(request.url.params.get("limit", 10))
-        low = int(request.url.params.get("created[gte]", 0))
-        high = int(request.url.params.get("created[lt]", 1 << 40))
-        kept = [t for t in found if low <= t.get("created", low) < high]
-        start = next((i + 1 for i, t in enumerate(kept) if t["id"] == after), 0) if after else 0
-        page = kept[start : start + limit]
-        body = {"object": "list", "data": page, "has_more": start + limit < len(kept), "url": f"/v1/{path}"}
-        return httpx.Response(200, json=body, request=request)
+from tests.orchestration.live.stripe_api import Account
 
 
 @pytest.fixture(scope="module")
@@ -91,38 +59,59 @@ def test_lines_beyond_the_first_page_of_an_invoice(
         assert ask("select count(distinct id), count(*) from raw_stripe__invoice_line") == [(130, 130)]
 
 
-def test_the_balance_proves_the_history(settings: Settings, connection: Connection, fixtures: dict[str, Any]) -> None:
-    now = int(time.time())
-    one = fixtures["balance_transaction"]
-    bookings = [
+def _linked(fixtures: dict[str, Any], count: int) -> dict[str, list[dict[str, Any]]]:
+    """An invoice that `count` payments pay, as API versions since 2025-03-31 have it."""
+    link = fixtures["invoice_payment"]
+    links = [
         {
-            **one,
-            "id": f"txn_{n}",
-            "created": now - n * 86_400,
-            "net": 100 + n,
-            "amount": 100 + n,
-            "fee": 0,
-            "type": kind,
+            **link, "id": f"inpay_{n:03}", "invoice": "in_1", "amount_requested": 100,
+            "payment": {"type": "payment_intent", "payment_intent": f"pi_{n:03}"},
         }
-        for n, kind in enumerate(["charge", "charge", "refund", "charge"])
-    ]
-    total = sum(b["net"] for b in bookings)
-    balance = {"available": [{"currency": "usd", "amount": total - 50}], "pending": [{"currency": "usd", "amount": 50}]}
-    account = Account({"balance_transactions": bookings}, balance=balance)
-    pull(connection, settings, streams=("balance_transaction",), transport=account).raise_failed()
+        for n in range(count)
+    ]  # fmt: skip
+    return {"invoices": [{**fixtures["invoice"], "id": "in_1", "created": 1_700_000_000}], "invoice_payments": links}
 
-    def levels() -> dict[str, tuple[str, str]]:
-        with opened(connection, account) as live, landed(settings, connection) as ask:
-            assert live.reconcile
-            return {f.subject: (f.level, f.message) for f in live.reconcile(ask)}
 
-    assert {level for level, _ in levels().values()} == {"ok"}
-    bookings.insert(0, {**one, "id": "txn_new", "created": now, "net": 7, "amount": 7, "fee": 0, "type": "charge"})
-    balance["available"][0]["amount"] += 7
-    found = levels()
-    assert found["balance in usd"] == ("fail", f"Stripe says {total + 7:,} minor units, {total:,} have landed: -7")
-    assert found["charge: bookings of 30 days"][0] == "fail"
-    assert found["refund: net of 30 days"][0] == "ok"
+PAYMENTS = "select count(*), min(invoice_id), max(payment_intent_id) from raw_stripe__invoice_payment"
+
+
+def test_payments_come_with_their_invoice_however_many(
+    settings: Settings, connection: Connection, fixtures: dict[str, Any]
+) -> None:
+    account = Account(_linked(fixtures, 130))
+    report = pull(connection, settings, streams=("invoice",), transport=account)
+    report.raise_failed()
+    assert report.total.quarantined == 0
+    with landed(settings, connection) as ask:
+        assert ask(PAYMENTS) == [(130, "in_1", "pi_129")]
+        assert ask("select payment_intent_id from raw_stripe__invoice") == [("pi_000",)]
+
+
+@pytest.mark.parametrize("thing", ["invoice", "invoice_payment"])
+def test_a_payment_that_came_later_lands_with_its_invoice(
+    settings: Settings, connection: Connection, fixtures: dict[str, Any], thing: str
+) -> None:
+    account = Account({**_linked(fixtures, 0), "events": []})
+    pull(connection, settings, streams=("event", "invoice"), transport=account).raise_failed()
+    account.things |= _linked(fixtures, 1)
+    paid = account.things[f"{thing}s"][0]
+    event = {"id": "evt_1", "type": f"{thing}.paid", "created": int(time.time()), "data": {"object": paid}}
+    account.things["events"] = [{**fixtures["event"], **event}]
+    pull(connection, settings, streams=("event", "invoice"), transport=account).raise_failed()
+    with landed(settings, connection) as ask:
+        assert ask(PAYMENTS) == [(1, "in_1", "pi_000")]
+
+
+def test_a_version_that_cannot_expand_payments_is_asked_without(
+    settings: Settings, connection: Connection, fixtures: dict[str, Any]
+) -> None:
+    invoices = [{**fixtures["invoice"], "id": f"in_{n:03}", "payment_intent": "pi_1"} for n in range(150)]
+    account = Account({"invoices": invoices})
+    account.expands = False
+    pull(connection, settings, streams=("invoice",), transport=account).raise_failed()
+    with landed(settings, connection) as ask:
+        assert ask("select count(*), min(payment_intent_id) from raw_stripe__invoice") == [(150, "pi_1")]
+    assert len(account.asked) == 3  # refused once, then two pages
 
 
 def test_the_cursor_is_of_stripes_time_not_of_this_machines(
