@@ -73,12 +73,10 @@ def list_(context: typer.Context, workspace: Workspace = None, json: Json = Fals
 @app.command("test")
 def ask(name: Name, workspace: Workspace = None, json: Json = False) -> None:
     """Ask the provider for everything that a pull needs, and say what is missing. Exit code 1 if something is."""
-    from orchestration.live.connections import opened
+    from nexus.settings import get_settings
+    from orchestration.live.checking import check
 
-    connection = _connection(name, workspace)
-    with opened(connection) as live:
-        findings = list(live.check())
-    _findings(findings, json)
+    _findings(check(get_settings(), _connection(name, workspace)), json)
 
 
 @app.command("pull")

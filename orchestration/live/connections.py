@@ -80,7 +80,8 @@ def chosen(connection: Connection, live: Live, only: tuple[str, ...] = ()) -> li
     for name in wanted:
         if name not in by_name:
             raise NotFoundError(
-                f"{connection.source} has no stream {name!r}", remedy=f"its streams: {', '.join(by_name)}"
+                f"{connection.source} has no stream {name!r}; it has: {', '.join(by_name) or 'none'}",
+                remedy=f"correct `streams` of connection {connection.name!r}, or what was asked for",
             )
     return [by_name[name] for name in wanted] if wanted else list(live.streams)
 
@@ -97,7 +98,9 @@ def examine(settings: Settings) -> list[Finding]:
         for connection in connections:
             subject = f"connection {workspace}/{connection.name}"
             try:
-                config(connection)
+                if config(connection).streams:
+                    with opened(connection) as live:
+                        chosen(connection, live)
             except NexusError as error:
                 found.append(Finding(subject, "fail", error.message, error.remedy or ""))
             else:

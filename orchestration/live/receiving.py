@@ -19,7 +19,7 @@ from typing import cast
 import httpx
 
 from nexus import secrets
-from nexus.connections import folder, load
+from nexus.connections import Connection, folder, load
 from nexus.errors import MachineError, NexusError, NotFoundError
 from nexus.settings import Settings
 from orchestration import sources
@@ -77,22 +77,29 @@ class Receiver:
             if written == (None,):
                 raise _absent()
             connection = next((c for c in load(self._settings, workspace) if c.name == name), None)
-            if connection is None or connection.source != source or not _has_hook(source):
+            if connection is None or connection.source != source:
                 raise _absent()
             kept = tuple(secrets.files(connection.options))
             # before anything is read: what is written meanwhile is noticed at the next delivery
             stamp = (*written, *_stamp(kept))
-            module = cast(HookModule, importlib.import_module(_name(source)))
-            hook = module.open_hook(config(connection), self._transport)
+            found = hook(connection, self._transport)
         except NotFoundError:
             raise
         except NexusError as error:
             # what is wrong with a file of this machine is not for the world
             _log.error("webhook of %s/%s: %s", workspace, name, error)
             raise MachineError("the connection of this webhook cannot be used now") from None
-        if hook is None:
+        if found is None:
             raise _absent()
-        return _Open((mine, *kept), stamp, hook, Group(self._settings, connection, sources.get(source)))
+        return _Open((mine, *kept), stamp, found, Group(self._settings, connection, sources.get(source)))
+
+
+def hook(connection: Connection, transport: httpx.BaseTransport | None = None) -> Hook | None:
+    """What verifies deliveries to the connection; None where it takes none. Raises InputError for unusable options."""
+    if not _has_hook(connection.source):
+        return None
+    module = cast(HookModule, importlib.import_module(_name(connection.source)))
+    return module.open_hook(config(connection), transport)
 
 
 def _stamp(files: Iterable[Path]) -> _Stamp:

@@ -11,7 +11,6 @@ Belongs here: options, streams, checks. Does not belong here: what providers pos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -107,17 +106,9 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
     if config.provider == "ses":
         return _ses(config)
     if not config.api_key:
-        return Live((), lambda: iter([_hook(config)]))
+        return Live((), lambda: iter(()))
     open_api = mailgun.open_api if config.provider == "mailgun" else sendgrid.open_api
-    api = open_api(config, config.api_key.get_secret_value(), transport)
-    if not (config.signing_key or config.verification_key):
-        return api
-
-    def check() -> Iterator[Finding]:
-        yield from api.check()
-        yield _hook(config)
-
-    return replace(api, check=check)
+    return open_api(config, config.api_key.get_secret_value(), transport)
 
 
 def _ses(config: Config) -> Live:
@@ -141,8 +132,6 @@ def _ses(config: Config) -> Live:
     def check() -> Iterator[Finding]:
         for each in checks:
             yield from each()
-        if config.topic_arn:
-            yield _hook(config)
 
     def close() -> None:
         for each in clients:
@@ -165,10 +154,3 @@ def _event(body: Any) -> queue.Taken | None:
 def _is_events(key: str) -> bool:
     # Firehose gives its files no ending unless it is told to
     return reader_of(SOURCE, Path(key)) is not None
-
-
-def _hook(config: Config) -> Finding:
-    return Finding(
-        "webhook", "ok", f"{config.provider} is expected at /v1/sources/email_events/webhook",
-        "the address is  …/v1/sources/email_events/webhook?workspace=WORKSPACE&connection=NAME; see docs/webhooks.md",
-    )  # fmt: skip
