@@ -53,7 +53,9 @@ def find(connection: psycopg.Connection, name: str) -> Slot | None:
             remedy="name another slot in `replication`: a server has each name once",
         )
     if slot.get("wal_status") == "lost" or slot.get("invalidation_reason") or slot.get("conflicting"):
-        why = slot.get("invalidation_reason") or "more log than max_slot_wal_keep_size was kept for it"
+        why = slot.get("invalidation_reason") or (
+            "it conflicted with recovery" if slot.get("conflicting") else "its log outgrew max_slot_wal_keep_size"
+        )
         raise InputError(
             f"the server has invalidated the replication slot {name!r} ({why}), so changes have been missed",
             remedy=f"select pg_drop_replication_slot('{name}'), then copy the tables anew: nexus sources pull NAME --again",

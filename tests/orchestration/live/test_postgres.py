@@ -107,10 +107,11 @@ def test_what_was_open_when_a_pull_broke_off_is_seen_by_the_next_but_one(
     )
     ago = "insert into orders (total, changed_at) select n, now() - {} + n * interval '1 second' from generate_series(1, 10) n"
     db.execute(ago.format("interval '3 hours'").encode())
-    db.execute("insert into orders (total) values (0)")
+    db.execute("insert into orders (total) select n from generate_series(1, 6) n")
     with psycopg.connect(shop) as slow:
         slow.execute("insert into orders (total, changed_at) values (99.5, now() - interval '3 minutes')")
         _break_off(connection, settings, after=3)
+    assert len(rows_of(settings, connection)) == 15
     for hours in (1, 2):  # more than overlap_seconds later
         db.execute(ago.format(f"interval '-{hours} hours'").encode())
         pull(connection, settings).raise_failed()
