@@ -17,7 +17,6 @@ class Account(httpx.BaseTransport):
     def __init__(self, things: dict[str, list[dict[str, Any]]], **answers: dict[str, Any]) -> None:
         self.things, self.answers = things, answers
         self.asked: list[str] = []
-        self.requests: list[httpx.Request] = []
         self.now: float | None = None
         self.denied: set[str] = set()
         #: Since API version 2025-03-31 the payments of an invoice are a list that can be expanded.
@@ -25,7 +24,6 @@ class Account(httpx.BaseTransport):
         self.inside = 10
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
         response = self._answer(request)
         if self.now is not None:
             response.headers["date"] = formatdate(self.now, usegmt=True)
