@@ -1,4 +1,6 @@
-"""What the API counts: endpoints, a method and a path each."""
+"""What the API counts: endpoints, a method and a path each; types of event; jobs of the operational kernel, and which of
+them begin by the clock. Does not belong here: kinds of event in marts (warehouse), jobs of Dagster (orchestration).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ def stats(settings: Settings) -> dict[str, int]:
     from fastapi.routing import APIRoute
 
     from api.app import create_app
+    from nexus.events import known
+    from nexus.jobs.declare import jobs
 
     found: list[object] = create_app(settings).state.routes
     routes = [route for route in found if isinstance(route, APIRoute) and route.include_in_schema]
-    return {"endpoints": sum(len(route.methods or ()) for route in routes)}
+    declared = jobs()
+    return {
+        "endpoints": sum(len(route.methods or ()) for route in routes),
+        "event types": len(known()),
+        "jobs: API": len(declared),
+        "schedules: API": sum(1 for job in declared.values() if job.cron),
+    }

@@ -19,7 +19,7 @@ def stats(settings: Settings) -> dict[str, int]:
         "tables: raw": sum(len(source.tables) for source in found.values()),
         "assets": len(graph.get_all_asset_keys()),
         "checks": len(graph.asset_check_keys),
-        "jobs": sum(1 for name in repository.job_names if not name.startswith("__")),
-        "schedules": len(repository.schedule_defs),
+        "jobs: Dagster": sum(1 for name in repository.job_names if not name.startswith("__")),
+        "schedules: Dagster": len(repository.schedule_defs),
         "sensors": len(repository.sensor_defs),
     }

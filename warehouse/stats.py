@@ -24,12 +24,12 @@ def stats(settings: Settings) -> dict[str, int]:
     return {
         **tables,
         "metrics": sum(len(d.get("metrics", [])) for d in _documents(MODELS / "metrics")),
-        "event types": len(event_types()),
+        "kinds of event in marts": len(kinds_of_event()),
         "business rules": len(discover_rules()),
     }
 
 
-def event_types() -> set[tuple[str, str]]:
+def kinds_of_event() -> set[tuple[str, str]]:
     """Kinds of event that marts tell apart, as (relation, kind): the closed list of every column called `event`."""
     found = set()
     for document in _documents(MODELS / "marts"):

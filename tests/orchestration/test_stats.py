@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,8 @@ def test_the_graph(counts: dict[str, int], definitions: Any) -> None:
     assert counts["checks"] > sum(len(gates) for gates in snapshot["gates"].values())
     repository = definitions.get_repository_def()
     assert counts["checks"] == len(list(repository.asset_graph.asset_check_keys))
-    assert counts["jobs"] == len({name for name in repository.job_names if name != "__ASSET_JOB"})
-    assert counts["schedules"] == len({s.name for s in repository.schedule_defs})
+    assert counts["jobs: Dagster"] == len({name for name in repository.job_names if name != "__ASSET_JOB"})
+    assert counts["schedules: Dagster"] == len({s.name for s in repository.schedule_defs})
     assert counts["sensors"] == len({s.name for s in repository.sensor_defs})
 
 
@@ -57,7 +59,40 @@ def test_metrics_and_events(counts: dict[str, int], session_settings: Settings) 
         if (test.get("test_metadata") or {}).get("name") == "accepted_values"
         for value in test["test_metadata"]["kwargs"]["values"]
     }
-    assert counts["event types"] == len(kinds) > 0
+    assert counts["kinds of event in marts"] == len(kinds) > 0
+
+
+def test_types_of_event_are_those_that_slices_have_released(counts: dict[str, int]) -> None:
+    released = [type_ for path in PROJECT.glob("api/*/events.json") for type_ in json.loads(path.read_text())]
+    assert counts["event types"] == len(set(released)) == len(released) > 0
+
+
+def test_jobs_of_the_api_are_those_that_the_code_decorates(counts: dict[str, int]) -> None:
+    said = [
+        decorator.func.id
+        for layer in ("nexus", "api")
+        for path in (PROJECT / layer).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name)
+        if decorator.func.id in ("job", "schedule")
+    ]
+    assert counts["jobs: API"] == len(said) > 0
+    assert counts["schedules: API"] == said.count("schedule") > 0
+
+
+def test_templates(counts: dict[str, int]) -> None:
+    """Of pages and of what `nexus new` begins."""
+    found = {
+        Path(folder) / name
+        for layer in ("nexus", *stats.LAYERS)
+        for folder, _, names in os.walk(PROJECT / layer)
+        if "templates" in Path(folder).relative_to(PROJECT).parts and "__pycache__" not in folder
+        for name in names
+    }
+    assert counts["templates"] == len(found)
+    assert {"signin.html", "contract.py.tpl"} <= {path.name for path in found}
 
 
 def test_dashboards_models_sources(counts: dict[str, int]) -> None:
