@@ -143,7 +143,8 @@ class Api:
             # what happened before the lists were first read is in them; the same pull reads those that were not
             seen = min([now, *self._listed_at(landed)])
             first = seen.isoformat()
-        lost = now.isoformat() if seen < oldest else cursor.get("lost_at")
+        # what happened in between nobody tells any more: a list that is older than this is read anew
+        lost = oldest.isoformat() if seen < oldest else cursor.get("lost_at")
         while start < now:
             end = min(start + _WINDOW, now)
             changed: dict[tuple[str, str], bool] = {}
