@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,3 +103,26 @@ def _connection(path: Path, workspace: str, name: object, options: object) -> Co
         raise InputError(f"{path}: {name} must have options below it", remedy="such as  api_key: env:NAME")
     rest = {str(key): value for key, value in options.items() if key != "source"}
     return Connection(workspace, name, str(options.get("source", name)), rest, path)
+
+
+def require(settings: Settings, workspace: str, name: str) -> None:
+    """Raises NotFoundError, with the names that there are, where nobody has configured the workspace or the connection;
+    an empty name stands for all."""
+    have = [path.stem for path in sorted(folder(settings).glob("*.yml"))]
+    if workspace and workspace not in have:
+        raise NotFoundError(
+            f"workspace {workspace!r} has no connections; workspaces that have: {', '.join(have) or 'none'}",
+            remedy=f"correct the name, or write {folder(settings) / f'{workspace}.yml'}",
+        )
+    if workspace and name:
+        find(settings, workspace, name)
+    elif name:
+        names: set[str] = set()
+        for each in have:
+            with suppress(InputError):  # of a file that cannot be used its own pull tells
+                names |= {connection.name for connection in load(settings, each)}
+        if name not in names:
+            raise NotFoundError(
+                f"no workspace has a connection {name!r}; there are: {', '.join(sorted(names)) or 'none'}",
+                remedy="correct the name; `nexus sources` lists connections",
+            )

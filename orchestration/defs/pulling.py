@@ -23,6 +23,7 @@ from dagster import (
     op,
 )
 
+from nexus.connections import require
 from nexus.errors import NexusError, Transient
 from nexus.settings import Settings
 from orchestration.lib.failures import translated
@@ -47,6 +48,7 @@ def jobs(settings: Settings) -> Sequence[JobDefinition]:
     def pull_each(context: OpExecutionContext, config: Which) -> None:
         """What has come since the last time, of every connection that is asked for."""
         with translated(context.retry_number):
+            require(settings, config.workspace, config.connection)
             _pull(context, settings, config, None)
 
     @op
@@ -54,6 +56,7 @@ def jobs(settings: Settings) -> Sequence[JobDefinition]:
         """The records of the month that the run's partition names."""
         window = context.partition_time_window
         with translated(context.retry_number):
+            require(settings, config.workspace, config.connection)
             _pull(context, settings, config, Span(window.start.astimezone(UTC), window.end.astimezone(UTC)))
 
     @job(name="pull_sources", executor_def=in_process_executor, description="Every connection, since its last pull.")

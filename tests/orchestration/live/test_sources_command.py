@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
 import pytest
 import typer
-from dagster import DagsterInstance
+from dagster import DagsterInstance, Failure
 from typer.testing import CliRunner
 
 from nexus.settings import Settings
@@ -72,7 +73,26 @@ def test_the_same_as_a_job_and_a_month_of_it(
     jobs = {job.name: job for job in pulling.jobs(settings)}
     with DagsterInstance.ephemeral() as instance:
         assert jobs["pull_sources"].execute_in_process(instance=instance).success
-        config = {"ops": {"pull_each": {"config": {"workspace": "somebody-else"}}}}
+        config = {"ops": {"pull_each": {"config": {"workspace": "acme", "connection": "stripe"}}}}
         assert jobs["pull_sources"].execute_in_process(instance=instance, run_config=config).success
     with landed(settings, connection) as ask:
         assert ask("select count(*) from raw_stripe__customer") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"workspace": "acne"}, "workspace 'acne' has no connections; workspaces that have: acme, broken"),
+        ({"workspace": "acme", "connection": "strpe"}, "workspace 'acme' has no connection 'strpe'; it has: stripe"),
+        ({"connection": "strpe"}, "no workspace has a connection 'strpe'; there are: stripe"),
+    ],
+)
+def test_a_job_that_names_what_nobody_has_configured_fails(
+    asked: dict[str, str], why: str, connect: Connect, settings: Settings
+) -> None:
+    path = connect("stripe", secrets={"api_key": "sk_test_1"}, api_base="http://127.0.0.1:9").path
+    path.with_name("broken.yml").write_text("- no names\n")
+    jobs = {job.name: job for job in pulling.jobs(settings)}
+    config = {"ops": {"pull_each": {"config": asked}}}
+    with DagsterInstance.ephemeral() as instance, pytest.raises(Failure, match=re.escape(why)):
+        jobs["pull_sources"].execute_in_process(instance=instance, run_config=config)
