@@ -60,7 +60,7 @@ def load(settings: Settings, workspace: str) -> list[Connection]:
         content = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # a day that no month has is a ValueError
         raise InputError(
             f"{path} cannot be read: {error}", remedy="correct the file; docs/connecting.md shows one"
         ) from None
@@ -73,9 +73,16 @@ def load(settings: Settings, workspace: str) -> list[Connection]:
     return [_connection(path, workspace, name, options) for name, options in content.items()]
 
 
-def load_all(settings: Settings) -> list[Connection]:
-    """Every connection of every workspace."""
-    return [connection for workspace in workspaces(settings) for connection in load(settings, workspace)]
+def load_all(settings: Settings) -> tuple[list[Connection], dict[str, InputError]]:
+    """Connections of every workspace, and by workspace what is wrong with a file that cannot be used."""
+    found: list[Connection] = []
+    faults: dict[str, InputError] = {}
+    for path in sorted(folder(settings).glob("*.yml")):
+        try:
+            found += load(settings, path.stem)
+        except InputError as error:
+            faults[path.stem] = error
+    return found, faults
 
 
 def find(settings: Settings, workspace: str, name: str) -> Connection:

@@ -100,6 +100,7 @@ def pull(
     with _display(json) as progress:
         report = run(connection, settings, streams=tuple(stream or ()), span=_span(since, until), progress=progress)
     _show(report, json)
+    report.raise_unasked()
     report.raise_failed()
 
 
@@ -201,9 +202,12 @@ def _display(quiet: bool) -> Iterator[Any]:
 
 def _show(report: PullReport, as_json: bool) -> None:
     rows = [
-        {"stream": s.stream, "pages": s.pages, **s.counts.as_dict(), "error": s.error.message if s.error else None}
+        {
+            "stream": s.stream, "pages": s.pages, **s.counts.as_dict(), "error": s.error.message if s.error else None,
+            "note": s.note,
+        }
         for s in report.streams
-    ]
+    ]  # fmt: skip
     if as_json:
         import orjson
 
@@ -211,8 +215,9 @@ def _show(report: PullReport, as_json: bool) -> None:
         return
     from nexus.progress import console, table
 
-    heads = ("stream", "pages", "read", "landed", "duplicate", "quarantined", "error")
-    console(stderr=False).print(table("", heads, [[row[h] for h in heads] for row in rows]))
+    heads = ("stream", "pages", "read", "landed", "duplicate", "quarantined", "error", "note")
+    told = heads if any(row["note"] for row in rows) else heads[:-1]
+    console(stderr=False).print(table("", told, [[row[h] for h in told] for row in rows]))
 
 
 def _findings(findings: list[Finding], as_json: bool) -> None:

@@ -26,9 +26,12 @@ from dagster import (
 from nexus.connections import require
 from nexus.errors import NexusError, Transient
 from nexus.settings import Settings
+from nexus.trouble import machine_error
 from orchestration.lib.failures import translated
 from orchestration.live.spec import Span
 
+#: One month is back-filled at a time: others of the same connection would only wait for it, and hold places of runs.
+POOL = "backfill"
 #: Months that can be back-filled; the running one included.
 MONTHS = MonthlyPartitionsDefinition(start_date="2010-01-01", end_offset=1)
 
@@ -51,7 +54,7 @@ def jobs(settings: Settings) -> Sequence[JobDefinition]:
             require(settings, config.workspace, config.connection)
             _pull(context, settings, config, None)
 
-    @op
+    @op(pool=POOL)
     def backfill_each(context: OpExecutionContext, config: Which) -> None:
         """The records of the month that the run's partition names."""
         window = context.partition_time_window
@@ -81,7 +84,7 @@ def schedule(settings: Settings, made: Sequence[JobDefinition]) -> ScheduleDefin
     def configured() -> bool:
         from nexus.connections import load_all
 
-        return bool(load_all(settings))
+        return any(load_all(settings))
 
     return ScheduleDefinition(
         name="quarterly_pull",
@@ -95,22 +98,38 @@ def schedule(settings: Settings, made: Sequence[JobDefinition]) -> ScheduleDefin
 
 
 def _pull(context: OpExecutionContext, settings: Settings, which: Which, span: Span | None) -> None:
-    """Pulls one connection after another; one that fails does not keep the others from it."""
+    """Pulls one connection after another; one that fails, whatever it is, does not keep the others from it."""
     from nexus.connections import load_all
     from orchestration.live.pull import pull
 
-    failures: list[NexusError] = []
-    for connection in load_all(settings):
+    found, faults = load_all(settings)
+    failures: list[NexusError] = [error for workspace, error in faults.items() if which.workspace in ("", workspace)]
+    for error in failures:
+        context.log.error(str(error))
+    for connection in found:
         if which.workspace not in ("", connection.workspace) or which.connection not in ("", connection.name):
             continue
         began = datetime.now(UTC)
         try:
             report = pull(connection, settings, streams=tuple(which.streams), span=span)
+            if which.connection:
+                report.raise_unasked()
             report.raise_failed()
         except NexusError as error:
             context.log.error(str(error))
             failures.append(error)
             continue
+        except Exception as error:
+            known = machine_error(error) or NexusError(
+                f"{connection.workspace}/{connection.name}: {type(error).__name__}: {error}",
+                remedy="report this as a defect",
+            )
+            context.log.error(str(known), exc_info=error)
+            failures.append(known)
+            continue
+        for stream in report.streams:
+            if stream.note:
+                context.log.warning(f"{connection.workspace}/{connection.name}/{stream.stream} {stream.note}")
         counts = ", ".join(f"{count:,} {name}" for name, count in report.total.as_dict().items())
         seconds = (datetime.now(UTC) - began).total_seconds()
         context.log.info(f"{connection.workspace}/{connection.name}: {counts} in {seconds:.0f} s")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,9 +32,11 @@ _LONGEST_UPLOAD = timedelta(days=7)
 _GROUP, _GROUP_BYTES, _LARGEST = 100, 32 * 1024 * 1024, 512 * 1024 * 1024
 _READERS = 8
 _DEEPEST = 8
+#: Seconds before a body that broke off is asked for again; boto3 itself asks again only until an answer begins.
+_PAUSES = (0.5, 2.0, 8.0)
 #: What a date that sorts looks like behind the prefix, and how it is written.
 _FORMS = {"%Y/%m/%d": re.compile(r"(19|20)\d\d/"), "%Y-%m-%d": re.compile(r"\d{4}-\d\d-\d\d")}
-#: Classes that must be restored before they can be read.
+#: Classes that cannot be read as they are. A restored object is still of its class, and no newer: listing cannot tell it.
 _ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
 HINT = "the connection needs s3:ListBucket on the bucket and s3:GetObject on its objects; the source's README has the policy"
 
@@ -130,22 +133,30 @@ class Bucket:
 
     def read(self, key: str) -> bytes | None:
         """The object's content; None if there is none."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         with told(f"read s3://{self.name}/{key}", HINT):
-            try:
-                answer = self.client.get_object(Bucket=self.name, Key=key)
-            except ClientError as error:
-                if code_of(error) == "NoSuchKey":
-                    return None
-                raise
-            if answer["ContentLength"] > _LARGEST:
-                raise InputError(
-                    f"s3://{self.name}/{key} is larger than {_LARGEST >> 20} MB",
-                    remedy="copy it to a file and land that with `nexus ingest`; then move it out of the prefix",
-                )
-            content: bytes = answer["Body"].read()
-            return content
+            for pause in (*_PAUSES, None):
+                try:
+                    answer = self.client.get_object(Bucket=self.name, Key=key)
+                except ClientError as error:
+                    if code_of(error) == "NoSuchKey":
+                        return None
+                    raise
+                if answer["ContentLength"] > _LARGEST:
+                    raise InputError(
+                        f"s3://{self.name}/{key} is larger than {_LARGEST >> 20} MB",
+                        remedy="copy it to a file and land that with `nexus ingest`; then move it out of the prefix",
+                    )
+                try:
+                    content: bytes = answer["Body"].read()
+                except (BotoCoreError, OSError):
+                    if pause is None:
+                        raise
+                    time.sleep(pause)
+                else:
+                    return content
+        raise AssertionError("the last attempt returns or raises")
 
     def check(self) -> Iterator[Finding]:
         """Whether the bucket can be listed and read, and whether what lies there is what is looked for."""
@@ -168,8 +179,9 @@ class Bucket:
             yield Finding(place, "ok", f"may be listed and read; {told_of}")
         if archived:
             yield Finding(
-                place, "warn", f"{archived} objects are archived", "restore them; what is archived is left out"
-            )
+                place, "warn", f"{archived} objects are archived",
+                "they are left out, restored or not: copy those that are wanted to the class STANDARD",
+            )  # fmt: skip
 
     def _roots(self, prefix: str, deeper: int) -> Iterator[Root]:
         with told(f"list s3://{self.name}/{prefix}", HINT):

@@ -2,15 +2,16 @@
 
 Belongs here: retries, rate limits, whole bodies, the provider's time, errors in words. Does not belong here: any provider's paths or paging.
 
-Retried: no answer, a broken or cut-off one, 408, 425, 429 and 5xx. Waits as long as the provider asks (`Retry-After`, or the
-time at which its quota is full again); a provider that asks for more than `MAX_WAIT` is left alone until the next pull.
+Retried: no answer, a broken or cut-off one, one that is no JSON, 408, 425, 429 and 5xx. Waits as long as the provider asks
+(`Retry-After`, or the time at which its quota is full again, by its own clock); a provider that asks for more than
+`MAX_WAIT` is left alone until the next pull.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -26,6 +27,7 @@ MAX_WAIT = 120.0
 ATTEMPTS = 6
 #: Seconds before the second attempt where the provider names no time; doubled before each one after it.
 PAUSE = 0.5
+_REMEDY = "asked several times; what has landed stays, and the next pull goes on from there"
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: Headers that say when a quota is full again, as seconds from now or since the epoch.
 _RESETS = ("x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
@@ -45,7 +47,10 @@ class Refused(InputError):
 
 
 class Client:
-    """Requests to one provider. `title` is what messages call it, `hint` what to check when it refuses a request."""
+    """Requests to one provider. `title` is what messages call it, `hint` what to check when it refuses a request.
+
+    With `is_json` whatever it answers below 300 must be JSON: a page of maintenance is as good as no answer.
+    """
 
     def __init__(
         self,
@@ -57,13 +62,14 @@ class Client:
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: float = 60.0,
+        is_json: bool = True,
     ) -> None:
-        self.title, self._hint = title, hint
+        self.title, self._hint, self._is_json = title, hint, is_json
         self._told_time: tuple[datetime, float] | None = None
         # what we POST are questions and token requests: asking them again changes nothing
         retry = Retry(
             total=ATTEMPTS, allowed_methods=("GET", "HEAD", "POST"), status_forcelist=AGAIN,
-            backoff_factor=PAUSE, max_backoff_wait=MAX_WAIT, validate_response=_whole_json,
+            backoff_factor=PAUSE, max_backoff_wait=MAX_WAIT, validate_response=self._check,
         )  # fmt: skip
         inner = _Whole(transport or httpx.HTTPTransport(), title)
         self._http = httpx.Client(
@@ -107,23 +113,38 @@ class Client:
         except httpx.HTTPError as error:
             raise ProviderError(
                 f"{self.title} gave no usable answer to {method} {_bare(path)}: {error or type(error).__name__}",
-                remedy="asked several times; what has landed stays, and the next pull goes on from there",
+                remedy=_REMEDY,
             ) from error
         self._hear(response)
+        if response.is_success and (why := self._no_json(response)):  # the last attempt is given as it is
+            raise ProviderError(f"{self.title} gave no usable answer to {method} {_bare(path)}: {why}", remedy=_REMEDY)
         if response.status_code < 300 or (absent and response.status_code == HTTPStatus.NOT_FOUND):
             _spare(response)
             return response
         told = f"{self.title} answered {response.status_code} to {method} {_bare(path)}: {words(response)}"
         if response.status_code in AGAIN:
-            raise ProviderError(
-                told, remedy="asked several times; what has landed stays, and the next pull goes on from there"
-            )
-        raise Refused(told, remedy=self._hint, status=response.status_code, body=_parsed(response))
+            raise ProviderError(told, remedy=_REMEDY)
+        raise Refused(told, remedy=self._hint, status=response.status_code, body=parsed(response))
 
     def _hear(self, response: httpx.Response) -> None:
-        with suppress(ValueError):
-            if text := response.headers.get("date"):
-                self._told_time = parsedate_to_datetime(text).astimezone(UTC), time.monotonic()
+        if moment := _moment(response.headers.get("date", "")):
+            self._told_time = moment, time.monotonic()
+
+    def _check(self, response: httpx.Response) -> None:
+        if why := self._no_json(response):
+            raise httpx.RemoteProtocolError(why)
+
+    def _no_json(self, response: httpx.Response) -> str | None:
+        """That the answer is not the JSON that it should be; None where it is. What calls itself JSON must be whole."""
+        kind = response.headers.get("content-type", "")
+        due = self._is_json and response.is_success and response.request.method != "HEAD"
+        if not due and not (response.content and "json" in kind):
+            return None
+        try:
+            response.json()
+        except ValueError:
+            return f"it is no whole JSON ({response.status_code}, {kind or 'of no type'})"
+        return None
 
     def following(self, response: httpx.Response) -> str | None:
         """Path and query of the page that the header `Link: …; rel="next"` names, None on the last page.
@@ -159,8 +180,7 @@ class _Whole(httpx.BaseTransport):
                     f"{self._title} asks to wait {wait:.0f} s before the next request",
                     remedy="what has landed stays; the next pull goes on from there",
                 )
-            if wait and "retry-after" not in response.headers:
-                response.headers["retry-after"] = str(round(wait + 0.5))
+            response.headers["retry-after"] = str(math.ceil(wait))
         return response
 
     def close(self) -> None:
@@ -169,12 +189,11 @@ class _Whole(httpx.BaseTransport):
 
 def _asked_wait(response: httpx.Response) -> float:
     """Seconds that the provider asks to wait; 0 where it does not say."""
-    after = response.headers.get("retry-after", "")
-    if after:
-        try:
-            return Retry().parse_retry_after(after)
-        except ValueError:
-            return 0.0
+    after = response.headers.get("retry-after", "").strip()
+    if after.isascii() and after.isdigit():
+        return float(after)
+    if until := _moment(after):
+        return max(0.0, (until - _now(response)).total_seconds())
     return _until_reset(response) if response.status_code == HTTPStatus.TOO_MANY_REQUESTS else 0.0
 
 
@@ -183,8 +202,22 @@ def _until_reset(response: httpx.Response) -> float:
         text = response.headers.get(name, "")
         if text.replace(".", "", 1).isdigit():
             moment = float(text)
-            return max(0.0, moment - time.time() if moment > 1e9 else moment)
+            return max(0.0, moment - _now(response).timestamp() if moment > 1e9 else moment)
     return 0.0
+
+
+def _now(response: httpx.Response) -> datetime:
+    """When the provider answered, by its own clock: the moments that it names are of that clock."""
+    return _moment(response.headers.get("date", "")) or datetime.now(UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date of HTTP; None for anything else."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _spare(response: httpx.Response) -> None:
@@ -193,16 +226,8 @@ def _spare(response: httpx.Response) -> None:
         time.sleep(min(_until_reset(response), MAX_WAIT))
 
 
-def _whole_json(response: httpx.Response) -> None:
-    """What calls itself JSON must be JSON; half of it is as good as no answer."""
-    if response.content and "json" in response.headers.get("content-type", ""):
-        try:
-            response.json()
-        except ValueError as error:
-            raise httpx.RemoteProtocolError(f"the body is not whole JSON: {error}") from error
-
-
-def _parsed(response: httpx.Response) -> Any:
+def parsed(response: httpx.Response) -> Any:
+    """The body, or None where it is no JSON."""
     try:
         return response.json()
     except ValueError:
@@ -217,7 +242,7 @@ def _bare(path: str) -> str:
 def words(response: httpx.Response) -> str:
     """What the provider says of an error, in its own words, shortened."""
     text: Any = response.text
-    body = _parsed(response)
+    body = parsed(response)
     if isinstance(body, dict):
         error = body.get("error", body)
         inner = error if isinstance(error, dict) else body

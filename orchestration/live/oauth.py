@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 import httpx
 
 from nexus.errors import InputError, ProviderError
-from orchestration.live.http import AGAIN, words
+from orchestration.live.http import AGAIN, parsed, words
 
 #: A token is renewed this many seconds before the provider lets it expire.
 _EARLY = 60.0
@@ -62,7 +62,7 @@ class ClientCredentials(httpx.Auth):
                 f"{self._title} gives no token for these credentials: {response.status_code} {words(response)}",
                 remedy=self._hint,
             )
-        body = response.json()
+        body = parsed(response)
         if not isinstance(body, dict) or "access_token" not in body:
             raise ProviderError(
                 f"{self._title} answered the request for a token without one", remedy="check its address in the options"

@@ -5,11 +5,13 @@ Belongs here: the order of steps and what a failure leaves. Does not belong here
     lock → cursor → pages → spool → land + cursor + counts (one transaction) → … → caught up
 
 A crash loses the spool and nothing else: the next pull goes on from the last cursor, and a record that comes twice lands
-once by its provider's id. What was spooled before a provider failed is landed before the failure is told.
+once by its provider's id. What was spooled before a provider failed is landed before the failure is told, and other
+streams are pulled, whatever the failure is.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,9 +23,10 @@ import httpx
 import orjson
 
 from nexus.connections import Connection
-from nexus.errors import NexusError, Transient
+from nexus.errors import InputError, NexusError, Transient
 from nexus.ids import new_id
 from nexus.settings import Settings
+from nexus.trouble import machine_error
 from orchestration import sources
 from orchestration.live.connections import chosen, opened
 from orchestration.live.landed import landed
@@ -33,16 +36,18 @@ from warehouse.land import Counts, land
 
 #: A spool lands once it holds this much: bounds what a crash costs and what a batch weighs.
 SPOOL_RECORDS, SPOOL_BYTES = 20_000, 64 * 1024 * 1024
+_log = logging.getLogger("nexus.pull")
 
 
 @dataclass(slots=True)
 class StreamReport:
-    """What one stream brought. `error` is what stopped it; what had come before has landed."""
+    """What one stream brought. `error` is what stopped it; what had come before has landed. `note` is why it was not asked."""
 
     stream: str
     pages: int = 0
     counts: Counts = field(default_factory=Counts)
     error: NexusError | None = None
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -69,6 +74,15 @@ class PullReport:
         name = f"{self.connection.workspace}/{self.connection.name}/{failed[0].stream}"
         raise type(first)(f"{name}{rest}: {first.message}", remedy=first.remedy) from first
 
+    def raise_unasked(self) -> None:
+        """Raises InputError where none of the streams could be asked for what was wanted."""
+        if self.streams and all(s.note for s in self.streams):
+            names = ", ".join(s.stream for s in self.streams)
+            raise InputError(
+                f"{self.connection.workspace}/{self.connection.name}: {names} {self.streams[0].note}",
+                remedy="pull it without a span; `nexus sources pull NAME --again` reads everything once more",
+            )
+
 
 Progress = Callable[[StreamReport], None]
 
@@ -86,14 +100,15 @@ def pull(
     """Pulls the connection's streams (those named), each until it has no more; with `span`, the records of that time.
 
     A stream that fails does not keep the others from being pulled; see `PullReport.raise_failed`.
-    Raises InputError for a connection that is configured wrongly, ConflictError when it is being pulled already.
+    Raises InputError for a connection that is configured wrongly, ConflictError when it is being pulled already. With
+    `span` it waits until that pull is over: who asks for a part of the past has no next time in a quarter of an hour.
     """
     report = PullReport(connection)
     lock = f"nexus.pull.{connection.workspace}.{connection.name}"
     with (
         opened(connection, transport) as live,
         ledger.connect(settings) as book,
-        ledger.locked(book, lock, wait=False, holder="another pull of this connection"),
+        ledger.locked(book, lock, wait=span is not None, holder="another pull of this connection"),
     ):
         pulls.abandon(book, connection.workspace, connection.name)
         place = settings.run_dir / "pull" / connection.workspace / connection.name
@@ -103,6 +118,7 @@ def pull(
             told = StreamReport(stream.name)
             report.streams.append(told)
             if span is not None and stream.span is None:
+                told.note = "cannot be asked by span"
                 continue
             one = _Pull(connection, settings, stream, span, pull_id, place / stream.name, told, progress, checkpoint)
             try:
@@ -133,9 +149,9 @@ class _Pull:
         pulls.begin(book, self.pull_id, c.workspace, c.name, c.source, name, between)
         try:
             self._read(book)
-        except NexusError as error:
-            self.report.error = error
-            pulls.end(book, self.pull_id, name, error.message, error.remedy)
+        except Exception as error:  # noqa: BLE001 (whatever it is, what came lands and the other streams are pulled)
+            self.report.error = failure = _told(error)
+            pulls.end(book, self.pull_id, name, failure.message, failure.remedy)
         except BaseException as error:
             pulls.end(book, self.pull_id, name, f"{type(error).__name__}: {error}")
             raise
@@ -177,8 +193,8 @@ class _Pull:
                         yield from cast(KnowingPages, self.stream.pages)(cursor, known)
                 else:
                     yield from cast(Pages, self.stream.pages)(cursor)
-        except NexusError as error:
-            yield error
+        except Exception as error:  # noqa: BLE001 (whatever it is, what came lands and the other streams are pulled)
+            yield _told(error)
 
     def _land(self, book: ledger.Connection, spool: _Spool) -> None:
         """Lands the spool; cursor and counts are written in the same transaction, or alone if there is nothing to land."""
@@ -249,6 +265,20 @@ class _Spool:
         self._file.close()
         if self._path.exists() and not self._path.stat().st_size:
             self._path.unlink()
+
+
+def _told(error: Exception) -> NexusError:
+    """`error` as a report tells it. What nobody has foreseen is a fault of the program, and the log has its traceback."""
+    if isinstance(error, NexusError):
+        return error
+    found: NexusError | None = machine_error(error)
+    if found is None:
+        _log.error("a pull met what it does not know", exc_info=error)
+        found = NexusError(
+            f"{type(error).__name__}: {error}", remedy="report this as a defect; what came before it has landed"
+        )
+        found.__cause__ = error
+    return found
 
 
 def _naive(moment: datetime) -> datetime:

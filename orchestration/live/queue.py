@@ -3,7 +3,8 @@
 Belongs here: receiving, deleting, envelopes, which objects a notification names. Does not belong here: what lands.
 
 A message is hidden while it is being landed; one that was not deleted (a crash, a failure) comes again, and its records
-are duplicates. A message of another shape is left where it is, and told of.
+are duplicates. A message of another shape, or that names what cannot be read, is left where it is, and told of: the queue's
+own dead-letter policy takes it away.
 """
 
 from __future__ import annotations
@@ -54,42 +55,63 @@ class Queue:
     def pages(self, _: Mapping[str, Any]) -> Iterator[Page]:
         """Messages until there are none; they are deleted once they have landed, some hundred at a time."""
         foreign: list[str] = []
+        failed: list[tuple[str, InputError]] = []
         received = 0
         more = True
         while more and received < _MOST:
-            before, known = received, list[Mapping[str, Any]]()
+            before, known, failed_before = received, list[Mapping[str, Any]](), len(failed)
             for messages in self._some():
                 received += len(messages)
                 page: list[Taken] = []
                 for message in messages:
-                    taken = self.take(_parsed(message["Body"]))
+                    try:
+                        taken = self.take(_parsed(message["Body"]))
+                    except InputError as error:
+                        failed.append((message["MessageId"], error))
+                        continue
                     if taken is None:
                         foreign.append(message["MessageId"])
                     else:
                         known.append(message)
                         page.append(taken)
                 yield Page({}, [d for t in page for d in t.documents], [b for t in page for b in t.blobs])
-            more = received > before
+            # where nothing at all can be read, the others need not be counted as received
+            more = received > before and (bool(known) or len(failed) == failed_before)
             yield Page({}, settle=True)
             self._delete(known)
+        self._tell(foreign, failed)
+
+    def _tell(self, foreign: Sequence[str], failed: Sequence[tuple[str, InputError]]) -> None:
+        """Raises InputError that names what was left in the queue."""
+        told_of, remedies = [], []
         if foreign:
-            raise InputError(
-                f"{len(foreign)} messages of {self.url} are no {self.shape} (the first: {foreign[0]}); they were left there",
-                remedy="let nothing else write to this queue, or give it a dead-letter queue",
+            told_of.append(f"{len(foreign)} messages of {self.url} are no {self.shape} (the first: {foreign[0]})")
+            remedies.append("let nothing else write to this queue, or give it a dead-letter queue")
+        if failed:
+            first, error = failed[0]
+            told_of.append(
+                f"{len(failed)} messages of {self.url} could not be followed (the first: {first}: {error.message})"
             )
+            remedies.append(error.remedy or "give the queue a dead-letter queue")
+        if told_of:
+            raise InputError(f"{'; '.join(told_of)}; they were left there", remedy="; ".join(remedies))
 
     def check(self) -> Iterator[Finding]:
-        """Whether the queue can be reached, and how much waits in it."""
+        """Whether the queue can be reached and received from, and how much waits in it. Nothing is hidden or deleted."""
         try:
             with told(f"look at the queue {self.url}", HINT):
                 found = self.client.get_queue_attributes(
                     QueueUrl=self.url, AttributeNames=["ApproximateNumberOfMessages"]
                 )
+            with told(f"read the queue {self.url}", HINT):
+                self.client.receive_message(
+                    QueueUrl=self.url, MaxNumberOfMessages=1, WaitTimeSeconds=0, VisibilityTimeout=0
+                )
         except InputError as error:
             yield Finding("queue", "fail", error.message, error.remedy or "")
         else:
             count = found["Attributes"]["ApproximateNumberOfMessages"]
-            yield Finding("queue", "ok", f"may be read; about {count} messages wait")
+            yield Finding("queue", "ok", f"may be read; about {count} messages wait; deleting was not tried")
 
     def _some(self) -> Iterator[list[dict[str, Any]]]:
         for _ in range(_TOGETHER):
@@ -158,7 +180,7 @@ def _created(message: Mapping[str, Any]) -> list[tuple[str, str]] | None:
             for r in records
             if r["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
         ]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return None
 
 

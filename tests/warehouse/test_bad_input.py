@@ -24,6 +24,7 @@ from warehouse import ledger, quarantine
 from warehouse.land import land
 from warehouse.land.files import look
 from warehouse.land.refuse import Unreadable
+from warehouse.land.remedies import remedy
 from warehouse.land.unpack import sweep
 
 PAGE = "<!doctype html><html><head><title>502 Bad Gateway</title></head></html>"
@@ -58,6 +59,41 @@ def test_files_that_cannot_be_read_are_named_and_the_others_land(
     assert all(error.remedy for error in report.refused_files.values())
     (folder / "page.json").write_text(json.dumps(payment(2)))
     assert counts(land(shop, [folder / "page.json"], "demo", settings)) == (1, 1, 0, 0)
+
+
+def test_where_a_cursor_goes_on_behind_them_files_that_nobody_can_read_wait_in_quarantine(
+    settings: Settings, shop: Source, write: Write
+) -> None:
+    folder = write("good.jsonl", payment(1)).parent
+    write("page.json", PAGE)
+    (folder / "long.jsonl").write_bytes(b"%PDF-1.4\0" + b"x" * 100_000)
+    (folder / "cut.zip").write_bytes(b"PK\x03\x04")
+    with zipfile.ZipFile(folder / "some.zip", "w") as archive:
+        archive.writestr("a.jsonl", text(payment(2)))
+        archive.writestr("inner.zip", b"PK")
+    ran: list[int] = []
+    for _ in range(2):
+        land(shop, [folder], "demo", settings, also=lambda _, whole: ran.append(whole.quarantined))
+    assert len(ran) == 2
+    assert sorted(lake(settings, "payment")["id"]) == ["p1", "p2"]
+    kept = {row["source_file"]: row for row in quarantine.read(settings).to_dicts()}
+    assert sorted(kept) == ["cut.zip", "long.jsonl", "page.json", "some.zip"]
+    assert kept["page.json"]["reason"] == "the file is a web page (“502 Bad Gateway”), not JSON"
+    assert kept["page.json"]["raw_text"] == PAGE
+    assert kept["long.jsonl"]["raw_text"].startswith("%PDF-1.4\\x00xxx")
+    assert kept["long.jsonl"]["raw_text"].endswith(" … (100,009 bytes, the first 65,536 are kept)")
+    assert "inner.zip" in kept["some.zip"]["reason"]
+    assert all("a good one in its place" in remedy(row["reason"]) for row in kept.values())
+
+
+def test_where_a_cursor_goes_on_behind_it_a_file_that_may_be_readable_later_is_an_error(
+    settings: Settings, shop: Source, write: Write
+) -> None:
+    folder = write("good.jsonl", payment(1)).parent
+    (folder / "broken.jsonl").symlink_to("/proc/self/mem")
+    with pytest.raises(Unreadable, match="Input/output error"):
+        land(shop, [folder], "demo", settings, also=lambda *_: pytest.fail("the cursor moved"))
+    assert lake(settings, "payment").is_empty()
 
 
 @pytest.mark.parametrize(

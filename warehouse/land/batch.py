@@ -5,14 +5,15 @@ Does not belong here: which files make a group (files.py), how a step works (its
 
     begin (ledger) → read and stage → merge → write under temporary names → rename → commit (ledger)
 
-A file that cannot be read, or that somebody writes to meanwhile, is taken out of its batch; the others land.
+A file that cannot be read, or that somebody writes to meanwhile, is taken out of its batch; the others land. Where a pull
+would go on behind it (`also`), one that nobody will ever read is set aside instead: one record of quarantine.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nexus.contracts import Source
 from nexus.errors import InputError, NexusError
@@ -22,14 +23,16 @@ from warehouse import ledger
 from warehouse.land import commit
 from warehouse.land.ahead import ahead
 from warehouse.land.changed_types import check_types
+from warehouse.land.chunk import Bad, documents
 from warehouse.land.collect import Outcome, collect
 from warehouse.land.files import Digest, InputFile, mark, sha256
 from warehouse.land.merge import merge
 from warehouse.land.read import read
-from warehouse.land.refuse import Unreadable
+from warehouse.land.refuse import Unreadable, opened
 from warehouse.land.report import Counts, LandingReport
 from warehouse.land.stage import Stage
 from warehouse.land.telling import Teller
+from warehouse.land.text import EXCERPT_BYTES, excerpt
 from warehouse.land.write import remove, settle
 
 #: Writes to the ledger in the transaction that commits; gets the counts of the whole call.
@@ -66,6 +69,9 @@ class Batches:
     tell: Teller
     checkpoint: Checkpoint
     once_by_content: bool
+    #: Whether a file that nobody will ever read is set aside; those that are, by their names, and why.
+    sets_aside: bool = False
+    aside: dict[str, Unreadable] = field(default_factory=dict)
 
     def land(self, group: Sequence[InputFile], also: Also | None = None) -> None:
         """Lands `group` as one batch; `also` as in `driver.land`."""
@@ -84,8 +90,13 @@ class Batches:
                 try:
                     hashes[index] = self._stage(stage, index, group[index], marks[index], hashes[index])
                 except Unreadable as error:
-                    refused.note(self.report, group[index].name, error, stage.holds(index))
-                    del hashes[index]
+                    if self.sets_aside and not error.passes:
+                        self.aside[group[index].name] = error
+                        refused.staged = refused.staged or stage.holds(index)
+                        hashes[index] = self._set_aside(stage, index, group[index], error)
+                    else:
+                        refused.note(self.report, group[index].name, error, stage.holds(index))
+                        del hashes[index]
                 self.checkpoint("read")
             if also:
                 self._all_read()
@@ -101,7 +112,7 @@ class Batches:
         finally:
             stage.close()
         if refused.staged or not hashes:
-            # some of it is among the rows of the others: those are read once more, without it
+            # some of it is among the rows of the others: those are read once more, without it (or with it set aside)
             self.land([group[i] for i in sorted({*hashes, *repeats})], also)
             return
         self.report.batches.append(batch_id)
@@ -115,7 +126,7 @@ class Batches:
                 also(self.connection, self.report.total)
 
     def _all_read(self) -> None:
-        """What `also` writes would be untrue if a file could not be read."""
+        """What `also` writes would be untrue if a file could not be read that may be readable later."""
         for error in self.report.refused_files.values():
             raise error
 
@@ -170,16 +181,31 @@ class Batches:
 
         Raises Unreadable when it cannot be read to its end, or has changed meanwhile.
         """
+        if file.name in self.aside:
+            raise self.aside[file.name]
         digest = Digest()
         chunks = read(file, self.tell.reading(file), None if known else digest, lambda: not stage.scans())
         for chunk in ahead(chunks):
             stage.add(chunk, index)
         found = known or digest.of(file.path)
         if mark(file.path) != before:
-            raise Unreadable(
+            changed = Unreadable(
                 f"{file.name} was written to while it was read", remedy="ingest it again once it is complete"
             )
+            changed.passes = True
+            raise changed
         return found
+
+    def _set_aside(self, stage: Stage, index: int, file: InputFile, error: Unreadable) -> str:
+        """Stages the whole file as one record of quarantine; its hash."""
+        with opened(file.path) as handle:
+            head = handle.read(EXCERPT_BYTES)
+        text = excerpt(head).replace("\0", "\\x00")
+        if file.size > len(head):
+            text = f"{text} … ({file.size:,} bytes, the first {len(head):,} are kept)"
+        stage.add(documents([], [], [Bad(1, f"the file{error.message.removeprefix(file.name)}", text)]), index)
+        self.tell.skip(file)
+        return sha256(file.path)
 
     def _commit(
         self, stage: Stage, batch_id: str, files: dict[int, tuple[InputFile, str]], also: Also | None

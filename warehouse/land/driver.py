@@ -53,8 +53,9 @@ def land(
     `also` runs in the transaction that commits the last batch, with the counts of the whole call: what it writes is
     true exactly if everything has landed. Without `once_by_content` a file of a content that has landed before is read
     again: what a provider answers today may be, to the byte, what it answered last week, and mean a change back.
-    Raises NotFoundError and InputError for unusable paths, and where no file can be read, or one cannot and `also`
-    depends on it; ContractError when a column changed its type.
+    With `also`, a file that nobody will ever read is one record of quarantine: whoever moves a cursor is not given it again.
+    Raises NotFoundError and InputError for unusable paths, and where no file can be read, or with `also` one cannot be
+    read now; ContractError when a column changed its type.
     """
     workspace_slug(workspace)
     found = look(source, paths)
@@ -64,7 +65,8 @@ def land(
     with ledger.connect(settings) as connection, ledger.locked(connection, lock_name(workspace, source.name)):
         sweep(connection, settings, workspace, source.name)
         batches = Batches(
-            source, workspace, mapping, settings, connection, report, tell, checkpoint, once_by_content
+            source, workspace, mapping, settings, connection, report, tell, checkpoint, once_by_content,
+            sets_aside=also is not None,
         )  # fmt: skip
         *earlier, last = groups(found.files)
         for group in earlier:
@@ -85,13 +87,23 @@ def _land(batches: Batches, group: list[InputFile], also: Also | None = None) ->
     try:
         with unpack.unpacked(archive, batches.source, scratch_dir(batches.settings)) as members:
             batches.report.ignored_files += members.ignored
-            batches.report.refuse(members.refused)
+            if batches.sets_aside and members.refused:
+                left = "; ".join(error.message for error in list(members.refused.values())[:5])
+                batches.aside[archive.name] = Unreadable(f"{archive.name} was not read whole: {left}")
+            else:
+                batches.report.refuse(members.refused)
             batches.tell.replace(archive, members.files)
             for inner in groups(members.files):
                 batches.land(inner)
     except Unreadable as error:
-        batches.report.refuse({archive.name: error})
-    batches.conclude(also)
+        if batches.sets_aside and not error.passes:
+            batches.aside[archive.name] = error
+        else:
+            batches.report.refuse({archive.name: error})
+    if archive.name in batches.aside:
+        batches.land(group, also)
+    else:
+        batches.conclude(also)
 
 
 def _nothing_readable(report: LandingReport) -> Unreadable:

@@ -39,9 +39,18 @@ _XML = re.compile(rb"\s*<\?xml\s", re.IGNORECASE)
 class Unreadable(InputError):
     """A file of which nothing can be read. Files beside it land all the same."""
 
+    #: Whether the same file may be readable later: the machine, or whoever writes to it, is to blame.
+    passes = False
+
     @classmethod
     def by_machine(cls, path: Path, error: OSError) -> Unreadable:
         """For an error of the operating system."""
+        found = cls._by_machine(path, error)
+        found.passes = True
+        return found
+
+    @classmethod
+    def _by_machine(cls, path: Path, error: OSError) -> Unreadable:
         if error.errno == errno.ELOOP or (isinstance(error, FileNotFoundError) and path.is_symlink()):
             to = "itself" if error.errno == errno.ELOOP else "nowhere"
             return cls(f"{shown(path)} is a link that leads to {to}", remedy="remove the link, or mend it")

@@ -12,6 +12,7 @@ from warehouse.land.text import GUESS
 _APART = "mend these records where they come from and ingest them in a file of their own"
 _REPLAY = "if the contract is wrong, correct it; then: nexus quarantine replay"
 _REMEDIES: tuple[tuple[str, str], ...] = (
+    (r"^the file( |:)", "put a good one in its place where it comes from, and it is read by itself; or leave it there"),
     (
         r"^not UTF-8",
         f"if the text is in another encoding, say which: nexus quarantine replay SOURCE --encoding {GUESS}",

@@ -50,7 +50,7 @@ class Topic:
         self._host = f"sns.{region}.amazonaws.com" + (".cn" if partition == "aws-cn" else "")
         self._client = Client(
             "SNS", f"https://{self._host}", hint="the subscription must be of the connection's topic",
-            transport=transport, timeout=10,
+            transport=transport, timeout=10, is_json=False,
         )  # fmt: skip
         self._keys: dict[str, Any] = {}
 

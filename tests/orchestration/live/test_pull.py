@@ -24,7 +24,7 @@ PER_PAGE = 3
 
 
 class Provider(httpx.BaseTransport):
-    """Customers in pages of three. `trouble` may answer instead, or change the answer, by number of the request."""
+    """Customers (or products) in pages of three. `trouble` may answer instead, or change the answer, by number of the request."""
 
     def __init__(self) -> None:
         self.customers = [
@@ -40,6 +40,8 @@ class Provider(httpx.BaseTransport):
         ids = [c["id"] for c in self.customers]
         start = ids.index(after) + 1 if after else 0
         data = self.customers[start : start + PER_PAGE]
+        if request.url.path == "/v1/products":
+            data = [{**thing, "object": "product"} for thing in data]
         body = {"object": "list", "data": data, "has_more": start + PER_PAGE < len(ids)}
         made = self.trouble(len(self.requests), request, body)
         return made or httpx.Response(200, json=body, request=request)
@@ -127,6 +129,45 @@ def test_half_a_body_is_no_answer(settings: Settings, connection: Connection, pr
     provider.trouble = half
     pull(connection, settings, transport=provider).raise_failed()
     assert _ids(settings, connection) == _all(provider)
+
+
+@pytest.fixture
+def two(connect: Connect, connection: Connection) -> Connection:
+    return connect("stripe", secrets={"api_key": "sk_test_1"}, streams=["customer", "product"])
+
+
+def test_an_answer_that_is_no_json_keeps_what_came_and_the_other_streams(
+    settings: Settings, two: Connection, provider: Provider
+) -> None:
+    page = "<html>maintenance</html>"
+    provider.trouble = lambda n, r, _: (
+        httpx.Response(200, html=page, request=r) if n > 1 and r.url.path == "/v1/customers" else None
+    )
+    report = pull(two, settings, transport=provider)
+    with pytest.raises(ProviderError, match=r"customer: Stripe gave .* \(200, text/html; charset=utf-8\)\n") as caught:
+        report.raise_failed()
+    assert "maintenance" not in str(caught.value)
+    assert _ids(settings, two) == _all(provider)[:PER_PAGE]
+    assert [(s.stream, s.pages > 1) for s in report.streams if not s.error] == [("product", True)]
+
+
+def test_what_nobody_has_foreseen_is_told_and_keeps_what_came_and_the_other_streams(
+    settings: Settings, two: Connection, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    def trouble(n: int, request: httpx.Request, body: dict[str, Any]) -> None:
+        if n == 2 and request.url.path == "/v1/customers":
+            del body["data"]
+
+    provider.trouble = trouble
+    report = pull(two, settings, transport=provider)
+    with pytest.raises(NexusError, match=r"acme/stripe/customer: \w+Error: ") as caught:
+        report.raise_failed()
+    assert caught.value.remedy == "report this as a defect; what came before it has landed"
+    assert any(record.exc_info for record in caplog.records)
+    assert _ids(settings, two) == _all(provider)[:PER_PAGE]
+    assert [(s.stream, s.pages > 1) for s in report.streams if not s.error] == [("product", True)]
+    with ledger.connect(settings) as book:
+        assert {s.stream: s.status for s in pulls.states(book)} == {"customer": "failed", "product": "done"}
 
 
 def test_a_body_that_breaks_off_is_asked_again(settings: Settings, connection: Connection, provider: Provider) -> None:

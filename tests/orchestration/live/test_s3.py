@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
+from botocore.response import StreamingBody
 
 from nexus.connections import Connection
 from nexus.errors import InputError, ProviderError
 from nexus.settings import Settings
-from orchestration.live import queue
+from orchestration.live import bucket, queue
 from orchestration.live.aws import told
 from orchestration.live.bucket import Bucket, file_name
 from orchestration.live.connections import opened
@@ -23,7 +24,7 @@ from orchestration.live.landed import landed
 from orchestration.live.pull import pull
 from orchestration.live.spec import Span
 from tests.orchestration.live.conftest import Connect
-from warehouse import ledger, pulls
+from warehouse import ledger, pulls, quarantine
 
 NOW = datetime.now(UTC)
 Aws = Callable[[str], Any]
@@ -101,6 +102,23 @@ def test_listing_finds_late_objects_and_reads_no_object_twice_without_need(
     _age(settings, connection, "access_log", seen=-0.5)
     pull(connection, settings).raise_failed()
     assert fetched == []
+
+
+def test_an_object_that_nobody_can_read_keeps_no_other_from_landing(
+    settings: Settings, connection: Connection, s3: Any
+) -> None:
+    for number in range(3):
+        s3.put_object(Bucket="logs", Key=f"access/{number}.log", Body=line(number))
+    s3.put_object(Bucket="logs", Key="access/1x.log", Body=b"%PDF-1.4 no log")
+    first = pull(connection, settings)
+    first.raise_failed()
+    assert (first.total.landed, first.total.quarantined) == (3, 1)
+    (row,) = quarantine.read(settings).to_dicts()
+    assert row["source_file"].endswith("access/1x.log")
+    assert row["reason"] == "the file is a PDF document, not a text file"
+    s3.put_object(Bucket="logs", Key="access/9.log", Body=line(9))
+    pull(connection, settings).raise_failed()
+    assert _requests(settings, connection) == {0, 1, 2, 9}
 
 
 def test_a_listing_that_breaks_off_goes_on_and_a_span_is_read_alone(
@@ -186,6 +204,86 @@ def test_notifications_are_deleted_once_landed_and_others_are_left(
     assert (waiting(), _requests(settings, connection)) == (4, {0, 1, 2})
 
 
+def test_a_message_that_cannot_be_followed_keeps_no_other_from_landing(
+    settings: Settings, moto: str, connect: Connect, aws: Aws, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "_LARGEST", 1000)
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="news")["QueueUrl"]
+    connection = connect(
+        "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, bucket="logs",
+        prefix="access/", queue_url=url, streams=["queue"],
+    )  # fmt: skip
+    s3.put_object(Bucket="logs", Key="access/big.log", Body=line(9) * 50)
+    for number in range(5):
+        s3.put_object(Bucket="logs", Key=f"access/{number}.log", Body=line(number))
+    for name in ("0", "1", "big", "2", "3", "4"):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [{
+            "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "logs"}, "object": {"key": f"access/{name}.log"}},
+        }]}))  # fmt: skip
+    report = pull(connection, settings)
+    assert _requests(settings, connection) == set(range(5))
+    with pytest.raises(
+        InputError, match=r"1 messages of .*/news could not be followed .*big.log is larger than"
+    ) as told_of:
+        report.raise_failed()
+    assert "nexus ingest" in (told_of.value.remedy or "")
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    assert sum(map(int, found.values())) == 1
+
+
+def test_where_nothing_of_a_queue_can_be_read_the_rest_is_not_received(
+    settings: Settings, moto: str, connect: Connect, aws: Aws, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "_TOGETHER", 1)
+    sqs = aws("sqs")
+    url = sqs.create_queue(QueueName="news")["QueueUrl"]
+    connection = connect(
+        "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, bucket="logs",
+        prefix="access/", queue_url=url, streams=["queue"],
+    )  # fmt: skip
+
+    def denied(self: Bucket, keys: Any) -> Any:
+        raise InputError("AWS refused to read it")
+
+    monkeypatch.setattr(Bucket, "fetch", denied)
+    for _ in range(15):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [{
+            "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "logs"}, "object": {"key": "access/0.log"}},
+        }]}))  # fmt: skip
+    with pytest.raises(InputError, match=r"10 messages of .* could not be followed"):
+        pull(connection, settings).raise_failed()
+
+
+def test_a_body_that_breaks_off_is_asked_for_again(
+    settings: Settings, connection: Connection, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket="logs", Key="access/0.log", Body=line(0))
+    read = StreamingBody.read
+    left = [3]
+    slept: list[float] = []
+
+    def breaks(self: StreamingBody, amt: int | None = None) -> bytes:
+        if left[0]:
+            left[0] -= 1
+            raise ResponseStreamingError(error="the connection was reset")
+        return bytes(read(self, amt))
+
+    monkeypatch.setattr(StreamingBody, "read", breaks)
+    monkeypatch.setattr(bucket.time, "sleep", slept.append)
+    pull(connection, settings).raise_failed()
+    assert (_requests(settings, connection), len(slept)) == ({0}, 3)
+    left[0] = 99
+    s3.delete_object(Bucket="logs", Key="access/0.log")
+    s3.put_object(Bucket="logs", Key="access/1.log", Body=line(1))
+    with pytest.raises(ProviderError, match="the connection was reset"):
+        pull(connection, settings).raise_failed()
+    assert left[0] == 95
+
+
 def _until_landed(connection: Connection, settings: Settings) -> Any:
     """Pulls until hidden messages have come back."""
     while True:
@@ -232,7 +330,29 @@ def test_an_inventory_lands_by_its_manifest(
         pull(connection, settings).raise_failed()
 
 
-def test_what_is_missing_is_said(moto: str, connect: Connect, s3: Any, connection: Connection) -> None:
+class _MayNotReceive:
+    """A client of SQS whose account may look at a queue, and no more."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def receive_message(self, **_: Any) -> None:
+        denied = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        raise ClientError(denied, "ReceiveMessage")
+
+
+def test_a_queue_that_may_only_be_looked_at_is_said(aws: Aws) -> None:
+    url = aws("sqs").create_queue(QueueName="news")["QueueUrl"]
+    (found,) = queue.Queue(_MayNotReceive(aws("sqs")), url, lambda _: None, "").check()
+    assert (found.level, found.message) == (
+        "fail", f"AWS refused to read the queue {url}: access is denied (AccessDenied)"
+    )  # fmt: skip
+
+
+def test_what_is_missing_is_said(moto: str, connect: Connect, aws: Aws, s3: Any, connection: Connection) -> None:
     def findings(**options: Any) -> list[str]:
         made = connect(
             "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, **options
@@ -247,6 +367,12 @@ def test_what_is_missing_is_said(moto: str, connect: Connect, s3: Any, connectio
     empty, missing = findings(bucket="logs", prefix="access/", queue_url=queue_url)
     assert empty == "warn may be listed; 0 of the first 0 objects can be read"
     assert missing.startswith(f"fail AWS refused to look at the queue {queue_url}: there is no such queue")
+    url = aws("sqs").create_queue(QueueName="news")["QueueUrl"]
+    aws("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    for _ in range(2):  # the look hides nothing
+        assert findings(bucket="logs", prefix="access/", queue_url=url)[1] == (
+            "ok may be read; about 1 messages wait; deleting was not tried"
+        )
     s3.put_object(Bucket="logs", Key="access/a.log", Body=line(1))
     assert findings(bucket="logs", prefix="access/") == [
         "ok may be listed and read; 1 of the first 1 objects can be read"

@@ -65,9 +65,16 @@ def test_errors_are_told_once_and_kept(run: Any, connect: Connect) -> None:
     assert "holds no time" in str(backwards.exception)
 
 
-def test_the_same_as_a_job_and_a_month_of_it(
-    localstripe: str, stripe: httpx.Client, connect: Connect, settings: Settings
-) -> None:
+def test_a_stream_that_cannot_be_asked_by_span_is_named(run: Any, connect: Connect) -> None:
+    connect("paypal", secrets={"client_id": "app", "client_secret": "secret"}, streams=["subscription"])
+    said = run("pull", "paypal", "-w", "acme", "--from", "2026-01-01", "--until", "2026-02-01", "--json")
+    assert [(r["stream"], r["pages"], r["note"]) for r in json.loads(said.output)] == [
+        ("subscription", 0, "cannot be asked by span")
+    ]
+    assert "acme/paypal: subscription cannot be asked by span" in str(said.exception)
+
+
+def test_the_same_as_a_job(localstripe: str, stripe: httpx.Client, connect: Connect, settings: Settings) -> None:
     connection = connect("stripe", secrets={"api_key": "sk_test_1"}, api_base=localstripe, streams=["customer"])
     stripe.post("/v1/customers", data={"email": "a@shop.example"}).raise_for_status()
     jobs = {job.name: job for job in pulling.jobs(settings)}
