@@ -11,17 +11,20 @@ before. Killed before the rename, it has its report already and is only put away
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from nexus.errors import InputError, Transient
 from nexus.settings import Settings
-from orchestration.inbox import outcome, putting, report
+from orchestration.inbox import outcome, putting, report, unforeseen
 from orchestration.inbox.folder import DONE, FAILED, GIVEN_UP, Drop, drops, is_whole, settled
 from orchestration.sources import choose
 from warehouse import ledger, quarantine
 from warehouse.land import LandingReport, Progress, land
 from warehouse.land.refuse import Unreadable
+
+_log = logging.getLogger("nexus.inbox")
 
 
 def take(
@@ -30,9 +33,9 @@ def take(
     progress: Callable[[Progress], None] | None = None,
     checkpoint: Callable[[str], None] = lambda _: None,
 ) -> list[LandingReport]:
-    """Lands everything that has arrived whole for `source`; what cannot be read is put into `failed`.
+    """Lands everything that has arrived whole for `source`; what cannot be landed is put into `failed`.
 
-    Raises what is transient (a lock, a full disk): then the file stays where it is, to be taken by the next run.
+    Raises what is transient (a lock, a full disk, a lost database): then the file stays where it is, to be taken by the next run.
     """
     taken = []
     for drop in settled(settings, source):
@@ -77,13 +80,20 @@ def _land(
             f"nobody has finished what is in it, and nothing has changed for {GIVEN_UP}: {', '.join(unfinished[:10])}",
             remedy="upload it again; programs rename a file once it is complete",
         )
-    source, mapping = choose(drop.source, [drop.path])
     try:
+        source, mapping = choose(drop.source, [drop.path])
         landed = land(source, [drop.path], drop.workspace, settings, mapping=mapping, progress=progress)
     except Unreadable:
         if _changed(drop, before):
             return None
         raise
+    except Exception as error:
+        if isinstance(error, InputError) or unforeseen.may_pass(error):
+            raise
+        if _changed(drop, before):
+            return None
+        _log.exception("%s of %s could not be landed", drop.path.name, drop.source)
+        raise unforeseen.refusal(drop.path.name, error) from error
     checkpoint("landed")
     if _changed(drop, before):
         return None

@@ -7,13 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import psycopg
 import pytest
 
-from nexus.errors import ConflictError
+from nexus.errors import ConflictError, MachineError
 from nexus.settings import Settings
 from orchestration import inbox
 from orchestration.inbox import folder, outcome, taking
 from warehouse import ledger
+from warehouse.land import land
 
 OKTA_USER = {
     "id": "00u1", "status": "ACTIVE", "created": "2026-01-02T03:04:05.000Z", "lastUpdated": "2026-01-02T03:04:05.000Z",
@@ -269,16 +272,67 @@ def test_killed_between_report_and_move_there_is_one_report(settings: Settings, 
     assert len(list(users.parent.glob("*/*.report.md"))) == 2
 
 
-def test_what_may_go_better_next_time_is_left_lying(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConflictError("somebody else holds it"),
+        MachineError("the disk is full"),
+        OSError(5, "Input/output error"),
+        psycopg.errors.AdminShutdown("terminating connection due to administrator command"),
+        psycopg.InterfaceError("the connection is closed"),
+        duckdb.IOException("could not set lock"),
+        duckdb.Error("No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_may_go_better_next_time_is_left_lying(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     path = drop(settings, "acme/okta/users.jsonl", OKTA_USER)
 
     def busy(*_: Any, **__: Any) -> None:
-        raise ConflictError("somebody else holds it")
+        raise error
 
     monkeypatch.setattr(taking, "land", busy)
-    with pytest.raises(ConflictError):
+    with pytest.raises(type(error)):
         inbox.take(settings, "okta")
     assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("a\0b"),
+        psycopg.DataError("text fields cannot contain NUL"),
+        psycopg.errors.ProgramLimitExceeded("index row size"),
+        duckdb.InternalException("unforeseen"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_nobody_had_foreseen_keeps_no_other_file_from_landing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    odd = drop(settings, "acme/okta/a.jsonl", OKTA_USER)
+    good = drop(settings, "acme/okta/b.jsonl", OKTA_USER | {"id": "00u2"})
+
+    def stumble(source: Any, paths: list[Path], *rest: Any, **more: Any) -> Any:
+        if paths == [odd]:
+            raise error
+        return land(source, paths, *rest, **more)
+
+    monkeypatch.setattr(taking, "land", stumble)
+    (report,) = inbox.take(settings, "okta")
+    assert report.landed == 1
+    assert (good.parent / "done" / "b.jsonl").exists()
+    assert (odd.parent / "failed" / "a.jsonl").exists()
+    text = report_of(odd, "failed")
+    assert f"an error that nobody had foreseen ({type(error).__name__}: " in text
+    assert "report this as a defect" in text
+    assert "\0" not in text
+    (logged,) = [record for record in caplog.records if record.name == "nexus.inbox"]
+    assert logged.exc_info
+    assert logged.exc_info[1] is error
+    assert inbox.drops(settings) == []
 
 
 def test_reports_are_told_what_became_of_them(settings: Settings) -> None:

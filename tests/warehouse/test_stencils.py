@@ -395,3 +395,10 @@ def test_the_library_is_compiled_once_and_kept_beside_bytecode(
     damaged = tmp_path / "scan-0.so"
     damaged.write_bytes(kept.read_bytes()[:100])
     assert native._intact(damaged) is None
+
+
+@pytest.mark.parametrize("key", ["\0", "a\0b", '"\0'])
+def test_a_key_that_holds_the_mark_of_a_value_is_for_a_close_look(key: str) -> None:
+    text = json.dumps({"id": "x", "at": "2026-01-02", key: 1}, separators=(",", ":"))
+    assert stencil(THING, text) is None
+    assert stencil(THING, text.replace(json.dumps(key), '"plain"')) is not None

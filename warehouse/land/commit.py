@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from nexus.contracts import Source
 from warehouse.land.collect import Outcome
 from warehouse.land.files import InputFile
+from warehouse.land.names import storable
 from warehouse.land.report import Counts
 from warehouse.ledger import Connection
 
@@ -69,7 +70,7 @@ def land(
     also: Callable[[Connection], None] | None = None,
 ) -> None:
     """The moment at which the batch exists, and whatever `also` writes. `outcome.new_columns` keeps only fields never
-    seen before."""
+    seen before, by names that can be stored."""
     total = outcome.total
     with connection.transaction():
         for relation, fields in outcome.new_columns.items():
@@ -120,6 +121,6 @@ def _remember(connection: Connection, workspace: str, relation: str, fields: lis
         return []
     rows = connection.execute(
         "insert into known_field select %s, %s, f, %s from unnest(%s::text[]) f on conflict do nothing returning field",
-        [workspace, relation, batch_id, fields],
+        [workspace, relation, batch_id, [storable(field) for field in fields]],
     ).fetchall()
     return sorted(row["field"] for row in rows)

@@ -18,7 +18,7 @@ _DECODER = json.JSONDecoder()
 _FORMATS = {Kind.timestamp: ("iso", "epoch", "epoch_ms"), Kind.date: ("iso",)}
 #: Texts for which scan.c has room.
 _MOST_COLUMNS = 250
-#: Stands for a value where a document is written anew. No key holds such a character.
+#: Stands for a value where a document is written anew. A key that holds it is in doubt.
 _MARK = "\0"
 
 
@@ -128,9 +128,9 @@ class _Taker:
     def _key(self, others: dict[str, Any]) -> str:
         begin = self.at
         key, self.at = _DECODER.raw_decode(self.text, begin)
-        # a key that is written otherwise, or stands twice, or in two spellings, is for a close look
+        # a key that is written otherwise, or stands twice, or in two spellings, or holds a mark, is for a close look
         written = json.dumps(key, ensure_ascii=False) == self.text[begin : self.at]
-        if not isinstance(key, str) or not written or key.casefold() in map(str.casefold, others):
+        if not isinstance(key, str) or not written or _MARK in key or key.casefold() in map(str.casefold, others):
             raise _Doubtful
         self._blanks()
         self._expect(":")
