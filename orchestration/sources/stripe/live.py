@@ -119,7 +119,7 @@ class Api:
         until = None
         for page in self._lists.pages(_path(name), _EXTRA.get(name, {})):
             until = until or self._client.now()
-            fresh = [thing for thing in page if thing["created"] >= since]
+            fresh = [thing for thing in page if not _is_older(thing, since)]
             yield Page(cursor, [*fresh, *self._lists.rest(name, fresh)])
             if len(fresh) < len(page):
                 break
@@ -152,8 +152,8 @@ class Api:
             for page in self._lists.pages("events", _created(start, end + timedelta(seconds=1))):
                 for event in page:
                     key = _changed(event)
-                    if key and event["created"] >= datetime.fromisoformat(first).timestamp() - 60:
-                        gone = event["type"].endswith(".deleted")
+                    if key and not _is_older(event, datetime.fromisoformat(first).timestamp() - 60):
+                        gone = str(event.get("type")).endswith(".deleted")
                         changed[key] = changed.get(key, False) or gone
                 yield Page(cursor, page)
             yield from self._present(cursor, changed)
@@ -204,11 +204,20 @@ class Api:
 
 def _changed(event: Mapping[str, Any]) -> tuple[str, str] | None:
     """Kind and id of the object whose present state an event asks for: the payment of an invoice comes with the invoice."""
-    thing = event.get("data", {}).get("object", {})
+    data = event.get("data")
+    thing = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(thing, dict):
+        return None
     name, identifier = thing.get("object"), thing.get("id")
     if name == "invoice_payment":
         name, identifier = "invoice", thing.get("invoice")
-    return (name, identifier) if name in OBJECTS and isinstance(identifier, str) else None
+    return (name, identifier) if isinstance(name, str) and name in OBJECTS and isinstance(identifier, str) else None
+
+
+def _is_older(thing: Mapping[str, Any], moment: float) -> bool:
+    """Whether it was made before; not where `created` is no number: it must land, so that the contract can refuse it."""
+    created = thing.get("created")
+    return isinstance(created, int | float) and created < moment
 
 
 def _path(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nexus.connections import Connection
+from nexus.errors import ProviderError
 from nexus.settings import Settings
 from orchestration.live.connections import opened
 from orchestration.live.landed import landed
@@ -145,3 +146,61 @@ def test_a_span_holds_what_was_made_and_what_happened_in_it(connection: Connecti
             assert {len(page.cursor) for page in pages} == {0}
             found[stream.name] = [d["id"] for page in pages for d in page.documents]  # type: ignore[index, call-overload]
     assert found == {"event": ["evt_3", "evt_4"], "customer": ["cus_3", "cus_4"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"data": None, "has_more": True}, "it says that there is more but gives nothing"),
+        ({"data": [], "has_more": True}, "it says that there is more but gives nothing"),
+        ({"data": [{"id": "cus_1", "object": "customer"}], "has_more": True}, "it says that there is more but gives nothing"),
+        ([{"id": "cus_1", "object": "customer"}], "it is no list of objects"),
+        ({"object": "list"}, "it is no list of objects"),
+        ({"data": ["cus_1"], "has_more": False}, "it is no list of objects"),
+        ({"data": [{"object": "customer"}], "has_more": False}, "its last object has no id"),
+    ],
+)  # fmt: skip
+def test_a_page_that_leads_nowhere_is_told_and_not_asked_for_again(
+    settings: Settings, connection: Connection, account: Account, answer: Any, why: str
+) -> None:
+    account.answers["customers"] = answer
+    report = pull(connection, settings, streams=("customer",), transport=account)
+    error = report.streams[0].error
+    assert isinstance(error, ProviderError)
+    assert error.message == f"Stripe gave no usable answer to GET /v1/customers: {why}"
+    assert len(account.asked) <= 2
+
+
+def test_an_object_that_is_a_list_is_told(settings: Settings, connection: Connection, account: Account) -> None:
+    account.now = NOW
+    pull(connection, settings, transport=account).raise_failed()
+    _changes(account, NOW)
+    account.answers["customers/cus_1"] = [account.things["customers"][0]]
+    error = pull(connection, settings, streams=("event",), transport=account).streams[0].error
+    assert isinstance(error, ProviderError)
+    assert error.message == "Stripe gave no usable answer to GET /v1/customers/cus_1: it is no object"
+
+
+def test_a_time_that_is_none_keeps_nothing_from_landing(
+    settings: Settings, connection: Connection, account: Account
+) -> None:
+    account.now = NOW
+    pull(connection, settings, transport=account).raise_failed()
+    broken = {**_customer(2, 0), "created": "soon"}
+    account.things["customers"] = [broken, _customer(3, NOW), *account.things["customers"]]
+    told = {"id": "evt_2", "object": "event", "type": "customer.created", "data": {"object": broken}}
+    account.things["events"] = [{**told, "created": "soon"}, {**told, "id": "evt_3", "created": NOW, "data": "none"}]
+    report = pull(connection, settings, transport=account)
+    report.raise_failed()
+    assert {stream.stream: stream.counts.quarantined for stream in report.streams} == {"event": 2, "customer": 1}
+    with landed(settings, connection) as ask:
+        assert ask("select id from raw_stripe__customer order by id") == [("cus_1",), ("cus_3",)]
+    pull(connection, settings, transport=account).raise_failed()
+
+
+def test_lines_that_are_no_list_keep_nothing_from_landing(settings: Settings, connect: Connect) -> None:
+    connection = connect("stripe", secrets={"api_key": "sk_test_1"}, streams=["subscription"])
+    thing = {"id": "sub_1", "object": "subscription", "created": NOW, "items": "none"}
+    report = pull(connection, settings, transport=Account({"subscriptions": [thing]}))
+    report.raise_failed()
+    assert report.total.read > 0
