@@ -146,7 +146,7 @@ def show_reasons(console: Console, report: LandingReport, reasons: Sequence[Reas
         others = f" (and {found.count - 1:,} like it)" if found.count > 1 else ""
         place = f"{found.file}:{found.line}" + (f" {found.table}" if found.table else "")
         console.print(f"  [bold]{escape(place)}[/]  {escape(_short(found.reason))}{others}", soft_wrap=True)
-        console.print(f"    [dim]→[/] {escape(found.remedy.replace('SOURCE', report.source))}", soft_wrap=True)
+        console.print(f"    [dim]→[/] {escape(found.remedy(report.source, report.workspace))}", soft_wrap=True)
     if len(reasons) > _REASONS:
         console.print(f"  and {len(reasons) - _REASONS} more kinds of fault", style="dim")
 

@@ -82,9 +82,9 @@ class Reason:
     reason: str
     count: int
 
-    @property
-    def remedy(self) -> str:
-        return remedy(self.reason)
+    def remedy(self, source: str, workspace: str) -> str:
+        """What to do about them; commands in it name `source` and `workspace`."""
+        return remedy(self.reason, source, workspace)
 
 
 def reasons(settings: Settings, batches: Sequence[str], limit: int = 100) -> list[Reason]:

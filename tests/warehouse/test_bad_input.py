@@ -222,6 +222,39 @@ def test_archives(settings: Settings, shop: Source, tmp_path: Path) -> None:
     assert counts(again) == (3, 0, 3, 0)
 
 
+def test_only_a_drive_in_the_name_of_a_member_leads_out_of_the_archive(
+    settings: Settings, shop: Source, tmp_path: Path
+) -> None:
+    good = ["log_2026-08-13T15:58:20Z.jsonl", "12:30/a.jsonl"]
+    bad = ["C:/evil.jsonl", "c:evil.jsonl", "D:\\evil.jsonl", "..\\evil.jsonl"]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for n, name in enumerate([*good, *bad]):
+            archive.writestr(name, text(payment(n)))
+    report = land(shop, [tmp_path / "a.zip"], "demo", settings)
+    assert sorted(lake(settings, "payment")["_source_file"]) == sorted(f"a.zip/{name}" for name in good)
+    assert sorted(report.refused_files) == sorted(f"a.zip/{name}" for name in bad)
+
+
+@pytest.mark.parametrize(
+    ("member", "content", "what"),
+    [
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet (.ods)"),
+        ("Index/Document.iwa", "\0", "a Numbers spreadsheet (.numbers)"),
+        ("xl/workbook.xml", "<x/>", "an Excel workbook (.xlsx)"),
+    ],
+)
+def test_a_spreadsheet_that_is_called_csv_is_to_be_exported(
+    settings: Settings, shop: Source, tmp_path: Path, member: str, content: str, what: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "book.csv", "w") as archive:
+        archive.writestr(member, content)
+        archive.writestr("content.xml", "<x/>")
+    with pytest.raises(Unreadable) as refused:
+        land(shop, [tmp_path / "book.csv"], "demo", settings)
+    assert refused.value.message == f"book.csv is {what}, not CSV"
+    assert "save the sheet as CSV" in (refused.value.remedy or "")
+
+
 def test_an_archive_that_is_a_bomb_is_refused(
     settings: Settings, shop: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,7 +320,7 @@ def test_another_encoding_told_afterwards(settings: Settings, shop: Source, tmp_
     (found,) = quarantine.reasons(settings, land_batches(settings))
     assert (found.file, found.line, found.count) == ("a.csv", 2, 2)
     assert found.reason == "not UTF-8: byte 0xf6 at position 3 of item"
-    assert "--encoding cp1252" in found.remedy
+    assert "replay shop --workspace demo --encoding cp1252" in found.remedy(shop.name, "demo")
     assert quarantine.replay(settings, shop, "demo").landed == 0
     with pytest.raises(InputError, match="there is no encoding 'klingon'"):
         quarantine.replay(settings, shop, "demo", encoding="klingon")

@@ -31,6 +31,12 @@ _BINARY: tuple[tuple[bytes, str, str], ...] = (
     (b"Obj\x01", "an Avro file", "export it as Parquet or JSON"),
     (b"ORC", "an ORC file", "export it as Parquet"),
 )
+#: Spreadsheets that are zip archives, by the names of their members.
+_ZIPPED: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"mimetypeapplication/vnd\.oasis\.opendocument\."), "an OpenDocument spreadsheet (.ods)"),
+    (re.compile(rb"Index/Document\.iwa"), "a Numbers spreadsheet (.numbers)"),
+    (re.compile(rb"\[Content_Types\]\.xml|xl/|_rels/"), "an Excel workbook (.xlsx)"),
+)
 _PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head[\s>]|<body[\s>])", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _XML = re.compile(rb"\s*<\?xml\s", re.IGNORECASE)
@@ -106,8 +112,9 @@ def check(name: str, head: bytes, reader: str) -> None:
         if head.startswith(mark):
             raise Unreadable(f"{name} is {what}, not {_wanted(reader)}", remedy=remedy)
     if head.startswith(b"PK\x03\x04"):
-        if b"[Content_Types].xml" in head or b"xl/" in head or b"_rels/" in head:
-            raise Unreadable(f"{name} is an Excel workbook (.xlsx), not {_wanted(reader)}", remedy=_WORKBOOK)
+        for names, what in _ZIPPED:
+            if names.search(head):
+                raise Unreadable(f"{name} is {what}, not {_wanted(reader)}", remedy=_WORKBOOK)
         raise Unreadable(f"{name} is a zip archive, not {_wanted(reader)}", remedy="name it .zip")
     if reader != "lines" and _PAGE.match(head):
         title = _TITLE.search(head)

@@ -10,12 +10,13 @@ import re
 from warehouse.land.text import GUESS
 
 _APART = "mend these records where they come from and ingest them in a file of their own"
-_REPLAY = "if the contract is wrong, correct it; then: nexus quarantine replay"
+_REPLAY = "if the contract is wrong, correct it; then: nexus quarantine replay SOURCE --workspace WORKSPACE"
 _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"^the file( |:)", "put a good one in its place where it comes from, and it is read by itself; or leave it there"),
     (
         r"^not UTF-8",
-        f"if the text is in another encoding, say which: nexus quarantine replay SOURCE --encoding {GUESS}",
+        "if the text is in another encoding, say which: nexus quarantine replay SOURCE --workspace WORKSPACE"
+        f" --encoding {GUESS}",
     ),
     (
         r"^the packed file (is cut off|is damaged)",
@@ -37,17 +38,18 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"^nested deeper", "flatten these documents before they are exported"),
     (
         r"is not part of the .* contract|^no table of source",
-        "leave it there, or add a table to the contract and replay",
+        "leave it there, or add a table to the contract; then: nexus quarantine replay SOURCE --workspace WORKSPACE",
     ),
     (
         r"has landed already with another body",
-        "one id stands for two records: see nexus quarantine show, and correct the source",
+        "one id stands for two records: correct the source; see: nexus quarantine list --source SOURCE --workspace WORKSPACE",
     ),
     (r"is an impossible time|does not exist in", _APART),
     (r"NUL character", _APART),
 )
 
 
-def remedy(reason: str) -> str:
-    """The next step for somebody who reads `reason`."""
-    return next((text for pattern, text in _REMEDIES if re.search(pattern, reason)), f"{_APART}; {_REPLAY}")
+def remedy(reason: str, source: str = "SOURCE", workspace: str = "WORKSPACE") -> str:
+    """The next step for somebody who reads `reason`; commands in it name `source` and `workspace`."""
+    found = next((text for pattern, text in _REMEDIES if re.search(pattern, reason)), f"{_APART}; {_REPLAY}")
+    return found.replace("SOURCE", source).replace("WORKSPACE", workspace)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import re
 import shutil
 import tarfile
 import tempfile
@@ -31,6 +32,8 @@ _DIRECTORY = 64 * 1024 * 1024
 #: Unpacking stops before the disk is full.
 _SPARE = 512 * 1024 * 1024
 _PREFIX = "unpack_"
+#: A drive of Windows. Other colons are part of a name, such as those of a time.
+_DRIVE = re.compile(r"[A-Za-z]:")
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError)
 
 
@@ -90,7 +93,7 @@ class _Into:
                 f"{self.archive.name} holds more than {MEMBERS:,} files", remedy="unpack it and ingest the folder"
             )
         path = PurePosixPath(member.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in member.split("/")[0]:
+        if path.is_absolute() or ".." in path.parts or _DRIVE.match(member):
             self.refuse(member, "has a name that leads out of the archive; it was left out")
             return None
         if any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
