@@ -93,7 +93,7 @@ class Documents:
 
     def _run(self, query: str) -> pa.Table:
         # small batches, because they are what the engine reads in parallel
-        return self._statements.run(query, "unwrap", often=True).to_arrow_table(batch_size=SLICE)
+        return self._statements.run(query, "unwrap", lambda found: found.to_arrow_table(batch_size=SLICE), often=True)
 
     def _with_kind(self, query: str) -> str:
         kind = self._source.kind or "null::varchar"

@@ -88,7 +88,8 @@ class Shapes:
                 (with picked as ({self._table.select}) select {keys(self._table)} as k from picked limit {_SAMPLE})
                 group by k order by n desc, k limit {_MOST}""",
             f"table {self._table.name}",
-        ).fetchall()
+            lambda result: result.fetchall(),
+        )
         tree, _ = structure(self._table)
         known = [(Shape(tuple(names and tuple(names) for names in k)), n) for k, n, _ in found]
         kept = [(shape, n) for shape, n in known if extra_of(self._table, shape, tree) is not None]

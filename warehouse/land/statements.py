@@ -5,10 +5,15 @@ Belongs here: preparing them, and what their errors mean. Does not belong here: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import duckdb
 
 from nexus.errors import InputError
 from nexus.trouble import machine_error
+
+T = TypeVar("T")
 
 
 class Malformed(Exception):
@@ -25,22 +30,25 @@ class Statements:
         #: What `documents` means at present. A statement that was planned goes on reading what it meant then.
         self.meaning = ""
 
-    def run(self, query: str, where: str, often: bool = False) -> duckdb.DuckDBPyConnection:
-        """The result of `query`, which has no parameters; what runs `often`, for piece after piece, is planned once.
+    def run(self, query: str, where: str, take: Callable[[duckdb.DuckDBPyConnection], T], often: bool = False) -> T:
+        """What `take` makes of the result of `query`, which has no parameters; what runs `often`, for piece after piece, is
+        planned once.
 
         Raises Malformed, or InputError for SQL of the contract that fails; `where` says which part of it.
         """
         try:
-            if not often:
-                return self._engine.execute(query)
-            key = (self.meaning, query)
-            if key not in self._names:
-                name = f"nexus_{len(self._names)}"
-                self._engine.execute(f"prepare {name} as {query}")
-                self._names[key] = name
-            return self._engine.execute(f"execute {self._names[key]}")
+            # the engine goes on with a statement while its rows are taken, so errors may come until the last
+            return take(self._engine.execute(self._planned(query) if often else query))
         except duckdb.Error as error:
             raise self._failed(where, error) from error
+
+    def _planned(self, query: str) -> str:
+        key = (self.meaning, query)
+        if key not in self._names:
+            name = f"nexus_{len(self._names)}"
+            self._engine.execute(f"prepare {name} as {query}")
+            self._names[key] = name
+        return f"execute {self._names[key]}"
 
     def _failed(self, where: str, error: duckdb.Error) -> Exception:
         if "Malformed JSON" in str(error):

@@ -7,6 +7,8 @@ rows go (stage.py).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -26,6 +28,7 @@ from warehouse.land.statements import Malformed, Statements
 from warehouse.land.stencils import Stencils
 from warehouse.land.texts import Texts
 
+T = TypeVar("T")
 #: Rows that the engine hands over at once: their columns are small enough not to be moved while they grow.
 _BATCH = 4096
 #: Rows whose fields are looked at one by one.
@@ -62,22 +65,22 @@ class Typist:
         if rows is None:
             rows = self._typed(table, places, spelling)
         if pc.any(rows["_bad"]).as_py():
-            self._run(table, _insert(table, piece, rows_of(table, explain=True)))
+            self._run(table, _insert(table, piece, rows_of(table, explain=True)), _first)
         return rows
 
     def stage(self, table: Table, piece: int, select: str | None = None) -> None:
         """Puts all rows of `table` into its staging table; `select` may stand for that of the contract."""
         if select is None and self._empty(table):
             return
-        self._run(table, _insert(table, piece, rows_of(table, explain=False), select))
+        self._run(table, _insert(table, piece, rows_of(table, explain=False), select), _first)
         marked = f"_chunk = {piece} and _reason = {literal(MARK)}"
         if self._engine.execute(f"select 1 from {staging(table)} where {marked} limit 1").fetchone():
             self._engine.execute(f"delete from {staging(table)} where {marked}")
-            self._run(table, _insert(table, piece, rows_of(table, explain=True), select))
+            self._run(table, _insert(table, piece, rows_of(table, explain=True), select), _first)
 
     def _empty(self, table: Table) -> bool:
         """Whether nothing of the piece is of `table`, where that is likely."""
-        return self._several and self._run(table, f"select 1 from ({table.select}) limit 1", True).fetchone() is None
+        return self._several and self._run(table, f"select 1 from ({table.select}) limit 1", _first, often=True) is None
 
     def scans(self) -> bool:
         """Whether the last piece was read by the spelling of its documents, without statements."""
@@ -104,9 +107,9 @@ class Typist:
         usual = shapes.statement(len(places), spelling)
         if usual is None:
             closer = rows_of(table, explain=False, sink=True)
-            return self._run(table, _picked(table.select, closer), True).to_arrow_table()
+            return self._run(table, _picked(table.select, closer), _arrow, often=True)
         try:
-            rows = self._run(table, _picked(table.select, usual.query), True).to_arrow_table(batch_size=_BATCH)
+            rows = self._run(table, _picked(table.select, usual.query), _small_batches, often=True)
         except (Malformed, InputError):
             if usual.names is None:
                 raise
@@ -131,12 +134,25 @@ class Typist:
         """Rows of the documents at `places`, whatever they hold."""
         self._odd.rows = pa.table({"_doc": numbers(places)})
         select = f"select * from ({table.select}) where _line in (select _doc from odd)"
-        found = self._run(table, _picked(select, rows_of(table, explain=False, sink=True)), True).to_arrow_table()
+        found = self._run(table, _picked(select, rows_of(table, explain=False, sink=True)), _arrow, often=True)
         self._odd.clear()
         return found
 
-    def _run(self, table: Table, query: str, often: bool = False) -> duckdb.DuckDBPyConnection:
-        return self._statements.run(query, f"table {table.name}", often)
+    def _run(self, table: Table, query: str, take: Callable[[duckdb.DuckDBPyConnection], T], often: bool = False) -> T:
+        return self._statements.run(query, f"table {table.name}", take, often)
+
+
+def _arrow(found: duckdb.DuckDBPyConnection) -> pa.Table:
+    return found.to_arrow_table()
+
+
+def _small_batches(found: duckdb.DuckDBPyConnection) -> pa.Table:
+    return found.to_arrow_table(batch_size=_BATCH)
+
+
+def _first(found: duckdb.DuckDBPyConnection) -> tuple[Any, ...] | None:
+    row: tuple[Any, ...] | None = found.fetchone()
+    return row
 
 
 def _in_order(*parts: pa.Table) -> pa.Table:
