@@ -4,6 +4,7 @@ them begin by the clock. Does not belong here: kinds of event in marts (warehous
 
 from __future__ import annotations
 
+from nexus import slices
 from nexus.settings import Settings
 
 
@@ -16,10 +17,15 @@ def stats(settings: Settings) -> dict[str, int]:
 
     found: list[object] = create_app(settings).state.routes
     routes = [route for route in found if isinstance(route, APIRoute) and route.include_in_schema]
-    declared = jobs()
+    declared = [job for job in jobs().values() if _is_ours(job.handle)]
     return {
         "endpoints": sum(len(route.methods or ()) for route in routes),
-        "event types": len(known()),
+        "event types": sum(1 for event in known().values() if _is_ours(event)),
         "jobs: API": len(declared),
-        "schedules: API": sum(1 for job in declared.values() if job.cron),
+        "schedules: API": sum(1 for job in declared if job.cron),
     }
+
+
+def _is_ours(declared: object) -> bool:
+    """Whether Nexus's own code declares it: whoever imports Nexus may declare more in the same process."""
+    return declared.__module__.partition(".")[0] in ("nexus", slices.LAYER)
