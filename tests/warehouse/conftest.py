@@ -120,3 +120,12 @@ def library() -> Any:
     found = native.library().result()
     assert found is not None
     return found
+
+
+@pytest.fixture
+def every_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are scanned however small they are, in pieces and blocks that are as small."""
+    monkeypatch.setattr("warehouse.land.stencils.WORTH", 0)
+    monkeypatch.setattr("warehouse.land.stage.CHUNK_BYTES", 4_000)
+    monkeypatch.setattr("warehouse.land.text.PIECE_BYTES", 1_500)
+    monkeypatch.setattr("warehouse.land.stream.BLOCK", 700)

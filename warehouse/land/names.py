@@ -15,7 +15,9 @@ _HASH = 16
 
 
 def storable(name: str) -> str:
-    """`name` with control characters and halves of surrogate pairs as \\uXXXX; of a longer one than `MOST`, the beginning and a hash."""
+    """`name` with control characters and halves of surrogate pairs spelt as JSON escapes them (NUL is six characters);
+    of one longer than `MOST`, the beginning and a hash.
+    """
     shown = "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
     if len(shown) <= MOST:
         return shown

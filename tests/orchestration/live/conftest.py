@@ -12,12 +12,16 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import typer
 import yaml
+from click.testing import Result
+from typer.testing import CliRunner
 
 from nexus import postgres
 from nexus.connections import Connection, find, folder
 from nexus.ports import free_port
 from nexus.settings import Settings
+from orchestration import sources_command
 from orchestration.live.oauth import ClientCredentials
 from tests import homes
 
@@ -40,6 +44,17 @@ def connect(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Connect:
         return find(settings, "acme", name)
 
     return run
+
+
+@pytest.fixture
+def nexus_sources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`nexus_sources("test", "stripe")` runs `nexus sources test stripe` under the test's settings."""
+    monkeypatch.setattr("nexus.settings.get_settings", lambda: settings)
+    application = typer.Typer()
+    sources_command.register(application)
+    # with a single command typer would leave out its name
+    application.command("other")(lambda: None)
+    return lambda *arguments: CliRunner().invoke(application, ["sources", *arguments])
 
 
 class Seconds:

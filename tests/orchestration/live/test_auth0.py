@@ -12,7 +12,7 @@ from nexus.settings import Settings
 from orchestration.live.connections import opened
 from orchestration.live.landed import landed
 from orchestration.live.pull import pull
-from orchestration.live.spec import Cursor, Span
+from orchestration.live.spec import Cursor, Page, Span
 from tests.orchestration.live.auth0_api import BASE, Auth0
 from tests.orchestration.live.conftest import Connect, Seconds
 
@@ -41,6 +41,14 @@ def _read(connection: Connection, auth0: Auth0, stream: str, cursor: Cursor) -> 
     return found, pages[-1].cursor if pages else cursor
 
 
+def _between(connection: Connection, auth0: Auth0, stream: str, since: int, until: int) -> list[Page]:
+    """What a back-fill of so many seconds after `START` brings."""
+    with opened(connection, auth0) as account:
+        (chosen,) = [s for s in account.streams if s.name == stream]
+        assert chosen.span is not None
+        return list(chosen.span(Span(START + timedelta(seconds=since), START + timedelta(seconds=until))))
+
+
 def test_logs_by_checkpoint(connection: Connection, auth0: Auth0) -> None:
     assert _read(connection, auth0, "log", {}) == ([], {})
     for n in range(250):
@@ -61,10 +69,7 @@ def test_logs_by_checkpoint(connection: Connection, auth0: Auth0) -> None:
 def test_a_span_of_logs(connection: Connection, auth0: Auth0) -> None:
     for n in range(1300):
         auth0.event(f"{n:04}", at(n))
-    with opened(connection, auth0) as account:
-        span = account.streams[0].span
-        assert span is not None
-        pages = list(span(Span(START + timedelta(seconds=50), START + timedelta(seconds=1250))))
+    pages = _between(connection, auth0, "log", 50, 1250)
     found = {d["log_id"] for page in pages for d in page.documents}  # type: ignore[index, call-overload]
     assert found == {f"{n:04}" for n in range(50, 1250)}
 
@@ -116,10 +121,7 @@ def test_what_is_pulled_lands_and_a_token_is_renewed_once(
 def test_a_span_of_users_is_of_their_last_change(connection: Connection, auth0: Auth0) -> None:
     for n in range(300):
         auth0.user(f"auth0|{n:04}", at(n))
-    with opened(connection, auth0) as account:
-        span = account.streams[1].span
-        assert span is not None
-        pages = list(span(Span(START + timedelta(seconds=50), START + timedelta(seconds=250))))
+    pages = _between(connection, auth0, "user", 50, 250)
     found = {d["user_id"] for page in pages for d in page.documents}  # type: ignore[index, call-overload]
     assert found == {f"auth0|{n:04}" for n in range(50, 250)}
     assert {len(page.cursor) for page in pages} == {0}

@@ -57,6 +57,44 @@ def connection(moto: str, connect: Connect) -> Connection:
     )  # fmt: skip
 
 
+class News:
+    """A queue that is told of new objects of the bucket `logs`."""
+
+    def __init__(self, sqs: Any) -> None:
+        self.url: str = sqs.create_queue(QueueName="news")["QueueUrl"]
+        self._sqs = sqs
+
+    def send(self, body: Any) -> None:
+        text = body if isinstance(body, str) else json.dumps(body)
+        self._sqs.send_message(QueueUrl=self.url, MessageBody=text)
+
+    def waiting(self) -> int:
+        """Messages that are left, those included that somebody has received."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+        return sum(map(int, found.values()))
+
+
+def created(key: str, bucket: str = "logs", name: str = "ObjectCreated:Put") -> dict[str, Any]:
+    """What S3 says of an object."""
+    return {"Records": [{"eventSource": "aws:s3", "eventName": name,
+                         "s3": {"bucket": {"name": bucket}, "object": {"key": key}}}]}  # fmt: skip
+
+
+@pytest.fixture
+def news(aws: Aws, s3: Any) -> News:
+    return News(aws("sqs"))
+
+
+@pytest.fixture
+def listening(moto: str, connect: Connect, news: News) -> Connection:
+    """A connection that hears of new objects from the queue."""
+    return connect(
+        "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, bucket="logs",
+        prefix="access/", queue_url=news.url, streams=["queue"],
+    )  # fmt: skip
+
+
 def _requests(settings: Settings, connection: Connection) -> set[int]:
     with landed(settings, connection) as ask:
         return {int(row[0][3:]) for row in ask("select request_id from raw_s3__access_log")}
@@ -152,41 +190,24 @@ def test_a_listing_that_breaks_off_goes_on_and_a_span_is_read_alone(
 
 
 def test_notifications_are_deleted_once_landed_and_others_are_left(
-    settings: Settings, moto: str, connect: Connect, aws: Aws, s3: Any, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, listening: Connection, news: News, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sqs = aws("sqs")
-    url = sqs.create_queue(QueueName="news")["QueueUrl"]
-    connection = connect(
-        "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, bucket="logs",
-        prefix="access/", queue_url=url, streams=["queue"],
-    )  # fmt: skip
-
-    def event(key: str, bucket: str = "logs", name: str = "ObjectCreated:Put") -> dict[str, Any]:
-        return {"Records": [{"eventSource": "aws:s3", "eventName": name,
-                             "s3": {"bucket": {"name": bucket}, "object": {"key": key}}}]}  # fmt: skip
-
     for number, name in enumerate(["access/a b.log", "access/c.log", "access/d.log"]):
         s3.put_object(Bucket="logs", Key=name, Body=line(number))
     bodies = [
-        event("access/a+b.log"),
-        {"Type": "Notification", "Message": json.dumps(event("access/c.log"))},
+        created("access/a+b.log"),
+        {"Type": "Notification", "Message": json.dumps(created("access/c.log"))},
         {"source": "aws.s3", "detail-type": "Object Created",
          "detail": {"bucket": {"name": "logs"}, "object": {"key": "access/d.log"}}},
         {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "logs"},
-        event("access/gone.log"),
-        event("access/a+b.log", name="ObjectRemoved:Delete"),
-        event("elsewhere/x.log"),
-        event("access/x.log", bucket="another"),
+        created("access/gone.log"),
+        created("access/a+b.log", name="ObjectRemoved:Delete"),
+        created("elsewhere/x.log"),
+        created("access/x.log", bucket="another"),
         {"hello": 1},
     ]  # fmt: skip
-    for body in bodies:
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
-    sqs.send_message(QueueUrl=url, MessageBody="no json")
-
-    def waiting() -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return sum(map(int, found.values()))
+    for body in (*bodies, "no json"):
+        news.send(body)
 
     def dies(step: str) -> None:
         if step == "written":
@@ -195,67 +216,47 @@ def test_notifications_are_deleted_once_landed_and_others_are_left(
     monkeypatch.setattr(queue, "_HIDDEN", 1)
     monkeypatch.setattr(queue, "_MOST", 10)  # they come back after a second
     with pytest.raises(KeyboardInterrupt):
-        pull(connection, settings, checkpoint=dies)
-    assert (waiting(), _requests(settings, connection)) == (10, set())
+        pull(listening, settings, checkpoint=dies)
+    assert (news.waiting(), _requests(settings, listening)) == (10, set())
     monkeypatch.setattr(queue, "_HIDDEN", 900)
-    report = _until_landed(connection, settings)
+    report = _until_landed(listening, settings)
     with pytest.raises(InputError, match=r"4 messages of .*/news are no notifications of this bucket and prefix"):
         report.raise_failed()
-    assert (waiting(), _requests(settings, connection)) == (4, {0, 1, 2})
+    assert (news.waiting(), _requests(settings, listening)) == (4, {0, 1, 2})
 
 
 def test_a_message_that_cannot_be_followed_keeps_no_other_from_landing(
-    settings: Settings, moto: str, connect: Connect, aws: Aws, s3: Any, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, listening: Connection, news: News, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bucket, "_LARGEST", 1000)
-    sqs = aws("sqs")
-    url = sqs.create_queue(QueueName="news")["QueueUrl"]
-    connection = connect(
-        "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, bucket="logs",
-        prefix="access/", queue_url=url, streams=["queue"],
-    )  # fmt: skip
     s3.put_object(Bucket="logs", Key="access/big.log", Body=line(9) * 50)
     for number in range(5):
         s3.put_object(Bucket="logs", Key=f"access/{number}.log", Body=line(number))
     for name in ("0", "1", "big", "2", "3", "4"):
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [{
-            "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-            "s3": {"bucket": {"name": "logs"}, "object": {"key": f"access/{name}.log"}},
-        }]}))  # fmt: skip
-    report = pull(connection, settings)
-    assert _requests(settings, connection) == set(range(5))
+        news.send(created(f"access/{name}.log"))
+    report = pull(listening, settings)
+    assert _requests(settings, listening) == set(range(5))
     with pytest.raises(
         InputError, match=r"1 messages of .*/news could not be followed .*big.log is larger than"
     ) as told_of:
         report.raise_failed()
     assert "nexus ingest" in (told_of.value.remedy or "")
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    assert sum(map(int, found.values())) == 1
+    assert news.waiting() == 1
 
 
 def test_where_nothing_of_a_queue_can_be_read_the_rest_is_not_received(
-    settings: Settings, moto: str, connect: Connect, aws: Aws, s3: Any, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, listening: Connection, news: News, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "_TOGETHER", 1)
-    sqs = aws("sqs")
-    url = sqs.create_queue(QueueName="news")["QueueUrl"]
-    connection = connect(
-        "s3", secrets={"secret_access_key": "secret"}, access_key_id="AKIDTEST", endpoint_url=moto, bucket="logs",
-        prefix="access/", queue_url=url, streams=["queue"],
-    )  # fmt: skip
 
     def denied(self: Bucket, keys: Any) -> Any:
         raise InputError("AWS refused to read it")
 
     monkeypatch.setattr(Bucket, "fetch", denied)
     for _ in range(15):
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [{
-            "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-            "s3": {"bucket": {"name": "logs"}, "object": {"key": "access/0.log"}},
-        }]}))  # fmt: skip
+        news.send(created("access/0.log"))
     with pytest.raises(InputError, match=r"10 messages of .* could not be followed"):
-        pull(connection, settings).raise_failed()
+        pull(listening, settings).raise_failed()
 
 
 def test_a_body_that_breaks_off_is_asked_for_again(
@@ -345,7 +346,7 @@ class _MayNotReceive:
 
 
 def test_a_queue_that_may_only_be_looked_at_is_said(aws: Aws) -> None:
-    url = aws("sqs").create_queue(QueueName="news")["QueueUrl"]
+    url = News(aws("sqs")).url
     (found,) = queue.Queue(_MayNotReceive(aws("sqs")), url, lambda _: None, "").check()
     assert (found.level, found.message) == (
         "fail", f"AWS refused to read the queue {url}: access is denied (AccessDenied)"
@@ -367,10 +368,10 @@ def test_what_is_missing_is_said(moto: str, connect: Connect, aws: Aws, s3: Any,
     empty, missing = findings(bucket="logs", prefix="access/", queue_url=queue_url)
     assert empty == "warn may be listed; 0 of the first 0 objects can be read"
     assert missing.startswith(f"fail AWS refused to look at the queue {queue_url}: there is no such queue")
-    url = aws("sqs").create_queue(QueueName="news")["QueueUrl"]
-    aws("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    news = News(aws("sqs"))
+    news.send("{}")
     for _ in range(2):  # the look hides nothing
-        assert findings(bucket="logs", prefix="access/", queue_url=url)[1] == (
+        assert findings(bucket="logs", prefix="access/", queue_url=news.url)[1] == (
             "ok may be read; about 1 messages wait; deleting was not tried"
         )
     s3.put_object(Bucket="logs", Key="access/a.log", Body=line(1))

@@ -8,66 +8,54 @@ from typing import Any
 
 import httpx
 import pytest
-import typer
 from dagster import DagsterInstance, Failure
-from typer.testing import CliRunner
 
 from nexus.settings import Settings
-from orchestration import sources_command
 from orchestration.defs import pulling
 from orchestration.live.landed import landed
 from tests.orchestration.live.conftest import Connect
 
 
-@pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr("nexus.settings.get_settings", lambda: settings)
-    application = typer.Typer()
-    sources_command.register(application)
-    application.command("other")(lambda: None)
-    return lambda *arguments: CliRunner().invoke(application, ["sources", *arguments])
-
-
-def test_without_connections_it_says_where_to_write_one(run: Any) -> None:
-    said = run().output
+def test_without_connections_it_says_where_to_write_one(nexus_sources: Any) -> None:
+    said = nexus_sources().output
     assert "connections" in said
     assert "stripe" in said
 
 
 def test_pull_list_test_and_reconcile(
-    run: Any, localstripe: str, stripe: httpx.Client, connect: Connect, settings: Settings
+    nexus_sources: Any, localstripe: str, stripe: httpx.Client, connect: Connect, settings: Settings
 ) -> None:
     connect("stripe", secrets={"api_key": "sk_test_hidden"}, api_base=localstripe, streams=["customer"])
-    before = json.loads(run("--json", "--workspace", "acme").output)
+    before = json.loads(nexus_sources("--json", "--workspace", "acme").output)
     assert [(r["connection"], r["status"]) for r in before] == [("stripe", "never pulled")]
     stripe.post("/v1/customers", data={"email": "a@shop.example"}).raise_for_status()
-    pulled = run("pull", "stripe", "-w", "acme", "--json")
+    pulled = nexus_sources("pull", "stripe", "-w", "acme", "--json")
     assert pulled.exit_code == 0, pulled.output
     assert json.loads(pulled.output)[0]["landed"] == 1
-    (row,) = json.loads(run("--json", "--workspace", "acme").output)
+    (row,) = json.loads(nexus_sources("--json", "--workspace", "acme").output)
     assert (row["status"], row["landed"], row["error"]) == ("done", 1, None)
     assert row["last_success_at"]
     assert row["options"].startswith(("api_base", "api_key=env:TEST_API_KEY"))
-    for said in (run().output, pulled.output, json.dumps(row)):
+    for said in (nexus_sources().output, pulled.output, json.dumps(row)):
         assert "sk_test_hidden" not in said
-    tested = run("test", "stripe", "-w", "acme", "--json")
+    tested = nexus_sources("test", "stripe", "-w", "acme", "--json")
     levels = {f["subject"]: f["level"] for f in json.loads(tested.output)}
     assert levels["customers"] == "ok"
     assert levels["disputes"] == "fail"  # localstripe has none
     assert tested.exit_code == 1
 
 
-def test_errors_are_told_once_and_kept(run: Any, connect: Connect) -> None:
+def test_errors_are_told_once_and_kept(nexus_sources: Any, connect: Connect) -> None:
     connect("stripe", secrets={"api_key": "sk_test_1"}, api_base="http://127.0.0.1:9", streams=["customer"])
-    unknown = run("pull", "strpe", "-w", "acme")
+    unknown = nexus_sources("pull", "strpe", "-w", "acme")
     assert "it has: stripe" in str(unknown.exception)
-    backwards = run("pull", "stripe", "-w", "acme", "--from", "2026-02-01", "--until", "2026-01-01")
+    backwards = nexus_sources("pull", "stripe", "-w", "acme", "--from", "2026-02-01", "--until", "2026-01-01")
     assert "holds no time" in str(backwards.exception)
 
 
-def test_a_stream_that_cannot_be_asked_by_span_is_named(run: Any, connect: Connect) -> None:
+def test_a_stream_that_cannot_be_asked_by_span_is_named(nexus_sources: Any, connect: Connect) -> None:
     connect("paypal", secrets={"client_id": "app", "client_secret": "secret"}, streams=["subscription"])
-    said = run("pull", "paypal", "-w", "acme", "--from", "2026-01-01", "--until", "2026-02-01", "--json")
+    said = nexus_sources("pull", "paypal", "-w", "acme", "--from", "2026-01-01", "--until", "2026-02-01", "--json")
     assert [(r["stream"], r["pages"], r["note"]) for r in json.loads(said.output)] == [
         ("subscription", 0, "cannot be asked by span")
     ]

@@ -9,12 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from nexus.connections import Connection
 from nexus.settings import Settings
-from orchestration import sources_command
 from orchestration.live import http
 from orchestration.live.pull import pull
 from tests.orchestration.live.conftest import Connect
@@ -50,17 +47,13 @@ def _pulled(settings: Settings, connection: Connection, account: Account) -> Non
 
 
 @pytest.fixture
-def told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+def told(nexus_sources: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`told("stripe", account)`: exit code and findings of the command, which opens its own connection to the account."""
-    monkeypatch.setattr("nexus.settings.get_settings", lambda: settings)
-    application = typer.Typer()
-    sources_command.register(application)
-    application.command("other")(lambda: None)
 
     def run(name: str, account: Account) -> tuple[int, Found]:
         with monkeypatch.context() as here:
             here.setattr(http.httpx, "HTTPTransport", lambda: account)
-            said = CliRunner().invoke(application, ["sources", "reconcile", name, "-w", "acme", "--json"])
+            said = nexus_sources("reconcile", name, "-w", "acme", "--json")
         assert not said.exception or isinstance(said.exception, SystemExit), said.exception
         return said.exit_code, {f["subject"]: (f["level"], f["message"]) for f in json.loads(said.output)}
 
