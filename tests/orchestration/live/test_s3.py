@@ -120,8 +120,8 @@ def test_listing_finds_late_objects_and_reads_no_object_twice_without_need(
     first.raise_failed()
     assert (_requests(settings, connection), first.total.quarantined) == (set(range(10)), 0)
 
-    # a name of two days ago lies in the window; one of 2020, and one without a date, only a whole listing finds
-    s3.put_object(Bucket="logs", Key=key(NOW - timedelta(days=2), 10), Body=line(10))
+    # a name of yesterday lies in the window; one of 2020, and one without a date, only a whole listing finds
+    s3.put_object(Bucket="logs", Key=key(NOW - timedelta(days=1), 10), Body=line(10))
     s3.put_object(Bucket="logs", Key=key(datetime(2020, 1, 1), 11), Body=line(11))
     s3.put_object(Bucket="logs", Key="access/0/own.log", Body=line(12))
     pull(connection, settings).raise_failed()
