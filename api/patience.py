@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-#: Seconds from the first byte (or the connection) to the last header, and for all of a body.
+#: Seconds from the first byte (or the connection, or the first byte after an answer) to the last header, and for all of
+#: a body. What is left of a body after its answer has the former.
 HEADERS_WITHIN, BODY_WITHIN = 10.0, 30.0
 #: Seconds in which a client reads some of an answer that waits for it.
 SOME_READ_WITHIN = 30.0
@@ -28,14 +29,29 @@ class Protocol(HttpToolsProtocol):
     _due: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
     _head = 0
+    #: How many heads have begun, whether the last one has not ended, and how much of it came after it began.
+    _heads, _is_in_head, _raw = 0, False, 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._hurry()
 
+    def data_received(self, data: bytes) -> None:
+        begun = self._heads
+        super().data_received(data)
+        if self._is_in_head and begun == self._heads:
+            # the parser tells of a header once it has ended, and until then keeps whatever comes
+            self._raw += len(data)
+            if self._raw > LARGEST_HEAD:
+                self._close()
+        if self._is_idle():
+            # any byte has ended the wait for the next request: what is left of a body that nobody wants, an empty line
+            self._hurry()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head = 0
+        self._begin_head()
         self._hurry()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -45,8 +61,21 @@ class Protocol(HttpToolsProtocol):
             self._close()
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         self._relax()
         super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        # after that of the last one come headers again
+        self._begin_head()
+
+    def on_body(self, body: bytes) -> None:
+        self._is_in_head = False
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_in_head = False
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
@@ -60,6 +89,15 @@ class Protocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._forget()
         super().resume_writing()
+
+    def _begin_head(self) -> None:
+        self._heads += 1
+        self._is_in_head, self._raw = True, 0
+
+    def _is_idle(self) -> bool:
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return False
+        return self.cycle is None or self.cycle.response_complete
 
     def _hurry(self) -> None:
         if self._due is None:

@@ -210,14 +210,72 @@ def test_headers_that_never_end(kernel: Kernel, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_body_that_never_ends(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "BODY_WITHIN", 0.2)
-    token = kernel.caller().headers["authorization"]
-    answer = _raw(
-        kernel.address,
-        f"POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\nConnection: close\r\n"
-        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode(),
-    )
+    answer = _raw(kernel.address, _begun(kernel, "Connection: close\r\n"))
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"urn:nexus:problem:timeout" in answer
+
+
+def _begun(kernel: Kernel, more: str = "") -> bytes:
+    """A request of whose body one byte has come."""
+    token = kernel.caller().headers["authorization"]
+    return (f"POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n{more}"
+            "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode())  # fmt: skip
+
+
+@pytest.mark.parametrize("late", [b"x", b"\r\n", b"G"], ids=["of the body", "an empty line", "of a request"])
+@pytest.mark.parametrize("status", [200, 408])
+def test_a_byte_after_the_answer_does_not_hold_the_connection(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, status: int, late: bytes
+) -> None:
+    """Nobody said `Connection: close`: the connection is kept for another request, and for nothing else."""
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", 0.3)
+    monkeypatch.setattr(patience, "BODY_WITHIN", 0.2)
+    length = 2 if late == b"x" else 0
+    sent = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n".encode()
+    place = urlsplit(kernel.address)
+    with socket.create_connection((place.hostname, place.port), timeout=3) as connection:
+        connection.sendall(sent if status == 200 else _begun(kernel))
+        assert connection.recv(65_536).startswith(f"HTTP/1.1 {status} ".encode())
+        connection.sendall(late)
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(65_536):
+                pass
+
+
+def test_what_is_left_of_a_body_after_its_answer_ends_no_connection(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", 0.5)
+    place = urlsplit(kernel.address)
+    asked = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port), timeout=3) as connection:
+        for _ in range(3):
+            connection.sendall(asked)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            time.sleep(0.3)
+            connection.sendall(b"{}")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /healthz?",
+        b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Long: ",
+        b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-",
+        b"POST /v1/authz:check HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX-Long: ",
+    ],
+    ids=["address", "value", "name", "after the body"],
+)
+def test_a_header_without_end_is_not_kept(kernel: Kernel, begun: bytes) -> None:
+    place = urlsplit(kernel.address)
+    sent = 0
+    with socket.create_connection((place.hostname, place.port), timeout=5) as connection:
+        connection.sendall(begun)
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            while sent < 30 * patience.LARGEST_HEAD:
+                sent += connection.send(b"a" * 8_000)
+                time.sleep(0.001)
+    assert sent < 30 * patience.LARGEST_HEAD
 
 
 _LONG = Router()
