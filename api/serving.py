@@ -8,7 +8,10 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+from ipaddress import ip_network
+from typing import Any
 
+from nexus.errors import InputError
 from nexus.settings import Settings
 from nexus.telemetry import logs
 
@@ -27,8 +30,23 @@ def run(settings: Settings, port: int | None = None) -> None:
     logs.configure(settings.log_level, settings.log_format)
     uvicorn.run(
         "api.app:app", host=settings.host, port=port or settings.api_port, log_config=None, access_log=False,
-        server_header=False, http=Protocol,
+        server_header=False, http=Protocol, **forwarding(settings),
     )  # fmt: skip
+
+
+def forwarding(settings: Settings) -> dict[str, Any]:
+    """The server's options about headers that say for whom a request is handed on: nobody's are believed but those of
+    NEXUS_PROXIES. Raises InputError if that is no list of networks."""
+    found = []
+    for part in filter(None, (part.strip() for part in settings.proxies.split(","))):
+        try:
+            found.append(str(ip_network(part)))
+        except ValueError as error:
+            raise InputError(
+                f"NEXUS_PROXIES has {part!r}: {error}", remedy="NEXUS_PROXIES=127.0.0.1/32,fd00:1::/32"
+            ) from None
+    # without the first the server believes whoever is on this machine
+    return {"proxy_headers": bool(found), "forwarded_allow_ips": found}
 
 
 def settle() -> None:

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         default="",
         description="public names, separated by commas, under which POST /v1/sources/…/webhook alone is answered",
     )
+    proxies: str = Field(
+        default="",
+        description="networks, separated by commas, of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; "
+        "such as 127.0.0.1/32",
+    )
     events_kept: timedelta = Field(
         default=timedelta(days=365),
         ge=timedelta(days=7),

@@ -11,11 +11,11 @@ from which they come, of the domain of the e-mail addresses that they try.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api.identity.directory import email_key
+from nexus.limits import network
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,6 @@ def for_factor(user_id: str) -> list[Place]:
 
 def for_user_code(user_id: str) -> list[Place]:
     return [_place(USER_CODE, user_id)]
-
-
-def network(address: str) -> str:
-    """Whose address that is: one of IPv4, a /64 of IPv6, of which anybody has billions."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
 
 
 def _place(bucket: Bucket, of: str) -> Place:

@@ -14,10 +14,10 @@ from fastapi import Depends, Request, Response
 from api.kernel import short
 from api.kernel.principal import Principal, Recognised
 from nexus.errors import NexusError, Transient
-from nexus.limits import Decision, Limiter, Rule
+from nexus.limits import Decision, Limiter, Rule, network
 from nexus.telemetry import metrics
 
-#: Whom a rule counts: the organisation, the user or key, the address.
+#: Whom a rule counts: the organisation, the user or key, the address (a /64 of IPv6).
 Whom = Literal["tenant", "principal", "address"]
 
 
@@ -63,7 +63,7 @@ class Limit:
 
     def _key(self, request: Request, principal: Principal | None) -> str:
         known = {
-            "address": request.client.host if request.client else "unknown",
+            "address": network(request.client.host) if request.client else "unknown",
             "tenant": principal.organisation if principal else "",
             "principal": principal.id if principal else "",
         }

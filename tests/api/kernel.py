@@ -26,6 +26,8 @@ from tests.api.running import running
 _numbers = itertools.count(1)
 #: Made once: reading the certificates of the world takes longer than most requests.
 TLS = httpx.create_ssl_context()
+#: From where a proxy asks.
+PROXY = "127.0.0.2"
 
 
 class Subjects:
@@ -136,8 +138,8 @@ def serve(settings: Settings) -> Iterator[Kernel]:
     """The whole API over a migrated database."""
     migrate(settings)
     # the application says its own address, in tokens and links
-    # and lets tenants name receivers of this machine
-    own = {"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535"}
+    # and lets tenants name receivers of this machine, and has a proxy at another address of it
+    own = {"egress_allow": "127.0.0.1/32", "egress_ports": "1-65535", "proxies": f"{PROXY}/32"}
     settings = settings.model_copy(update={"api_port": free_port(), **own})
     subjects = Subjects()
     app = create_app(settings)

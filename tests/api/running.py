@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.patience import Protocol
+from api.serving import forwarding
 from nexus.ports import free_port
 
 
@@ -18,7 +19,10 @@ from nexus.ports import free_port
 def running(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """Address of the application while it is served."""
     port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", http=Protocol))
+    settings = getattr(app.state, "settings", None)
+    believed = forwarding(settings) if settings else {"proxy_headers": False}
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", http=Protocol, **believed)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import httpx
 import pytest
+from fastapi import Request
 
-from api.kernel.limits import Whom, limit
+from api.kernel.limits import Limit, Whom, limit
 from api.kernel.permissions import Permission, requires
 from api.kernel.principal import Principal
 from api.kernel.routing import Router
+from api.serving import forwarding
+from nexus.errors import InputError
 from nexus.limits import Limiter, SlidingWindow, TokenBucket
 from nexus.limits.stores import InRedis
 from nexus.ports import free_port
-from tests.api.kernel import Caller, Kernel
+from nexus.settings import Settings
+from tests.api.kernel import PROXY, Caller, Kernel
 
 Reader = Annotated[Principal, requires(Permission("models.read", "Read", least="viewer"))]
 
@@ -53,6 +58,46 @@ def test_whom_a_rule_counts(kernel: Kernel, per: tuple[Whom, ...], each_route: b
     with kernel.offering(router):
         assert ask(me, "a") == 200
         assert [ask(me, "a"), ask(other, "a"), ask(stranger, "a"), ask(me, "b")] == expected
+
+
+def test_an_address_is_not_what_a_caller_says(kernel: Kernel) -> None:
+    """X-Forwarded-For is believed from the proxies that the operator has named, and from nobody else."""
+    router = limited("said", limit(SlidingWindow("said", 1, 10**8), per=("address",)))
+    me = kernel.caller()
+
+    def ask(client: httpx.Client, said: str) -> int:
+        return client.get("/v1/limited/said/a", headers={"X-Forwarded-For": said}).status_code
+
+    with kernel.offering(router), _from(PROXY, me) as proxy:
+        assert [ask(me, said) for said in ("127.0.0.7", "127.0.0.8", "::1")] == [200, 429, 429]
+        assert [ask(proxy, said) for said in ("127.0.0.7", "127.0.0.8", "::1", "127.0.0.8")] == [200, 200, 200, 429]
+        # what a caller has put before the proxy's own word
+        assert ask(proxy, "127.0.0.9, 127.0.0.8") == 429
+        # whoever comes through a proxy from elsewhere comes from elsewhere
+        assert ask(proxy, "203.0.113.7") == 403
+
+
+def _from(address: str, caller: Caller) -> httpx.Client:
+    """A client with the same credential at another address of this machine."""
+    transport = httpx.HTTPTransport(local_address=address)
+    return httpx.Client(base_url=caller.base_url, headers=caller.headers, transport=transport, timeout=20)
+
+
+def test_a_network_of_ipv6_is_one_address() -> None:
+    counted = Limit(SlidingWindow("w", 1, 60), ("address",), each_route=False)
+
+    def key(address: str) -> str:
+        return counted._key(Request({"type": "http", "client": (address, 1)}), None)
+
+    assert key("2001:db8::1") == key("2001:db8::ffff:1") != key("2001:db8:0:1::1")
+    assert key("::ffff:192.0.2.1") == key("192.0.2.1") != key("192.0.2.2")
+
+
+@pytest.mark.parametrize("wrong", ["*", "proxy.example", "10.1.0.1/16"])
+def test_proxies_are_networks(wrong: str) -> None:
+    with pytest.raises(InputError, match="NEXUS_PROXIES"):
+        forwarding(Settings(proxies=f"127.0.0.1, {wrong}"))
+    assert forwarding(Settings())["proxy_headers"] is False
 
 
 @pytest.fixture

@@ -103,8 +103,10 @@ class PeopleOf:
     def make(self, password: str | None = PASSWORD, **said: Any) -> Person:
         return make(self.kernel, password_hash=hash_of(password) if password else None, **said)
 
-    def browser(self) -> Browser:
-        return Browser(base_url=self.kernel.address, timeout=20, verify=TLS)
+    def browser(self, address: str | None = None) -> Browser:
+        """One that comes from `address` of this machine."""
+        transport = httpx.HTTPTransport(verify=TLS, local_address=address)
+        return Browser(base_url=self.kernel.address, timeout=20, transport=transport)
 
     def fill(self, bucket: Bucket, of: str, failures: int) -> None:
         """As if so many attempts had failed just now."""

@@ -11,6 +11,7 @@ import pytest
 from api.identity import throttle
 from nexus.personal import is_sealed
 from tests.api.identity.people import OTHER, PASSWORD, Browser, PeopleOf, errors, hash_of, told
+from tests.api.kernel import PROXY
 
 
 def test_in_and_out(people: PeopleOf, browser: Browser) -> None:
@@ -308,7 +309,9 @@ def test_cookies_over_https_and_on_this_machine(people: PeopleOf) -> None:
         assert not any("Secure" in c or "Domain" in c for c in shown.values())
     # behind a proxy on this machine that speaks https
     headers = {"X-Forwarded-Proto": "https"}
-    with people.browser() as proxied:
+    with people.browser() as no_proxy:
+        assert set(cookies(no_proxy.get("/signin", headers=headers))) == {"nexus_form"}
+    with people.browser(PROXY) as proxied:
         page = proxied.get("/signin", headers=headers)
         form = cookies(page)["__Host-nexus_form"]
         assert "Secure" in form

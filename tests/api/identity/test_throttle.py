@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from api.identity.repository import throttles
-from api.identity.throttle import ACCOUNT, ADDRESS, Bucket, Place, network, places, taken
+from api.identity.throttle import ACCOUNT, ADDRESS, Bucket, Place, places, taken
 from nexus.db import Database
+from nexus.limits import network
 from tests.api.identity.people import PeopleOf
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
