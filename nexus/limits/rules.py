@@ -19,7 +19,7 @@ Kept = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`remaining` more are possible now; `reset` s until all are again; `retry_after` s until one is (0: now)."""
+    """`remaining` more are possible now; `reset` s until all are again; `retry_after` s until as much again is (0: now)."""
 
     allowed: bool
     limit: int
@@ -82,7 +82,8 @@ class TokenBucket:
         allowed = tokens + 1e-6 >= cost
         if allowed:
             tokens = max(0.0, tokens - cost)
-        wait = 0.0 if tokens + 1e-6 >= 1 else (max(cost, 1) - tokens) / refill
+        wanted = min(max(cost, 1), self.size)
+        wait = 0.0 if tokens + 1e-6 >= wanted else (wanted - tokens) / refill
         decision = Decision(allowed, self.size, int(tokens + 1e-6), (self.size - tokens) / refill, wait)
         return decision, (tokens, 0.0, now)
 
@@ -121,13 +122,13 @@ class SlidingWindow:
             present += cost
             used += cost
         left = self.limit - used
-        wait = 0.0 if left + 1e-6 >= 1 else self._wait(before, present, elapsed)
+        wanted = min(max(cost, 1), self.limit)
+        wait = 0.0 if left + 1e-6 >= wanted else self._wait(before, present, elapsed, self.limit - wanted)
         reset = (2 - elapsed) * self.period if present else (1 - elapsed) * self.period
         return Decision(allowed, self.limit, max(0, int(left + 1e-6)), reset, wait), (before, present, float(window))
 
-    def _wait(self, before: float, present: float, elapsed: float) -> float:
-        """Seconds until one more fits: what lies in the window before fades, then what lies in this one."""
-        room = self.limit - 1
+    def _wait(self, before: float, present: float, elapsed: float, room: int) -> float:
+        """Seconds until no more than `room` is used: what lies in the window before fades, then what lies in this one."""
         if before > 0 and present <= room:
             return max(0.0, (1 - (room - present) / before - elapsed) * self.period)
         return (1 - elapsed) * self.period + max(0.0, (1 - room / present) * self.period)

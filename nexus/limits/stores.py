@@ -5,6 +5,7 @@ Belongs here: keeping the numbers of keys, atomically. Does not belong here: the
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -15,6 +16,7 @@ import orjson
 
 from nexus.errors import InputError
 from nexus.limits.rules import Decision, Kept, Rule
+from nexus.limits.scripts import BUCKET, WINDOW, script
 from nexus.settings import Settings
 
 #: Keys that one process remembers; the least recently used are forgotten first, which lets them begin anew.
@@ -52,46 +54,40 @@ class InProcess:
 
 
 class InRedis:
-    """Shared by every replica. The same rules: the numbers are read, decided on here, and written if nobody else was
-    quicker; a key that is fought for is decided on again."""
+    """Shared by every replica. Redis itself lets a call through or not, in one step; however many replicas ask at once,
+    each is answered. What a decision tells is worked out here, of the same numbers."""
 
-    _ATTEMPTS = 8
-
-    def __init__(self, url: str, timeout: float = 0.25) -> None:
+    def __init__(self, url: str, timeout: float = 0.5) -> None:
+        """`timeout` s is how long one decision may take, connecting included."""
         try:
             from redis import asyncio as redis
-            from redis.exceptions import RedisError, WatchError
+            from redis.asyncio.retry import Retry
+            from redis.backoff import NoBackoff
+            from redis.exceptions import ConnectionError, RedisError
         except ImportError:
             raise InputError(
                 "NEXUS_REDIS_URL is set, and the client is not installed", remedy="pip install redis"
             ) from None
-        self._client: Any = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
-        self._lost, self._trouble = WatchError, (RedisError, OSError)
+        # a connection that Redis has closed meanwhile is made anew; what took too long may have been counted
+        retry = Retry(NoBackoff(), 1, (ConnectionError,))
+        self._client: Any = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+        )
+        self._scripts = {lua: self._client.register_script(lua) for lua in (BUCKET, WINDOW)}
+        self._timeout, self._trouble = timeout, (RedisError, OSError)
 
     async def decide(self, rule: Rule, key: str, cost: int) -> Decision:
         # keys may hold addresses of people: what is stored names nobody
         name = f"nexus:limit:{rule.name}:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+        lua, numbers = script(rule)
+        values = [cost, max(1, int(rule.forget_after * 1000)), *numbers]
         try:
-            for _ in range(self._ATTEMPTS):
-                if decision := await self._attempt(rule, name, cost):
-                    return decision
+            async with asyncio.timeout(self._timeout):
+                raw, seconds, micros = await self._scripts[lua]([name], values)
         except self._trouble as error:
             raise StoreError(str(error)) from error
-        raise StoreError("too many at once for one key")
-
-    async def _attempt(self, rule: Rule, name: str, cost: int) -> Decision | None:
-        async with self._client.pipeline(transaction=True) as pipe:
-            try:
-                await pipe.watch(name)
-                raw = await pipe.get(name)
-                seconds, micros = await pipe.time()
-                decision, kept = rule.decide(tuple(orjson.loads(raw)) if raw else None, seconds + micros / 1e6, cost)
-                pipe.multi()
-                pipe.set(name, orjson.dumps(kept), px=max(1, int(rule.forget_after * 1000)))
-                await pipe.execute()
-            except self._lost:
-                return None
-            return decision
+        kept = tuple(orjson.loads(raw)) if raw else None
+        return rule.decide(kept, int(seconds) + int(micros) / 1e6, cost)[0]
 
     async def close(self) -> None:
         await self._client.aclose()

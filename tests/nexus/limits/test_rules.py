@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nexus.limits import Limiter, Rule, SlidingWindow, TokenBucket
 from nexus.limits.rules import Kept
+from nexus.limits.scripts import script
 from nexus.limits.stores import InProcess, InRedis
 from nexus.ports import free_port
 
@@ -49,16 +53,16 @@ def test_a_window_lets_no_more_through_than_it_says(gaps: list[float]) -> None:
 
 
 @pytest.mark.parametrize("rule", [TokenBucket("t", 3, 6, burst=2), SlidingWindow("w", 2, 6)])
-@given(gaps=GAPS)
-def test_who_waits_as_told_gets_through(rule: Rule, gaps: list[float]) -> None:
+@given(calls=st.lists(st.tuples(st.floats(0, 5), st.integers(1, 2)), min_size=1, max_size=60))
+def test_who_waits_as_told_gets_through(rule: Rule, calls: list[tuple[float, int]]) -> None:
     kept: Kept | None = None
     now = 1000.0
-    for gap in gaps:
+    for gap, cost in calls:
         now += gap
-        decision, kept = rule.decide(kept, now)
+        decision, kept = rule.decide(kept, now, cost)
         if not decision.allowed:
             assert decision.retry_after > 0
-            after, _ = rule.decide(kept, now + decision.retry_after + 1e-3)
+            after, _ = rule.decide(kept, now + decision.retry_after + 1e-3, cost)
             assert after.allowed
 
 
@@ -108,18 +112,78 @@ def redis() -> Iterator[str]:
     "rule", [TokenBucket("bucket", rate=20, period=3600), SlidingWindow("window", 20, 10**8)], ids=["bucket", "window"]
 )
 def test_replicas_count_together(redis: str, rule: Rule) -> None:
+    """However many ask at once: every one of them is answered, and refusals are counted as what they are."""
+
     async def go() -> list[bool]:
-        replicas = [Limiter(InRedis(redis)) for _ in range(4)]
-        asked = [replica.take(rule, "key") for replica in replicas for _ in range(10)]
-        found = [decision.allowed for decision, known in await asyncio.gather(*asked) if known]
-        for _ in range(20):
-            found.append((await replicas[0].take(rule, "key"))[0].allowed)
+        replicas = [Limiter(InRedis(redis, timeout=20)) for _ in range(8)]
+        asked = [replica.take(rule, "key") for replica in replicas for _ in range(20)]
+        found = await asyncio.gather(*asked)
+        assert all(known for _, known in found)
+        found += [await replicas[0].take(rule, "key") for _ in range(20)]
         assert (await replicas[0].take(rule, "other"))[0].allowed
         for replica in replicas:
             await replica.store.close()
-        return found
+        return [decision.allowed for decision, _ in found]
 
     assert sum(asyncio.run(go())) == 20
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("rule", [TokenBucket("t", 7, 3, burst=5), SlidingWindow("w", 5, 3)])
+def test_redis_keeps_what_the_rule_says(redis: str, rule: Rule) -> None:
+    """The script and the rule, of the same numbers at the same moment; also where the clock was set back."""
+    from redis import Redis
+
+    draw = Random(20261128)
+    lua, numbers = script(rule)
+    with Redis.from_url(redis) as client:
+        seconds, micros = client.time()
+        for _ in range(300):
+            at = seconds + micros / 1e6 + draw.uniform(-9, 3)
+            bucket = (draw.uniform(0, 5), 0.0, at)
+            kept = bucket if isinstance(rule, TokenBucket) else (draw.randint(0, 5), draw.randint(0, 5), at // 3)
+            before = orjson.dumps(kept) if draw.random() < 0.9 else None
+            client.delete("one")
+            if before:
+                client.set("one", before)
+            cost = draw.randint(1, 3)
+            raw, *now = client.eval(lua, 1, "one", cost, 60_000, *numbers)
+            decision, expected = rule.decide(
+                tuple(orjson.loads(before)) if before else None, int(now[0]) + int(now[1]) / 1e6, cost
+            )
+            assert raw == before
+            after = client.get("one")
+            if decision.allowed or (isinstance(rule, TokenBucket) and expected[2] < at):
+                assert orjson.loads(after) == list(expected)
+            else:
+                assert after == before
+
+
+@pytest.mark.integration
+def test_a_redis_that_says_nothing_is_not_waited_for() -> None:
+    """It takes connections, and that is all: a whole decision has one deadline."""
+
+    async def go() -> tuple[bool, float]:
+        left = asyncio.Event()
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+            left.set()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        store = InRedis(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout=0.2)
+        began = time.monotonic()
+        _, known = await Limiter(store).take(TokenBucket("t", 1, 1), "key")
+        took = time.monotonic() - began
+        await store.close()
+        await left.wait()
+        server.close()
+        return known, took
+
+    known, took = asyncio.run(go())
+    assert not known
+    assert took < 1
 
 
 @pytest.mark.parametrize(("when", "expected"), [("open", True), ("closed", False)])
