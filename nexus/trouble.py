@@ -36,6 +36,9 @@ _GONE_TEXTS = (
     "connection to server",
     "terminating connection",
     "could not connect to server",
+    "too many clients",
+    "too many connections for",  # a role, or a database
+    "remaining connection slots",
     "the database system is",  # starting up, shutting down, in recovery mode
 )
 _DRIVERS = ("psycopg", "psycopg2", "sqlalchemy", "asyncpg")

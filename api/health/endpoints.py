@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from api.health import service
 from api.kernel.permissions import public
@@ -18,10 +17,11 @@ class Alive(BaseModel):
 
 
 class Part(BaseModel):
-    """Something that predictions need."""
+    """Something that Nexus needs. What is not required can be missing: nobody has made it yet."""
 
     name: str = Field(examples=["database"])
     ready: bool
+    required: bool = True
     detail: str = Field(examples=["reached and migrated"])
     remedy: str | None = None
 
@@ -38,12 +38,11 @@ async def healthz() -> Alive:
 
 @router.get(
     "/readyz",
-    summary="Everything that predictions need is there",
+    summary="Everything that is required is there",
     responses={503: {"model": Readiness, "description": "Something is missing; `parts` says what"}},
 )
 async def readyz(request: Request, response: Response) -> Readiness:
-    database = await service.database(request.app.state.database)
-    parts = [Part(**found) for found in [database, *await run_in_threadpool(service.parts, request.app)]]
-    ready = all(p.ready for p in parts)
+    parts = [Part(**found) for found in await service.found(request.app)]
+    ready = all(p.ready for p in parts if p.required)
     response.status_code = 200 if ready else 503
     return Readiness(ready=ready, parts=parts)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
-
-from nexus.db import Session
+from nexus.db import Database
 
 
-async def revisions(session: Session) -> set[str]:
-    return set(await session.scalars(text("select version_num from app.migration")))
+async def revisions(at: Database) -> set[str]:
+    return {row["version_num"] for row in await at.asked("select version_num from app.migration")}

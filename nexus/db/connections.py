@@ -6,8 +6,8 @@ Belongs here: giving one out, never one that is in the middle of something. Does
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -17,6 +17,20 @@ from nexus.errors import MachineError
 #: What says that a connection is of no more use, whatever was asked.
 LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, OSError)
 _WAIT_S = 10
+
+
+def silent() -> MachineError:
+    """What is raised where the driver has waited in vain."""
+    return MachineError("PostgreSQL does not answer", remedy="try again; `nexus doctor` says more")
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raises MachineError where the driver says only that the time is over."""
+    try:
+        yield
+    except TimeoutError:
+        raise silent() from None
 
 
 class Connections:
@@ -73,12 +87,13 @@ class Connections:
             self.give_back(connection)
 
     async def once(self, sql: str, values: Sequence[Any]) -> list[asyncpg.Record]:
-        """The rows of one statement, which is a transaction of its own."""
+        """The rows of one statement, which is a transaction of its own. Raises MachineError if it is not answered."""
         connection = await self.take()
         is_whole = True
         try:
-            rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
-        except (*LOST, asyncio.CancelledError):
+            with answering():
+                rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
+        except (*LOST, MachineError, asyncio.CancelledError):
             is_whole = False
             raise
         finally:

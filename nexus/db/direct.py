@@ -21,11 +21,11 @@ import asyncpg
 from nexus.db import at_once, objects
 from nexus.db.acts import Act
 from nexus.db.at_once import Again, Proof, Shape
-from nexus.db.connections import LOST, Connections
+from nexus.db.connections import LOST, Connections, answering
 from nexus.db.models import Base
 from nexus.db.objects import Row
 from nexus.db.refusals import refusal
-from nexus.errors import ConflictError
+from nexus.errors import ConflictError, MachineError
 from nexus.events import first
 from nexus.events.event import Event, Recording
 from nexus.events.log import batch
@@ -34,6 +34,8 @@ from nexus.tenancy import Tenant
 
 _CLAIM = "select * from app.claim_key($1, $2, $3, $4, $5)"
 _END = "select app.end_request($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+#: Seconds in which a server says that it has rolled back; else the connection is closed, which comes to the same.
+ROLLBACK_WITHIN = 2.0
 _KEYS = ("org", "workspace", "route", "key")
 
 
@@ -102,10 +104,14 @@ class Direct:
 
     async def row(self, sql: str, *values: Any) -> asyncpg.Record | None:
         """The first row. Raises what the driver raises: the edge makes a problem of a lost race."""
-        return await (await self._begun()).fetchrow(sql, *values)
+        connection = await self._begun()
+        with answering():
+            return await connection.fetchrow(sql, *values)
 
     async def rows(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        found: list[asyncpg.Record] = await (await self._begun()).fetch(sql, *values)
+        connection = await self._begun()
+        with answering():
+            found: list[asyncpg.Record] = await connection.fetch(sql, *values)
         return found
 
     def insert(self, table: str, **values: Any) -> None:
@@ -166,7 +172,8 @@ class Direct:
         try:
             if self._open is not None or self._inserts or self._recorded or self._kept is not None:
                 with spans.span("commit", "internal", "database", {"events": len(self._recorded)}):
-                    await (self._at_once() if self._open is None else self._at_last(self._open))
+                    with answering():
+                        await (self._at_once() if self._open is None else self._at_last(self._open))
             elif proof := self._owed():
                 await self._prove(proof)
         except asyncpg.PostgresError as error:
@@ -181,12 +188,13 @@ class Direct:
         # they lead to the request, which leads here: all of it would wait for the collector
         self._tenant = self._owed = self.act = _nothing
         if (connection := self._open) is not None:
-            self._open = None
+            self._open, is_whole = None, False
             try:
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await connection.execute("rollback")
+                    await connection.execute("rollback", timeout=ROLLBACK_WITHIN)
+                    is_whole = True
             finally:
-                self._connections.give_back(connection)
+                self._connections.give_back(connection, is_whole=is_whole)
 
     async def _at_once(self) -> None:
         """Everything in one statement, which is the transaction."""
@@ -231,8 +239,9 @@ class Direct:
         if self._open is None:
             self._open = await self._connections.take()
             try:
-                await self._begin(self._open)
-            except (*LOST, asyncio.CancelledError):
+                with answering():
+                    await self._begin(self._open)
+            except (*LOST, MachineError, asyncio.CancelledError):
                 self._connections.give_back(self._open, is_whole=False)
                 self._open = None
                 raise

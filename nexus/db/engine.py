@@ -7,7 +7,7 @@ Does not belong here: what a transaction sees and publishes (session.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from nexus import postgres
 from nexus.db import roles
 from nexus.db.at_once import Proof
-from nexus.db.connections import Connections
+from nexus.db.connections import Connections, silent
 from nexus.db.direct import Direct
 from nexus.db.session import Session
 from nexus.errors import MachineError
@@ -34,6 +34,11 @@ _LIMITS = {
     "lock_timeout": "10s",
     "timezone": "UTC",
 }
+#: Seconds in which a server lets somebody in, and in which it answers a statement: longer than the statement may take, so that
+#: only one that is frozen or cut off is given up.
+CONNECT_WITHIN, ANSWER_WITHIN = 10.0, 35.0
+#: What says that a server is not to be had now. The last is there, and full.
+_AWAY = (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 
 
 class Database:
@@ -97,6 +102,10 @@ class Database:
             yield session
             await session.commit()
 
+    async def asked(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
+        """Rows of one statement as `nexus_api`, for nobody. It may be given up at any time, and holds nothing then."""
+        return await self._direct.read(sql, values)
+
     def connections(self) -> dict[str, tuple[int, int]]:
         """Pool → connections in use and idle, of the pools that were needed."""
         made = self.__dict__
@@ -125,27 +134,37 @@ class Database:
             # an error tells its statement, and the log whatever an error tells: not what people have sent
             hide_parameters=True,
         )
-        event.listen(made.sync_engine, "handle_error", _disconnect)
+        event.listen(made.sync_engine, "handle_error", _disconnect, retval=True)
         return made
 
 
-def _disconnect(error: ExceptionContext) -> None:
-    """A connection that was cut in the middle of something answers like this ever after: it must not go back to its pool."""
+def _disconnect(error: ExceptionContext) -> MachineError | None:
+    """A connection that was cut in the middle of something answers like this ever after, one that does not answer would not
+    even roll back: neither may go back to its pool. What is to be raised instead of the error."""
     if isinstance(getattr(error.original_exception, "__cause__", None), asyncpg.InternalClientError):
         error.is_disconnect = True
+    if isinstance(error.original_exception, TimeoutError):
+        error.is_disconnect = True
+        return silent()
+    return None
 
 
 async def connect(settings: Settings, role: str, **options: Any) -> asyncpg.Connection:
-    """A connection as `role`. An embedded server that has died is started again. Raises MachineError if there is none."""
+    """A connection as `role`. An embedded server that has died is started again. Raises MachineError if there is none, or
+    no place in it, or no answer."""
     try:
         try:
             return await _connect(settings, role, **options)
-        except (OSError, asyncpg.CannotConnectNowError):
-            if settings.database_url is not None:
+        except _AWAY as error:
+            # who is silent or full lives
+            lives = isinstance(error, TimeoutError | asyncpg.TooManyConnectionsError)
+            if lives or settings.database_url is not None:
                 raise
             await asyncio.to_thread(postgres.ensure_running, settings)
             return await _connect(settings, role, **options)
-    except (OSError, asyncpg.CannotConnectNowError) as error:
+    except TimeoutError:
+        raise silent() from None
+    except _AWAY as error:
         raise MachineError(f"PostgreSQL cannot be reached: {error}", remedy="`nexus doctor` says why") from error
 
 
@@ -158,4 +177,5 @@ async def _connect(settings: Settings, role: str, **options: Any) -> asyncpg.Con
         url = url.replace("postgres@", f"{role}@", 1)
     elif own is None:
         taken_on = {"role": role}
-    return await asyncpg.connect(url, server_settings={**_LIMITS, "application_name": role, **taken_on}, **options)
+    given = {"timeout": CONNECT_WITHIN, "command_timeout": ANSWER_WITHIN, **options}
+    return await asyncpg.connect(url, server_settings={**_LIMITS, "application_name": role, **taken_on}, **given)

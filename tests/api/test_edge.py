@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import stat
+import time
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from api import credentials
 from api.app import create_app
+from nexus import postgres
 from nexus.db.migrate import migrate
 from nexus.ports import free_port
 from nexus.settings import Settings
@@ -173,7 +178,7 @@ def test_health_and_readiness(anyone: httpx.Client, served: Settings) -> None:
     ready = anyone.get("/readyz")
     assert ready.status_code == 200, ready.text
     assert [(p["name"], p["ready"]) for p in ready.json()["parts"]] == [
-        ("database", True), ("features", True), ("model", True),
+        ("database", True), ("features", True), ("model churn", True),
     ]  # fmt: skip
 
 
@@ -190,10 +195,6 @@ def test_readiness_notices_a_database_that_a_newer_nexus_has_migrated(kernel: Ke
 
 def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
     import asyncio
-
-    from pydantic import SecretStr
-
-    from nexus import postgres
 
     empty = Settings(
         home=session_settings.home / "nothing-here", database_url=SecretStr(postgres.dsn(session_settings, "empty"))
@@ -212,13 +213,78 @@ def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
     parts = {p["name"]: p for p in response.json()["parts"]}
     assert not parts["features"]["ready"]
     assert "nexus migrate" in parts["database"]["remedy"]
-    assert "nexus train churn" in parts["model"]["remedy"]
+    assert "nexus train churn" in parts["model churn"]["remedy"]
+
+
+def test_people_sign_in_where_nobody_has_made_a_model(settings: Settings) -> None:
+    migrate(settings)
+    answer = _ready(settings)
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    parts = {p["name"]: (p["ready"], p["required"], p["detail"].split(":")[0]) for p in answer.json()["parts"]}
+    assert parts["features"] == parts["model churn"] == (False, False, "not yet")
+    assert parts["database"][:2] == (True, True)
+
+
+def test_readiness_notices_pending_migrations(settings: Settings) -> None:
+    migrate(settings)
+    with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
+        connection.execute("delete from app.migration where version_num like 'webhooks%'")
+    answer = _ready(settings)
+    database = answer.json()["parts"][0]
+    assert (answer.status_code, database["ready"], database["remedy"]) == (503, False, "nexus migrate")
+    assert database["detail"].startswith("migrations that the database lacks: webhooks_0001")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "detail"),
+    [
+        ("alter database {} connection limit 0", "the operational database does not answer"),
+        ("revoke select on app.migration from nexus_api", "the operational database refuses to say where it stands"),
+        ("drop table app.migration", "the operational database was never migrated"),
+    ],
+    ids=["full", "refused", "not migrated"],
+)
+def test_readiness_tells_one_trouble_of_the_database_from_another(
+    settings: Settings, trouble: str, detail: str
+) -> None:
+    """Only a database without the table was never migrated."""
+    migrate(settings)
+    with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
+        connection.execute(trouble.format(connection.info.dbname).encode())
+        # a superuser is let in beyond any limit
+        as_api = postgres.dsn(settings).replace("postgres@", "nexus_api@", 1)
+    answer = _ready(settings.model_copy(update={"api_database_url": SecretStr(as_api)}))
+    database = answer.json()["parts"][0]
+    assert (answer.status_code, database["ready"], database["detail"]) == (503, False, detail)
+
+
+def test_a_database_that_says_nothing_is_not_waited_for(session_settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nexus@127.0.0.1:{silent.getsockname()[1]}/nexus"
+        began = time.monotonic()
+        answer = _ready(Settings(home=session_settings.home, database_url=SecretStr(url)))
+        assert time.monotonic() - began < 6
+    assert answer.status_code == 503
+    assert answer.json()["parts"][0]["detail"] == "the operational database does not answer"
+
+
+def _ready(settings: Settings) -> httpx.Response:
+    """What `/readyz` says of an application with these settings."""
+    import asyncio
+
+    async def ask() -> httpx.Response:
+        app = create_app(settings)
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as caller:
+            answer = await caller.get("/readyz")
+        await app.state.database.close()
+        return answer
+
+    return asyncio.run(ask())
 
 
 def test_readiness_notices_a_database_that_is_away(session_settings: Settings) -> None:
     import asyncio
-
-    from pydantic import SecretStr
 
     away = f"postgresql://nexus@127.0.0.1:{free_port()}/nexus"
     app = create_app(Settings(home=session_settings.home, database_url=SecretStr(away)))
