@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from nexus import postgres
 from nexus.connections import OWN, Connection, folder
 from nexus.db import roles
-from nexus.errors import MachineError
+from nexus.errors import MachineError, NexusError, Transient
 from nexus.events.consumer import LAKE
 from nexus.events.log import Position
 from nexus.settings import Settings
@@ -92,19 +92,37 @@ def waiting(settings: Settings) -> list[str]:
 
 
 def drain(settings: Settings) -> int:
-    """Lands what has happened since the last time, of every workspace; how many events landed."""
+    """Lands what has happened since the last time, of every workspace; how many events landed.
+
+    A workspace that fails keeps no other from being drained; then the log keeps all of it, and what failed is raised.
+    """
     from orchestration.live.pull import pull
 
-    landed = 0
+    landed, failed = 0, list[NexusError]()
     # before the workspaces are looked for: all that is settled by now is theirs or nobody's
     settled = _settled(settings)
     for connection in connections(settings):
-        report = pull(connection, settings)
-        report.raise_failed()
-        landed += report.total.landed
+        try:
+            report = pull(connection, settings)
+            landed += report.total.landed
+            report.raise_failed()
+        except NexusError as error:
+            failed.append(error)
+    if failed:
+        raise _foremost(failed)
     if settled is not None:
         _note(settings, settled, landed)
     return landed
+
+
+def _foremost(failed: list[NexusError]) -> NexusError:
+    """The one to be told, which says how many more there are: one that will not pass by itself, if there is one."""
+    first = min(failed, key=lambda error: isinstance(error, Transient))
+    if len(failed) == 1:
+        return first
+    found = type(first)(f"{first.message} (and {len(failed) - 1} more workspaces)", remedy=first.remedy)
+    found.__cause__ = first
+    return found
 
 
 def _settled(settings: Settings) -> Position | None:

@@ -11,6 +11,7 @@ import pytest
 
 from nexus import postgres
 from nexus.db.migrate import migrate
+from nexus.errors import NexusError
 from nexus.ids import new_id
 from nexus.settings import Settings
 from nexus.tenancy import LOCAL_ORGANISATION
@@ -103,3 +104,21 @@ def test_a_drain_that_is_killed_repeats_nothing(database: psycopg.Connection, se
     assert own.waiting(settings)
     assert own.drain(settings) == 0
     assert lake(settings)["acme"] == set(ids)
+
+
+def test_a_workspace_that_fails_keeps_no_other_from_being_drained(
+    database: psycopg.Connection, settings: Settings
+) -> None:
+    happen(database, "acme")
+    own.drain(settings)
+    database.execute("""update nexus.pull_cursor set cursor = '{"nonsense": 1}' where workspace_id = 'acme'""")
+    in_acme, in_labs = happen(database, "acme"), happen(database, "labs")
+    with pytest.raises(NexusError, match="acme/nexus/events"):
+        own.drain(settings)
+    assert lake(settings)["labs"] == set(in_labs)
+    # the log keeps what somebody has not
+    assert behind(database) == 2
+    database.execute("delete from nexus.pull_cursor where workspace_id = 'acme'")
+    assert own.drain(settings) == 1
+    assert set(in_acme) <= lake(settings)["acme"]
+    assert behind(database) == 0
