@@ -6,7 +6,12 @@ Belongs here: the refusal, and how old a signature may be. Does not belong here:
 
 from __future__ import annotations
 
+import re
+
 from nexus.errors import InputError
+
+#: Digits alone: where a stamp is signed together with what follows it, no other spelling may take in a part of that.
+_STAMP = re.compile(r"[0-9]{1,11}")
 
 
 class SignatureError(InputError):
@@ -16,12 +21,10 @@ class SignatureError(InputError):
 
 
 def must_be_recent(stamp: str, now: float, *, oldest: float, youngest: float) -> None:
-    """Raises SignatureError unless `stamp` (seconds since 1970, as text) lies within so many seconds of `now`: `oldest` in
+    """Raises SignatureError unless `stamp` (whole seconds since 1970, as digits) lies within so many seconds of `now`: `oldest` in
     the past, `youngest` (negative) in the future."""
-    try:
-        age = now - float(stamp)
-    except ValueError:
-        raise SignatureError("the signature has no time stamp") from None
-    # in this order, which no NaN passes
+    if not _STAMP.fullmatch(stamp):
+        raise SignatureError("the signature has no time stamp")
+    age = now - int(stamp)
     if not youngest <= age <= oldest:
         raise SignatureError("the time stamp of the signature is too old, or in the future")

@@ -243,9 +243,16 @@ def test_a_token_of_mailgun_stands_for_one_body(client: httpx.Client, home: Sett
     assert _to(client, "gun", first).json()["duplicate"] == 1
     forged = {**post("t1", 2), "signature": first["signature"]}
     assert _to(client, "gun", forged).status_code == 403
+    # nothing stands between stamp and token: the beginning of a token must not pass for the end of a stamp
+    split = post("e0ab", 5)
+    assert _to(client, "gun", split).json()["landed"] == 1
+    stamp = split["signature"]["timestamp"] + "e0"
+    again = {**post("ab", 6), "signature": {**split["signature"], "timestamp": stamp, "token": "ab"}}
+    assert _to(client, "gun", again).status_code == 403
     for refused in (post("t2", 3, key="wrong"), post("t3", 4, age=26 * 3600), {"event-data": {}}, [1], b"no json"):
         assert _to(client, "gun", refused).status_code == 403
-    assert _rows(home, "mailgun_event", "id, event_at") == [("2025-10-09/e1", datetime(2025, 10, 9, 8, 53, 20, 250000))]
+    at = datetime(2025, 10, 9, 8, 53, 20, 250000)
+    assert sorted(_rows(home, "mailgun_event", "id, event_at")) == [("2025-10-09/e1", at), ("2025-10-09/e5", at)]
 
     delivery = {
         "RecordType": "Delivery",
