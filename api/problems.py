@@ -49,6 +49,7 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     408: "timeout",
+    413: "too_large",
 }
 _log = logging.getLogger("nexus.api")
 

@@ -143,6 +143,7 @@ def test_a_request_that_is_too_large(caller: httpx.Client) -> None:
     response = caller.post(PREDICT, content=chunks, headers=headers)
     assert response.status_code == 413
     assert response.headers["content-type"] == "application/problem+json"
+    assert (response.json()["code"], response.json()["type"]) == ("too_large", "urn:nexus:problem:too_large")
 
 
 def test_a_path_that_is_not_there(caller: httpx.Client) -> None:
