@@ -9,7 +9,7 @@ from nexus import slices
 from nexus.db import Database, Session
 from nexus.events.offsets import Progress, progress
 from nexus.jobs.rows import Depth, depths
-from nexus.telemetry import spans
+from nexus.telemetry import metrics, spans
 
 #: Seconds for which the progress of consumers and jobs is not asked for again: whoever scrapes often must not cost.
 FRESH = 5.0
@@ -35,4 +35,5 @@ class Background:
                 self._found = (await progress(session), await depths(session))
                 for module in slices.modules("metrics").values():
                     await module.measure(session)
+            metrics.LOOKED.set(time.time())
         return self._found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,13 +13,17 @@ from nexus.events.offsets import Progress
 from nexus.jobs.rows import Depth
 from nexus.telemetry import metrics
 
+#: Seconds in which the database tells what it is asked for; a scraper gives up after ten.
+WITHIN = 5.0
 _log = logging.getLogger("nexus.telemetry")
 
 
 async def measured(database: Database, background: Background) -> bytes:
-    """Every metric. What cannot be asked for now keeps its last value: a scrape must not fail with the database."""
+    """Every metric. What cannot be asked for now keeps its last value, and `nexus_looked_timestamp_seconds` tells of when it
+    is: a scrape must not fail with the database, nor wait for it."""
     try:
-        consumers, jobs = await background.measured()
+        async with asyncio.timeout(WITHIN):
+            consumers, jobs = await background.measured()
     except Exception as error:  # noqa: BLE001
         _log.warning("consumers and jobs cannot be asked how far they are: %s", type(error).__name__)
     else:

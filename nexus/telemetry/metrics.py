@@ -66,6 +66,11 @@ LAG = Latest("nexus_consumer_lag_seconds", "Age of the oldest event not passed."
 LETTERS = Latest("nexus_consumer_letters", "Events being retried, or dead.", ["consumer", "state"])
 JOBS = Latest("nexus_jobs", "Jobs that wait, run, or have failed.", ["job", "state"])
 JOBS_LATE = Latest("nexus_jobs_late_seconds", "How long the oldest job waits that is due.", ["job"])
+LOOKED = Gauge(
+    "nexus_looked_timestamp_seconds",
+    "When consumers, jobs and webhooks were last asked how far they are, in seconds since 1970; 0: never yet.",
+    registry=REGISTRY,
+)
 
 
 def text() -> bytes:

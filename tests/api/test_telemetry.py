@@ -9,18 +9,23 @@ from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from api.kernel.limits import limit
 from api.kernel.permissions import public
 from api.kernel.routing import Router
 from api.telemetry import service
+from api.telemetry.repository import Background
+from nexus.db import Database
 from nexus.events.offsets import Progress
 from nexus.ids import new_id
 from nexus.limits import SlidingWindow
+from nexus.ports import free_port
+from nexus.settings import Settings
 from nexus.telemetry import metrics
 from nexus.telemetry.otlp import document
 from nexus.telemetry.spans import span
-from tests.api.kernel import Kernel
+from tests.api.kernel import Kernel, run
 
 
 def eventually(ask: Any) -> Any:
@@ -121,6 +126,23 @@ def test_metrics_can_be_scraped_and_name_no_one(kernel: Kernel) -> None:
     # as `promtool check metrics` asks: counters end in _total, names say their unit
     assert "nexus_http_requests_total{" in answer.text
     assert "nexus_http_request_duration_seconds_bucket{" in answer.text
+
+
+def test_it_is_told_when_the_database_was_last_asked(kernel: Kernel) -> None:
+    """While it is away every other number stands still, however often somebody scrapes."""
+
+    async def looked(settings: Settings) -> list[float]:
+        database = Database(settings)
+        background = Background(database)
+        texts = [await service.measured(database, background) for _ in range(2)]
+        await database.close()
+        return [float(re.findall(rb"^nexus_looked_timestamp_seconds (\S+)$", text, re.M)[0]) for text in texts]
+
+    before = time.time()
+    seen, again = run(looked(kernel.settings))
+    assert before <= seen == again <= time.time()
+    url = SecretStr(f"postgresql://nexus@127.0.0.1:{free_port()}/nexus")
+    assert run(looked(kernel.settings.model_copy(update={"database_url": url}))) == [seen, seen]
 
 
 def test_limits_say_how_much_is_left_and_when_to_come_again(kernel: Kernel) -> None:
