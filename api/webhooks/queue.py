@@ -191,6 +191,12 @@ async def failed(session: Session, claimed: Claimed, outcome: Outcome, pause: ti
     return Health(*(await session.execute(unwell, {"id": claimed.endpoint})).one())
 
 
+async def given_up(session: Session, claimed: Claimed, outcome: Outcome) -> None:
+    """It cannot be sent, for a reason that is ours: the receiver was not asked, and its endpoint is as well as before."""
+    if await _ended(session, claimed, "failed", None):
+        await _attempt(session, claimed, claimed.number, outcome)
+
+
 async def disable(session: Session, claimed: Claimed, because: str) -> bool:
     """Switches the endpoint off; whether it was on."""
     sql = text(

@@ -161,6 +161,8 @@ class Sender:
         async with self._database.system(Tenant(claimed.organisation)) as session:
             if result.is_delivered:
                 await queue.succeeded(session, claimed, result)
+            elif event is None:
+                await queue.given_up(session, claimed, result)
             else:
                 await self._failed(session, claimed, result)
 
@@ -191,8 +193,7 @@ class Sender:
         )
 
     async def _failed(self, session: Session, claimed: Claimed, result: Outcome) -> None:
-        is_over = result.is_gone or claimed.event is None
-        pause = None if is_over else outcome.pause(claimed.step, result.retry_after)
+        pause = None if result.is_gone else outcome.pause(claimed.step, result.retry_after)
         health = await queue.failed(session, claimed, result, pause)
         if health is None:
             return

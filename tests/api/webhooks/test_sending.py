@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from api.webhooks import outcome, queue, repository
+from nexus import postgres
 from nexus.db import Database
 from nexus.events.log import COLUMNS, recorded
 from tests.api.webhooks.desk import Desk
@@ -138,6 +140,24 @@ def test_it_is_given_up_at_the_end_and_sent_again_when_asked(desk: Desk, receive
     desk.send()
     assert len({got.headers["webhook-id"] for got in receiver.received}) == 1
     assert len(receiver.received) == 12
+
+
+def test_an_event_that_the_log_has_forgotten_is_no_failure_of_its_receiver(desk: Desk, receiver: Receiver) -> None:
+    endpoint = desk.endpoint(receiver)
+    [event] = desk.tell("o-1")
+    with psycopg.connect(postgres.dsn(desk.kernel.settings)) as connection:
+        # as the function that prunes does it, of an event as young as this
+        connection.execute("set role nexus_owner")
+        connection.execute("set local app.pruning = 'on'")
+        assert connection.execute("delete from app.events where id = %s", [event]).rowcount == 1
+    desk.send()
+    [delivery] = desk.deliveries()
+    assert (delivery["state"], delivery["next_at"]) == ("failed", None)
+    [attempt] = desk.get(f"deliveries/{delivery['id']}")["log"]
+    assert (attempt["status"], attempt["error"]) == (None, "the event log keeps this event no more")
+    shown = desk.get(f"endpoints/{endpoint['id']}")
+    assert (shown["failing_since"], shown["failures"]) == (None, 0)
+    assert not receiver.received
 
 
 def test_everything_given_up_since_then_is_recovered(desk: Desk, receiver: Receiver) -> None:
