@@ -3,7 +3,8 @@
 Belongs here: which recording is one, its SQL and values. Does not belong here: any other event (`app.append_events`), sending it.
 
 It promises what `app.append_events` promises: it takes the same lock of the stream, and where events of the stream were there
-and are gone (pruned) it is not the first. Where they are there still, the unique key of stream and number refuses it.
+and are gone (pruned) it is not the first. Where they are there still, the unique key of stream and number refuses it. So there
+is none before it whose place in the log (kernel_0011) it could take.
 """
 
 from __future__ import annotations

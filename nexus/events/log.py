@@ -4,7 +4,9 @@ Belongs here: the statements on `app.events`. Does not belong here: who reads ho
 
 Ids are given before transactions commit, so a reader of "greater than the last id" misses what commits late. The order
 is (generation, xid, position), and a reader sees only transactions older than every open one: nothing can still appear
-before what it has read. A generation begins when the database is restored into a cluster that counts from the start.
+before what it has read. `xid` is the transaction's, or that of the stream's event before, if that is greater: a stream is
+read in the order of its numbers (kernel_0011). A generation begins when the database is restored into a cluster that counts
+from the start.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from nexus.settings import Settings
 from nexus.tenancy import LOCAL_ORGANISATION
 from orchestration.live import own
 from orchestration.live.landed import landed
+from orchestration.sources.nexus.live import Config, open_live
 
 ACME = "org_" + "a" * 32
 
@@ -32,15 +33,21 @@ def database(settings: Settings) -> Iterator[psycopg.Connection]:
 
 
 def happen(
-    connection: psycopg.Connection, workspace: str | None, organisation: str = ACME, count: int = 1
+    connection: psycopg.Connection,
+    workspace: str | None,
+    organisation: str = ACME,
+    count: int = 1,
+    note: str | None = None,
 ) -> list[str]:
+    """Ids of the events; each is of a note of its own, or all of `note`."""
     batch: list[dict[str, Any]] = []
     for _ in range(count):
         id = new_id("evt")
+        of = note or id
         batch.append({
-            "id": id, "type": "notes.note.created", "source": "/notes", "subject": id, "stream": f"note/{id}",
+            "id": id, "type": "notes.note.created", "source": "/notes", "subject": of, "stream": f"note/{of}",
             "time": "2026-03-04T05:06:07+00:00", "schemaver": 1, "organisation_id": organisation,
-            "workspace_id": workspace, "correlation_id": id, "data": {"note_id": id},
+            "workspace_id": workspace, "correlation_id": id, "data": {"note_id": of},
         })  # fmt: skip
     connection.execute("select app.append_events(%s::jsonb)", [orjson.dumps(batch).decode()])
     return [event["id"] for event in batch]
@@ -94,6 +101,22 @@ def test_what_commits_late_is_not_skipped(database: psycopg.Connection, settings
     assert own.drain(settings) == 2
     assert behind(database) == 0
     assert lake(settings)["acme"] == {*late, *early}
+
+
+def test_a_stream_is_read_in_the_order_of_its_numbers(database: psycopg.Connection, settings: Settings) -> None:
+    """The second event's transaction wrote something else before the first event's had begun. Neither is passed meanwhile."""
+    with psycopg.connect(postgres.dsn(settings)) as slow:
+        other = happen(slow, "acme")
+        first = happen(database, "acme", note="note_1")
+        second = happen(slow, "acme", note="note_1")
+        assert own.drain(settings) == 0
+        slow.commit()
+    [connection] = [c for c in own.connections(settings) if c.workspace == "acme"]
+    [stream] = open_live(Config.model_validate(connection.options)).streams
+    read = [event["id"] for page in stream.pages({}) for event in page.documents]  # type: ignore[call-arg, index, call-overload]
+    assert read == [*other, *first, *second]
+    assert own.drain(settings) == 3
+    assert behind(database) == 0
 
 
 def test_a_drain_that_is_killed_repeats_nothing(database: psycopg.Connection, settings: Settings) -> None:
