@@ -89,18 +89,18 @@ def consumer(
     replayable: bool = False,
     pauses: tuple[timedelta, ...] = PAUSES,
     timeout: timedelta = timedelta(seconds=20),
+    batch: int = 200,
     every_tenant: bool = False,
 ) -> Callable[[Handle], Handle]:
-    """Declares a consumer; `name` is `<domain>.<what>`, and its progress is kept under it.
+    """Declares a consumer; `name` is `<domain>.<what>`, and its progress is kept under it. At most `batch` events are one
+    transaction: everybody's later events wait for its end.
 
     @consumer("search.index", "notes.*", replayable=True)
     async def index(delivery: Delivery) -> None: …
     """
 
     def declare(handle: Handle) -> Handle:
-        made = Consumer(
-            name, handle, types or ("*",), start, ordered, replayable, pauses, timeout, every_tenant=every_tenant
-        )
+        made = Consumer(name, handle, types or ("*",), start, ordered, replayable, pauses, timeout, batch, every_tenant)
         known = _register.get(name)
         if known is not None and known.handle.__module__ != handle.__module__:
             raise ValueError(f"a consumer {name!r} is declared in {known.handle.__module__} already")

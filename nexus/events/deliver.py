@@ -6,6 +6,7 @@ Belongs here: the transaction. Does not belong here: which events, when, and wha
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import text
@@ -19,7 +20,10 @@ from nexus.events.log import Recorded
 from nexus.telemetry import context, spans
 from nexus.tenancy import Tenant
 
-Also = Callable[[Session], Awaitable[None]]
+#: Given how many events, from the first, the transaction has dealt with.
+Also = Callable[[Session, int], Awaitable[None]]
+#: Seconds after which a transaction takes no further event: while it is open, nobody is given what was recorded after it began.
+LONG = 2.0
 
 
 async def deliver(
@@ -30,23 +34,29 @@ async def deliver(
     *,
     is_replay: bool = False,
 ) -> int:
-    """Everything or nothing; how many were new to the consumer.
+    """Everything or nothing; how many of `events`, from the first, were dealt with: what takes long ends before the last.
 
     Its function runs as `nexus_api` for the tenant of each event, unless it says `every_tenant`; `also` (progress) runs as
     `nexus_system` before the commit. A replay asks no inbox. Raises whatever the function raises.
     """
+    done, began = 0, time.monotonic()
     async with database.system() as session:
         ids = [event.id for event in events]
         fresh = set(ids) if is_replay else await inbox.accept(session, consumer.name, ids)
         if not consumer.every_tenant:
             await session.execute(text(f"set local role {roles.API}"))
         for event in events:
+            if done and time.monotonic() - began > LONG:
+                break
             if event.id in fresh:
                 await _handle(session, consumer, event, is_replay)
+            done += 1
         await session.execute(text(f"set local role {roles.SYSTEM}"))
+        if fresh.intersection(left := ids[done:]) and not is_replay:
+            await inbox.give_back(session, consumer.name, sorted(fresh.intersection(left)))
         if also is not None:
-            await also(session)
-    return len(fresh)
+            await also(session, done)
+    return done
 
 
 async def _handle(session: Session, consumer: Consumer, event: Recorded, is_replay: bool) -> None:

@@ -26,6 +26,12 @@ async def accept(session: AsyncSession, consumer: str, ids: Sequence[str]) -> se
     return set(await session.scalars(_ACCEPT, {"consumer": consumer, "ids": sorted(ids)}))
 
 
+async def give_back(session: AsyncSession, consumer: str, ids: Sequence[str]) -> None:
+    """Makes as if they had not come: for what a transaction has accepted and will not get to."""
+    sql = text("delete from app.inbox where consumer = :consumer and message_id = any (:ids)")
+    await session.execute(sql, {"consumer": consumer, "ids": list(ids)})
+
+
 async def prune(session: AsyncSession, kept: timedelta) -> int:
     """Forgets what is older; how many."""
     done = await session.execute(

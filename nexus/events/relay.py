@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from functools import partial
 
 import asyncpg
 from sqlalchemy import text
@@ -25,7 +24,7 @@ from nexus.db.session import Session
 from nexus.errors import MachineError
 from nexus.events import letters, offsets
 from nexus.events.consumer import Consumer
-from nexus.events.deliver import Also, deliver
+from nexus.events.deliver import deliver
 from nexus.events.log import CHANNEL, Position, Recorded, read
 from nexus.events.offsets import MovedError
 from nexus.settings import Settings
@@ -133,16 +132,20 @@ async def step(database: Database, consumer: Consumer) -> float:
 
 
 async def _pass(database: Database, consumer: Consumer, at: Position, batch: Sequence[Recorded]) -> Position:
-    """Takes the consumer past `batch`. A batch in which something fails is halved until what fails stands alone."""
+    """Takes the consumer past `batch`, or part of it if that takes long; how far. A batch in which something fails is halved until what fails stands alone."""
     async with database.system() as session:
         mine = [event for event in batch if consumer.wants(event)]
         stopped = await letters.blocked(session, consumer, (event.stream for event in mine))
     now = [event for event in mine if event.stream not in stopped]
     behind = [event for event in mine if event.stream in stopped]
+    to = batch[-1].at
 
-    async def also(session: Session) -> None:
-        await letters.park(session, consumer, behind)
-        await offsets.advance(session, consumer.name, at, batch[-1].at, len(now))
+    async def also(session: Session, done: int) -> None:
+        nonlocal to
+        if done < len(now):
+            to = max(event.at for event in batch if event.at < now[done].at)
+        await letters.park(session, consumer, [event for event in behind if event.at <= to])
+        await offsets.advance(session, consumer.name, at, to, done)
 
     try:
         await deliver(database, consumer, now, also)
@@ -152,19 +155,17 @@ async def _pass(database: Database, consumer: Consumer, at: Position, batch: Seq
         if len(batch) > 1:
             middle = len(batch) // 2
             at = await _pass(database, consumer, at, batch[:middle])
-            return await _pass(database, consumer, at, batch[middle:])
-        await _failed(database, consumer, batch[0], 1, error, partial(_past, name=consumer.name, at=at, to=batch[0].at))
-    return batch[-1].at
-
-
-async def _past(session: Session, name: str, at: Position, to: Position) -> None:
-    await offsets.advance(session, name, at, to, 0)
+            # what took long ended earlier: the rest is for the next round
+            return at if at < batch[middle - 1].at else await _pass(database, consumer, at, batch[middle:])
+        await _failed(database, consumer, batch[0], 1, error, at)
+        to = batch[0].at
+    return to
 
 
 async def _again(database: Database, consumer: Consumer, letter: letters.Letter) -> None:
     event = letter.recorded
     try:
-        await deliver(database, consumer, [event], lambda session: letters.settle(session, consumer.name, event))
+        await deliver(database, consumer, [event], lambda session, _: letters.settle(session, consumer.name, event))
     except Exception as error:
         if machine_error(error):
             raise
@@ -172,12 +173,13 @@ async def _again(database: Database, consumer: Consumer, letter: letters.Letter)
 
 
 async def _failed(
-    database: Database, consumer: Consumer, event: Recorded, attempts: int, error: Exception, also: Also | None = None
+    database: Database, consumer: Consumer, event: Recorded, attempts: int, error: Exception, at: Position | None = None
 ) -> None:
+    """`at`: where the consumer stands, which is taken past the event."""
     async with database.system() as session:
+        if at is not None:
+            await offsets.advance(session, consumer.name, at, event.at, 0)
         state = await letters.fail(session, consumer, event, attempts, error)
-        if also is not None:
-            await also(session)
     level = logging.ERROR if state == "dead" else logging.WARNING
     _log.log(
         level,

@@ -67,8 +67,10 @@ async def replay(
             for events in _parts(found, rate):
                 if rate:
                     await asyncio.sleep(max(0.0, began + given.total() / rate - time.monotonic()))
-                await deliver(database, consumer, events, is_replay=True)
-                given.update(event.type for event in events)
+                while events:
+                    done = await deliver(database, consumer, events, is_replay=True)
+                    given.update(event.type for event in events[:done])
+                    events = events[done:]
     return given
 
 

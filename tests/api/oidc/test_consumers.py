@@ -16,15 +16,14 @@ from sqlalchemy import text
 
 from api.identity import resets
 from api.identity.repository import users
-from api.oidc import consumers
+from api.oidc import jobs
 from api.organisations.models import Policy
 from api.privacy import service as privacy
-from nexus import egress
 from nexus.db import Database, Session
-from nexus.errors import ProviderError
 from nexus.events.consumer import get
 from nexus.events.deliver import deliver
 from nexus.events.log import COLUMNS, recorded
+from nexus.jobs.attempt import attempt
 from tests.api.identity import people
 from tests.api.kernel import Kernel
 from tests.api.oidc.house import BACK, DEVICE, HTTP, Browser, House
@@ -58,8 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def application(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
-    """Whom the consumers of this house tell."""
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    """Whom the jobs of this house tell."""
+    monkeypatch.setattr(jobs, "get_settings", lambda: house.kernel.settings)
     server = Application()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -91,6 +90,23 @@ def delivered(house: House, name: str, where: str, value: str) -> int:
     return asyncio.run(done())
 
 
+def called(house: House, client: str) -> list[tuple[str, str | None]]:
+    """Does what a worker would with the calls of an application that wait; state and error of each afterwards."""
+    which = "name = 'oidc.tell_client' and arguments ->> 'client_id' = %s"
+    waiting = house.kernel.sql(f"select id from app.job where {which} and state in ('pending', 'waiting')", client)
+
+    async def done() -> None:
+        database = Database(house.kernel.settings)
+        try:
+            for (id,) in waiting:
+                await attempt(database, id)
+        finally:
+            await database.close()
+
+    asyncio.run(done())
+    return house.kernel.sql(f"select state, error from app.job where {which} order by created_at", client)  # type: ignore[return-value]
+
+
 def test_an_application_is_told_until_it_answers(house: House, application: Application) -> None:
     app = house.app(name="Told", redirect_uris=[BACK], backchannel_logout_uri=application.address)
     browser = Browser(house.kernel, house.person)
@@ -98,13 +114,19 @@ def test_an_application_is_told_until_it_answers(house: House, application: Appl
     people.within(house.kernel.settings, lambda s: people.sessions.revoke(s, house.person.id, browser.session_id))
     assert house.api(token["access_token"]).status_code == 401
     assert delivered(house, "oidc.end_grants", "session_id", browser.session_id) == 1
-    application.answers = 503
-    with pytest.raises(ProviderError, match="503"):
-        delivered(house, "oidc.tell_clients", "session_id", browser.session_id)
-    application.answers = 200
     assert delivered(house, "oidc.tell_clients", "session_id", browser.session_id) == 1
+    # the log does not wait for whoever is told
+    assert application.told == []
+    application.answers = 503
+    [(state, error)] = called(house, app.id)
+    assert state == "waiting"
+    assert error is not None
+    assert "answers a sign-out with 503" in error
+    application.answers = 200
+    assert called(house, app.id) == [("succeeded", None)]
     # what it has dealt with is not told once more
     delivered(house, "oidc.tell_clients", "session_id", browser.session_id)
+    assert called(house, app.id) == [("succeeded", None)]
     assert len(application.told) == 2
     claims = house.claims(application.told[-1])
     assert (claims["aud"], claims["sub"], claims["sid"]) == (app.id, house.person.id, browser.session_id)
@@ -119,6 +141,7 @@ def test_an_application_is_told_of_an_erasure(house: House, application: Applica
     app.signed_in(browser)
     people.within(house.kernel.settings, lambda s: privacy.erase(s, person.id, "local", "they asked"))
     assert delivered(house, "oidc.tell_clients", "user_id", person.id) == 1
+    assert called(house, app.id) == [("succeeded", None)]
     claims = house.claims(application.told[0])
     assert (claims["aud"], claims["sub"], claims["sid"]) == (app.id, person.id, browser.session_id)
 
@@ -131,6 +154,7 @@ def test_an_application_whose_grant_outlives_the_session_is_told_too(house: Hous
     people.within(house.kernel.settings, lambda s: people.sessions.revoke(s, house.person.id, browser.session_id))
     assert delivered(house, "oidc.end_grants", "session_id", browser.session_id) == 1
     assert delivered(house, "oidc.tell_clients", "session_id", browser.session_id) == 1
+    assert called(house, app.id) == [("succeeded", None)]
     assert house.claims(application.told[0])["sid"] == browser.session_id
     again = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
     assert again.status_code == 200
@@ -139,28 +163,34 @@ def test_an_application_whose_grant_outlives_the_session_is_told_too(house: Hous
 def test_an_application_that_is_gone_is_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from nexus.ports import free_port
 
-    monkeypatch.setattr(consumers, "get_settings", lambda: house.kernel.settings)
+    monkeypatch.setattr(jobs, "get_settings", lambda: house.kernel.settings)
     app = house.app(name="Gone", backchannel_logout_uri=f"http://127.0.0.1:{free_port()}/logout")
     person = house.somebody()
     app.signed_in(Browser(house.kernel, person))
     people.within(house.kernel.settings, lambda s: people.directory.deactivate(s, person.id))
     delivered(house, "oidc.end_grants", "user_id", person.id)
-    with pytest.raises(ProviderError, match="cannot be told of a sign-out"):
-        delivered(house, "oidc.tell_clients", "user_id", person.id)
+    delivered(house, "oidc.tell_clients", "user_id", person.id)
+    [(state, error)] = called(house, app.id)
+    assert state == "waiting"
+    assert error is not None
+    assert "cannot be told of a sign-out" in error
 
 
 def test_an_address_inside_our_network_is_not_told(
     house: House, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = house.kernel.settings.model_copy(update={"egress_allow": ""})
-    monkeypatch.setattr(consumers, "get_settings", lambda: settings)
+    monkeypatch.setattr(jobs, "get_settings", lambda: settings)
     app = house.app(name="Inside", backchannel_logout_uri=application.address)
     person = house.somebody()
     app.signed_in(Browser(house.kernel, person))
     people.within(house.kernel.settings, lambda s: people.directory.deactivate(s, person.id))
     delivered(house, "oidc.end_grants", "user_id", person.id)
-    with pytest.raises(egress.RefusedError):
-        delivered(house, "oidc.tell_clients", "user_id", person.id)
+    delivered(house, "oidc.tell_clients", "user_id", person.id)
+    [(state, error)] = called(house, app.id)
+    assert state == "failed"
+    assert error is not None
+    assert error.startswith("RefusedError")
     assert not application.told
 
 
@@ -187,6 +217,7 @@ def test_another_password_ends_what_outlives_a_session(house: House, application
     _, anew = app.signed_in(here, scope="openid nexus offline_access")
     delivered(house, "oidc.end_grants", "user_id", person.id)
     delivered(house, "oidc.tell_clients", "user_id", person.id)
+    called(house, app.id)
     ended = house.kernel.sql(
         "select revoked_because from app.oidc_grant where user_id = %s and revoked_at is not null", person.id
     )

@@ -15,7 +15,8 @@ from nexus import postgres
 from nexus.db import Database
 from nexus.errors import InputError, NotFoundError
 from nexus.events import letters, offsets
-from nexus.events.consumer import Consumer, Delivery
+from nexus.events.consumer import Consumer, Delivery, _register, get
+from nexus.events.consumer import consumer as declared
 from nexus.events.relay import Relay, step
 from nexus.settings import Settings
 from tests.nexus.events.bells import ONE, TWO, Kept, Rang, consumer, kept, log, ring, rows
@@ -265,3 +266,41 @@ def test_a_stream_comes_in_the_order_of_its_numbers_whoever_began_first(log: Set
 
     run(log, go)
     assert rows(log) == [("slow", 1), ("a", 1), ("a", 2), ("a", 3)]
+
+
+def test_what_takes_long_ends_before_the_last(
+    log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody's later events wait for an open transaction: one event each, where even one is too long."""
+    monkeypatch.setattr("nexus.events.deliver.LONG", 0.0)
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1, 2, 3, 4)
+        await ring(database, 10, 11, bell="b")
+        await step(database, consumer)
+        assert rows(log) == [("a", 1)]
+        kept.failing = {3: 99}
+        await drain(database, consumer)
+        async with database.system() as session:
+            return await offsets.progress(session)
+
+    [progress] = run(log, go)
+    assert rows(log) == [("a", 1), ("a", 2), ("b", 10), ("b", 11)]
+    assert kept.sent == [1, 2, 10, 11]
+    assert (progress.delivered, progress.dead, progress.retrying, progress.behind) == (4, 1, 1, 0)
+
+
+def test_a_consumer_says_how_many_are_one_transaction(log: Settings, kept: Kept) -> None:
+    declare = declared("door.few", "door.*", batch=2)
+    declare(kept)
+    few = get("door.few")
+
+    async def go(database: Database) -> None:
+        await ring(database, 1, 2, 3)
+        await step(database, few)
+
+    try:
+        run(log, go)
+    finally:
+        _register.pop("door.few")
+    assert rows(log) == [("a", 1), ("a", 2)]
