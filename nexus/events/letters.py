@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from nexus.db.changes import noted
 from nexus.errors import NotFoundError, Permanent
+from nexus.events import offsets
 from nexus.events.consumer import Consumer
 from nexus.events.log import COLUMNS, Recorded, recorded
 
@@ -92,19 +93,25 @@ async def due(session: AsyncSession, consumer: Consumer, limit: int = 50) -> lis
 
 async def settle(session: AsyncSession, consumer: str, event: Recorded) -> None:
     """It was dealt with (or given up): the next of its stream is due."""
-    values = {"consumer": consumer, "event": event.id, "stream": event.stream}
+    await offsets.hold(session, consumer)
+    values = {"consumer": consumer, "event": event.id}
     await session.execute(text("delete from app.delivery where consumer = :consumer and event_id = :event"), values)
-    await session.execute(
-        text(
-            """
-            update app.delivery set state = 'retrying', next_at = now()
-            where consumer = :consumer and state = 'waiting' and event_id = (
-              select event_id from app.delivery where consumer = :consumer and stream = :stream
-              order by generation, xid, position limit 1)
-            """
-        ),
-        values,
-    )
+    await promote(session, consumer, [event.stream])
+
+
+async def promote(session: AsyncSession, consumer: str, streams: Iterable[str]) -> None:
+    """The first of each of these streams is due if it waits: nothing is before it any more.
+
+    Whoever lets events wait does so too, since what they wait behind may be gone by then. Both hold the consumer's place
+    (offsets.hold), so one of them comes second and sees what the other did.
+    """
+    sql = """
+        update app.delivery d set state = 'retrying', next_at = now()
+        where d.consumer = :consumer and d.state = 'waiting' and d.stream = any (:streams) and not exists (
+          select from app.delivery earlier where earlier.consumer = d.consumer and earlier.stream = d.stream
+          and (earlier.generation, earlier.xid, earlier.position) < (d.generation, d.xid, d.position))
+    """
+    await session.execute(text(sql), {"consumer": consumer, "streams": sorted(set(streams))})
 
 
 async def dead(
@@ -118,6 +125,7 @@ async def dead(
 
 async def requeue(session: AsyncSession, consumer: str, event: str | None = None) -> int:
     """Lets a consumer try its dead letters (or one) again, from the first attempt; how many."""
+    await offsets.hold(session, consumer)
     found = await required(session, consumer, event)
     sql = "update app.delivery set state = 'retrying', attempts = 0, next_at = now() where consumer = :c and event_id = any (:e)"
     values = {"c": consumer, "e": [letter.recorded.id for letter in found]}
@@ -130,6 +138,7 @@ async def requeue(session: AsyncSession, consumer: str, event: str | None = None
 async def purge(session: AsyncSession, consumer: str, event: str | None = None) -> int:
     """Gives up a consumer's dead letters (or one): it never has them, and what waited behind them goes on. The events stay
     in the log."""
+    await offsets.hold(session, consumer)
     found = await required(session, consumer, event)
     values = {"c": consumer, "streams": [letter.recorded.stream for letter in found]}
     async with noted(session, *NOTED, "consumer = :c and stream = any (:streams)", values):

@@ -144,8 +144,10 @@ async def _pass(database: Database, consumer: Consumer, at: Position, batch: Seq
         nonlocal to
         if done < len(now):
             to = max(event.at for event in batch if event.at < now[done].at)
-        await letters.park(session, consumer, [event for event in behind if event.at <= to])
         await offsets.advance(session, consumer.name, at, to, done)
+        if parked := [event for event in behind if event.at <= to]:
+            await letters.park(session, consumer, parked)
+            await letters.promote(session, consumer.name, (event.stream for event in parked))
 
     try:
         await deliver(database, consumer, now, also)

@@ -88,6 +88,27 @@ def test_dead_letters_wait_are_requeued_or_purged(log: Settings, kept: Kept, con
     assert sorted(rows(log)) == [("a", 1), ("a", 2), ("a", 3), ("b", 21)]
 
 
+def test_what_comes_to_wait_as_a_letter_is_given_up_goes_on(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """Somebody purges between the relay's look at who is blocked and its commit."""
+    kept.failing = {2: 99}
+
+    async def go(database: Database) -> None:
+        async def keep(delivery: Delivery) -> None:
+            await kept(delivery)
+            if delivery.recorded.data["number"] == 10:
+                async with database.system() as operator:
+                    assert await letters.purge(operator, consumer.name) == 1
+
+        await ring(database, 1, 2)
+        await drain(database, consumer)
+        await ring(database, 3, 4)
+        await ring(database, 10, bell="b")
+        await drain(database, dataclasses.replace(consumer, handle=keep))
+
+    run(log, go)
+    assert rows(log) == [("a", 1), ("b", 10), ("a", 3), ("a", 4)]
+
+
 def test_what_can_never_succeed_is_not_tried_again(log: Settings, consumer: Consumer) -> None:
     async def refuse(delivery: Delivery) -> None:
         raise InputError("never")
