@@ -106,6 +106,10 @@ class Database:
         """Rows of one statement as `nexus_api`, for nobody. It may be given up at any time, and holds nothing then."""
         return await self._direct.read(sql, values)
 
+    async def connection(self) -> asyncpg.Connection:
+        """One of its own as `nexus_system`, for a lock that lasts as long as it does: whoever asks for it ends it."""
+        return await connect(self._settings, roles.SYSTEM)
+
     def connections(self) -> dict[str, tuple[int, int]]:
         """Pool → connections in use and idle, of the pools that were needed."""
         made = self.__dict__

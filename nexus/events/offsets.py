@@ -107,9 +107,10 @@ async def advance(session: AsyncSession, name: str, was: Position, to: Position,
         raise MovedError(f"consumer {name} was moved or paused meanwhile", remedy="nothing: whoever did so goes on")
 
 
-async def hold(session: AsyncSession, name: str) -> None:
-    """Nobody else moves it on, or deals with its letters, before this transaction ends."""
-    await session.execute(text("select 1 from app.consumer where name = :name for update"), {"name": name})
+async def hold(session: AsyncSession, name: str) -> bool:
+    """Nobody else moves it on, pauses it, or deals with its letters, before this transaction ends; whether it is paused."""
+    sql = text("select is_paused from app.consumer where name = :name for update")
+    return bool(await session.scalar(sql, {"name": name}))
 
 
 async def pause(session: AsyncSession, name: str, is_paused: bool) -> None:

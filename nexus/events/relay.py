@@ -23,6 +23,7 @@ from nexus.db.engine import Database, connect
 from nexus.db.session import Session
 from nexus.errors import MachineError
 from nexus.events import letters, offsets
+from nexus.events.alone import is_left
 from nexus.events.consumer import Consumer
 from nexus.events.deliver import deliver
 from nexus.events.log import CHANNEL, Position, Recorded, read
@@ -119,6 +120,7 @@ async def step(database: Database, consumer: Consumer) -> float:
     """Retries that are due, then the next events; seconds until there may be more (0: at once)."""
     async with database.system() as session:
         at, is_paused = await offsets.get(session, consumer)
+        is_paused = is_paused or not await is_left(session, consumer.name)
         due = [] if is_paused else await letters.due(session, consumer)
         batch = [] if is_paused else await read(session, at, limit=consumer.batch)
         held_back = bool(not batch and await _is_held_back(session, at))
@@ -144,6 +146,7 @@ async def _pass(database: Database, consumer: Consumer, at: Position, batch: Seq
         nonlocal to
         if done < len(now):
             to = max(event.at for event in batch if event.at < now[done].at)
+        await _unreplayed(session, consumer)
         await offsets.advance(session, consumer.name, at, to, done)
         if parked := [event for event in behind if event.at <= to]:
             await letters.park(session, consumer, parked)
@@ -166,10 +169,19 @@ async def _pass(database: Database, consumer: Consumer, at: Position, batch: Seq
 
 async def _again(database: Database, consumer: Consumer, letter: letters.Letter) -> None:
     event = letter.recorded
+
+    async def also(session: Session, _: int) -> None:
+        await _unreplayed(session, consumer)
+        if await offsets.hold(session, consumer.name):
+            raise MovedError(
+                f"consumer {consumer.name} was paused meanwhile", remedy="nothing: it goes on when resumed"
+            )
+        await letters.settle(session, consumer.name, event)
+
     try:
-        await deliver(database, consumer, [event], lambda session, _: letters.settle(session, consumer.name, event))
+        await deliver(database, consumer, [event], also)
     except Exception as error:
-        if machine_error(error):
+        if isinstance(error, MovedError) or machine_error(error):
             raise
         await _failed(database, consumer, event, letter.attempts + 1, error)
 
@@ -179,6 +191,7 @@ async def _failed(
 ) -> None:
     """`at`: where the consumer stands, which is taken past the event."""
     async with database.system() as session:
+        await _unreplayed(session, consumer)
         if at is not None:
             await offsets.advance(session, consumer.name, at, event.at, 0)
         state = await letters.fail(session, consumer, event, attempts, error)
@@ -192,6 +205,12 @@ async def _failed(
         state,
         error,
     )
+
+
+async def _unreplayed(session: Session, consumer: Consumer) -> None:
+    """Raises MovedError while a replay has the consumer: the transaction must not commit then."""
+    if not await is_left(session, consumer.name):
+        raise MovedError(f"consumer {consumer.name} is being replayed", remedy="nothing: it goes on afterwards")
 
 
 async def _is_held_back(session: Session, at: Position) -> bool:

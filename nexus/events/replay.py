@@ -1,6 +1,6 @@
 """Replay: giving a consumer events that it has had, to make its rows anew.
 
-Belongs here: choosing them, the pace, keeping the relay out meanwhile. Does not belong here: delivering (deliver.py).
+Belongs here: choosing them, the pace. Does not belong here: delivering (deliver.py), keeping the relay out (alone.py).
 Only a consumer that says `replayable` may have events twice. Effects outside the database are suppressed.
 """
 
@@ -10,16 +10,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from sqlalchemy import text
-
 from nexus.db.engine import Database
 from nexus.errors import InputError
 from nexus.events import offsets
+from nexus.events.alone import alone
 from nexus.events.consumer import Consumer
 from nexus.events.deliver import deliver
 from nexus.events.log import Position, Recorded, read
@@ -50,24 +48,22 @@ async def replay(
 
     Goes as far as the consumer is: what it has not had yet, it will have. The relay leaves it alone meanwhile. An event
     that fails ends the replay with the consumer's error; what came before stays done. Raises InputError for a consumer
-    that must not have an event twice.
+    that must not have an event twice, ConflictError while another replay has it.
     """
-    if not dry_run:
-        check(consumer)
-    async with database.system() as session:
-        end, _ = await offsets.get(session, consumer)
     given: Counter[str] = Counter()
     if dry_run:
-        async for events in _chosen(database, consumer, span, end):
+        async for events in _chosen(database, consumer, span):
             given.update(event.type for event in events)
         return given
-    async with _alone(database, consumer):
+    check(consumer)
+    async with alone(database, consumer.name) as still:
         began = time.monotonic()
-        async for found in _chosen(database, consumer, span, end):
+        async for found in _chosen(database, consumer, span):
             for events in _parts(found, rate):
                 if rate:
                     await asyncio.sleep(max(0.0, began + given.total() / rate - time.monotonic()))
                 while events:
+                    still()
                     done = await deliver(database, consumer, events, is_replay=True)
                     given.update(event.type for event in events[:done])
                     events = events[done:]
@@ -90,7 +86,10 @@ def check(consumer: Consumer) -> None:
         )
 
 
-async def _chosen(database: Database, consumer: Consumer, span: Span, end: Position) -> AsyncIterator[list[Recorded]]:
+async def _chosen(database: Database, consumer: Consumer, span: Span) -> AsyncIterator[list[Recorded]]:
+    """Up to where the consumer is as this begins."""
+    async with database.system() as session:
+        end, _ = await offsets.get(session, consumer)
     at = Position()
     while at < end:
         async with database.system() as session:
@@ -100,18 +99,3 @@ async def _chosen(database: Database, consumer: Consumer, span: Span, end: Posit
         at = batch[-1].at
         if found := [event for event in batch if consumer.wants(event) and span.holds(event)]:
             yield found
-
-
-@asynccontextmanager
-async def _alone(database: Database, consumer: Consumer) -> AsyncIterator[None]:
-    """Pauses the consumer: a relay in the middle of a batch cannot commit it then."""
-    was = text("select is_paused from app.consumer where name = :name for update")
-    async with database.system() as session:
-        was_paused = bool(await session.scalar(was, {"name": consumer.name}))
-        await offsets.pause(session, consumer.name, True)
-    try:
-        yield
-    finally:
-        async with database.system() as session:
-            await offsets.pause(session, consumer.name, was_paused)
-            await session.execute(text("select pg_notify('nexus_events', '')"))

@@ -16,7 +16,9 @@ from nexus import postgres
 from nexus.db import Database, Tenant
 from nexus.db.migrate import migrate
 from nexus.events import Event
+from nexus.events.consumer import Consumer, Delivery
 from nexus.settings import PROJECT, Settings
+from tests.nexus.events.running import drain, run
 
 #: A worker with one consumer that kills its process when it comes to a number, at the point that it is told.
 WORKER = """
@@ -50,6 +52,27 @@ async def keep(delivery):
     delivery.outside(committed)
 
 asyncio.run(work(Settings(home=home, database_url=SecretStr(url))))
+"""
+
+#: A replay to a consumer that kills its process.
+REPLAY = """
+import asyncio, os, signal, sys
+from pydantic import SecretStr
+from nexus.db import Database
+from nexus.events import Event
+from nexus.events.consumer import Consumer
+from nexus.events.replay import Span, replay
+from nexus.settings import Settings
+
+class Rang(Event, type="gate.bell.rang"):
+    bell_id: str
+    number: int
+
+async def die(delivery):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+database = Database(Settings(home=sys.argv[1], database_url=SecretStr(sys.argv[2])))
+asyncio.run(replay(database, Consumer("gate.heard", die, replayable=True), Span()))
 """
 
 
@@ -88,3 +111,24 @@ def test_a_worker_that_is_killed_goes_on_where_it_was(settings: Settings) -> Non
                 assert worker.wait(30) == 0
         kept = [number for (number,) in connection.execute("select number from app.kept order by 1")]
     assert kept == list(range(35))
+
+
+@pytest.mark.integration
+def test_a_replay_that_is_killed_leaves_its_consumer_to_the_relay(settings: Settings) -> None:
+    migrate(settings)
+    heard: list[int] = []
+
+    async def hear(delivery: Delivery) -> None:
+        heard.append(delivery.recorded.data["number"])
+
+    consumer = Consumer("gate.heard", hear, replayable=True)
+    asyncio.run(ring(settings, range(2)))
+    run(settings, lambda database: drain(database, consumer))
+    command = [sys.executable, "-c", REPLAY, str(settings.home), postgres.dsn(settings)]
+    done = subprocess.run(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    asyncio.run(ring(settings, range(2, 3)))
+    until = time.monotonic() + 20
+    while heard != [0, 1, 2] and time.monotonic() < until:
+        run(settings, lambda database: drain(database, consumer))
+    assert heard == [0, 1, 2]

@@ -242,6 +242,29 @@ def test_a_paused_consumer_gets_nothing(log: Settings, consumer: Consumer) -> No
     run(log, go)
 
 
+def test_a_paused_consumer_gets_nothing_again_either(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """Somebody pauses it while what is due again is being delivered."""
+    kept.failing = {1: 1}
+
+    async def go(database: Database) -> None:
+        async def keep(delivery: Delivery) -> None:
+            await kept(delivery)
+            async with database.system() as operator:
+                await offsets.pause(operator, consumer.name, True)
+
+        await ring(database, 1)
+        await step(database, consumer)
+        with pytest.raises(offsets.MovedError, match="was paused"):
+            await step(database, dataclasses.replace(consumer, handle=keep))
+        assert (rows(log), kept.sent) == ([], [])
+        async with database.system() as session:
+            await offsets.pause(session, consumer.name, False)
+        await drain(database, consumer)
+
+    run(log, go)
+    assert rows(log) == [("a", 1)]
+
+
 def test_a_consumer_may_begin_now(log: Settings, consumer: Consumer) -> None:
     late = dataclasses.replace(consumer, start="now")
 

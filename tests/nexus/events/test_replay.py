@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import importlib
 import itertools
@@ -9,14 +11,19 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
+from nexus import postgres
 from nexus.db import Database
-from nexus.errors import InputError
-from nexus.events.consumer import Consumer
+from nexus.errors import ConflictError, InputError, MachineError
+from nexus.events import offsets
+from nexus.events.alone import alone, is_left
+from nexus.events.consumer import Consumer, Delivery
 from nexus.events.deliver import deliver
-from nexus.events.log import Recorded
+from nexus.events.log import Recorded, read
+from nexus.events.relay import POLL, step
 from nexus.events.replay import Span, replay
 from nexus.settings import Settings
 from tests.nexus.events.bells import Kept, consumer, kept, log, ring, rows
@@ -95,3 +102,110 @@ def test_only_what_may_have_an_event_twice_is_replayed(log: Settings, consumer: 
     with pytest.raises(InputError, match="must not have an event twice"):
         run(log, lambda database: replay(database, once, Span()))
     assert run(log, lambda database: replay(database, once, Span(), dry_run=True)) == {}
+
+
+def test_what_the_relay_passes_as_a_replay_begins_is_in_it(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    async def go(database: Database) -> None:
+        await ring(database, 1)
+        await drain(database, consumer)
+        await ring(database, 2)
+        async with database.system() as relay:
+            # as a relay that is about to commit
+            assert await is_left(relay, consumer.name)
+            at, _ = await offsets.get(relay, consumer)
+            [event] = await read(relay, at)
+            replaying = asyncio.create_task(replay(database, consumer, Span()))
+            await _waits_for_a_lock(database)
+            await offsets.advance(relay, consumer.name, at, event.at, 1)
+        assert (await replaying).total() == 2
+
+    run(log, go)
+
+
+async def _waits_for_a_lock(database: Database) -> None:
+    sql = """
+        select exists (select from pg_locks where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database()))
+    """
+    async with asyncio.timeout(20):
+        while True:
+            async with database.system() as session:
+                if await session.scalar(text(sql)):
+                    return
+            await asyncio.sleep(0.01)
+
+
+def test_a_relay_gives_nothing_beside_a_replay(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """Neither what comes next nor what is due again, whether it begins meanwhile or was about to commit."""
+    kept.failing = {2: 2}
+
+    async def go(database: Database) -> None:
+        await ring(database, 1, 2)
+        await step(database, consumer)
+        await ring(database, 3, bell="b")
+        before = rows(log)
+        async with alone(database, consumer.name):
+            assert await step(database, consumer) == POLL
+        async with contextlib.AsyncExitStack() as replaying:
+
+            async def keep(delivery: Delivery) -> None:
+                await kept(delivery)
+                await replaying.enter_async_context(alone(database, consumer.name))
+
+            with pytest.raises(offsets.MovedError, match="is being replayed"):
+                await step(database, dataclasses.replace(consumer, handle=keep))
+        assert rows(log) == before == [("a", 1)]
+        assert sorted(kept.sent) == [1]
+        await drain(database, consumer)
+
+    run(log, go)
+    assert sorted(rows(log)) == [("a", 1), ("a", 2), ("b", 3)]
+
+
+def test_one_replay_at_a_time_and_nobody_is_paused_by_it(
+    log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexus.events.alone.PATIENCE", "50ms")
+
+    async def go(database: Database) -> None:
+        await ring(database, 1)
+        await drain(database, consumer)
+
+        async def keep(delivery: Delivery) -> None:
+            await kept(delivery)
+            with pytest.raises(ConflictError, match="is being replayed already"):
+                await replay(database, consumer, Span())
+
+        assert (await replay(database, dataclasses.replace(consumer, handle=keep), Span())).total() == 1
+        async with database.system() as session:
+            _, is_paused = await offsets.get(session, consumer)
+        assert not is_paused
+        await ring(database, 2)
+        await drain(database, consumer)
+
+    run(log, go)
+    assert [n for _, n in rows(log)] == [1, 1, 2]
+
+
+def test_a_replay_without_its_lock_ends(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """The relay may be at work again."""
+
+    async def go(database: Database) -> None:
+        await ring(database, 1, 2)
+        await drain(database, consumer)
+
+        async def cut(delivery: Delivery) -> None:
+            sql = (
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock'"
+                " and database = (select oid from pg_database where datname = current_database())"
+            )
+            with psycopg.connect(postgres.dsn(log)) as connection:
+                connection.execute(sql)
+            await asyncio.sleep(0.2)
+            await kept(delivery)
+
+        with pytest.raises(MachineError, match="was lost"):
+            await replay(database, dataclasses.replace(consumer, handle=cut, batch=1), Span())
+
+    run(log, go)
+    assert [n for _, n in rows(log)] == [1, 2, 1]
