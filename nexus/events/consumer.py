@@ -6,6 +6,7 @@ of failures (letters.py), the loop (relay.py).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from nexus.events.log import Recorded
 if TYPE_CHECKING:
     from nexus.db.session import Session
 
+_log = logging.getLogger("nexus.events")
 #: The name under which the lake notes how far it has drained the log, beside the consumers.
 LAKE = "lake"
 #: Pauses before the second, third, … attempt; after the last of them an event is a dead letter.
@@ -48,10 +50,18 @@ class Delivery:
     def outside(self, call: Callable[[], Awaitable[None]]) -> None:
         """An effect that no transaction takes back (a mail, a request): after the commit, and never in a replay.
 
-        It may be lost if the process dies in between; what must not be is a job of its own.
+        It may be lost if the process dies in between, or if it fails, which the log tells; what must not be is a job of its own.
         """
+
+        async def tried() -> None:
+            # the event has been dealt with: nothing of it is undone, and other calls have their turn
+            try:
+                await call()
+            except Exception as error:  # noqa: BLE001
+                _log.error("a call outside for event %s failed, and is lost", self.recorded.id, exc_info=error)
+
         if not self.is_replay:
-            self.session.after_commit(call)
+            self.session.after_commit(tried)
 
 
 Handle = Callable[[Delivery], Awaitable[None]]

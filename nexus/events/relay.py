@@ -134,7 +134,8 @@ async def step(database: Database, consumer: Consumer) -> float:
 
 
 async def _pass(database: Database, consumer: Consumer, at: Position, batch: Sequence[Recorded]) -> Position:
-    """Takes the consumer past `batch`, or part of it if that takes long; how far. A batch in which something fails is halved until what fails stands alone."""
+    """Takes the consumer past `batch`, or a part of it if that takes long; how far. A batch in which something fails is halved
+    until what fails stands alone."""
     async with database.system() as session:
         mine = [event for event in batch if consumer.wants(event)]
         stopped = await letters.blocked(session, consumer, (event.stream for event in mine))

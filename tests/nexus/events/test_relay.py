@@ -59,6 +59,31 @@ def test_what_fails_is_tried_again_and_its_stream_waits(log: Settings, kept: Kep
     assert sorted(kept.sent) == [1, 2, 3, 10, 11]
 
 
+def test_a_call_outside_that_fails_is_told_and_keeps_no_other_from_being_made(
+    log: Settings, kept: Kept, consumer: Consumer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def keep(delivery: Delivery) -> None:
+        async def fail() -> None:
+            raise ValueError("nobody answers")
+
+        if delivery.recorded.data["number"] == 1:
+            delivery.outside(fail)
+        await kept(delivery)
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1, 2)
+        # in one round, without an error
+        assert await step(database, dataclasses.replace(consumer, handle=keep)) == 0
+        async with database.system() as session:
+            return await offsets.progress(session)
+
+    [progress] = run(log, go)
+    assert rows(log) == [("a", 1), ("a", 2)]
+    assert kept.sent == [1, 2]
+    assert (progress.delivered, progress.behind, progress.retrying, progress.dead) == (2, 0, 0, 0)
+    assert "nobody answers" in caplog.text
+
+
 def test_dead_letters_wait_are_requeued_or_purged(log: Settings, kept: Kept, consumer: Consumer) -> None:
     kept.failing = {2: 99, 20: 99}
 
