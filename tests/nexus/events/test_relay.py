@@ -227,6 +227,52 @@ def test_two_that_believe_to_be_alone_do_it_once(log: Settings, kept: Kept, cons
     assert [n for _, n in rows(log)] == list(range(40))
 
 
+def test_an_event_that_comes_twice_has_its_effect_once(log: Settings, kept: Kept, consumer: Consumer) -> None:
+    """Somebody has put the consumer back, as a restore of its row would."""
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1, 2)
+        await drain(database, consumer)
+        async with database.system() as session:
+            await session.execute(text("update app.consumer set generation = 0, xid = '0', position = 0"))
+        await ring(database, 3)
+        await drain(database, consumer)
+        async with database.system() as session:
+            return await offsets.progress(session)
+
+    [progress] = run(log, go)
+    assert rows(log) == [("a", 1), ("a", 2), ("a", 3)]
+    assert kept.sent == [1, 2, 3]
+    assert progress.behind == 0
+
+
+def test_a_commit_wakes_the_relay(
+    log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its notification: the relay does not look by itself for an hour."""
+    monkeypatch.setattr("nexus.events.relay.POLL", 3600.0)
+
+    async def go(database: Database) -> None:
+        relay = Relay(log, [consumer])
+        task = asyncio.create_task(relay.run())
+        try:
+            for number in range(3):
+                await ring(database, number)
+                async with asyncio.timeout(20):
+                    while len(rows(log)) <= number:
+                        await asyncio.sleep(0.02)
+                        assert not task.done()
+                # it has found nothing more by then, and waits
+                await asyncio.sleep(0.3)
+        finally:
+            relay.stop()
+            await task
+            await relay.database.close()
+
+    run(log, go)
+    assert [n for _, n in rows(log)] == [0, 1, 2]
+
+
 def test_a_relay_goes_on_when_its_connections_are_cut(log: Settings, kept: Kept, consumer: Consumer) -> None:
     async def go(database: Database) -> None:
         relay = Relay(log, [consumer])
