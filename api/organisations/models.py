@@ -27,6 +27,12 @@ class _Owned(Timestamps, Versioned):
         return mapped_column(ForeignKey("app.organisation.id"))
 
 
+class _Shuttable(_Owned):
+    """What the closing of the organisation takes away. `is_shut`: it did, and nobody has said anything of it by hand since."""
+
+    is_shut: Mapped[bool] = mapped_column(default=False)
+
+
 class Policy(_Owned, Base):
     """What an organisation asks of everybody who belongs to it. One row each."""
 
@@ -38,7 +44,7 @@ class Policy(_Owned, Base):
     is_mfa_required: Mapped[bool] = mapped_column(default=False)
 
 
-class Member(_Owned, Base):
+class Member(_Shuttable, Base):
     """A person in an organisation. `is_break_glass`: may sign in with a password although SSO is required."""
 
     __tablename__ = "organisations_member"
@@ -85,7 +91,7 @@ class GroupMember(_Owned, Base):
     member_id: Mapped[str] = mapped_column(ForeignKey(_MEMBER, ondelete="CASCADE"), primary_key=True)
 
 
-class ServiceAccount(_Owned, Base):
+class ServiceAccount(_Shuttable, Base):
     """A program of the organisation: it has roles as a member has, and signs in with keys."""
 
     __tablename__ = "organisations_service_account"
@@ -122,7 +128,7 @@ class Assignment(_Owned, Base):
     created_by: Mapped[str]
 
 
-class Invitation(_Owned, Base):
+class Invitation(_Shuttable, Base):
     """An offer to an address: whoever shows the token and has the address becomes a member with these roles."""
 
     __tablename__ = "organisations_invitation"
@@ -160,7 +166,7 @@ class Domain(_Owned, Base):
     checked_at: Mapped[datetime | None]
 
 
-class ApiKey(_Owned, Base):
+class ApiKey(_Shuttable, Base):
     """A key of a member or service account. Kept as a hash; `scopes`: scope → permissions that it may use at most."""
 
     __tablename__ = "organisations_api_key"

@@ -5,7 +5,7 @@ organisation: they remove it when `organisations.organisation.closed` tells them
 
     shut ──▶ grace ──▶ remove (final) ──▶ tell
       ▲        │
-      └────────┘ cancelled: everything that was shut is opened again, and nothing else
+      └────────┘ cancelled: what was shut is opened again, but for what was taken away by hand meanwhile
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Users:
             )
             _say(said, wanted, name)
             await self._rows.add(said)
-            if wanted.active is False and member.status == "active":
+            if wanted.active is False and (member.status == "active" or member.is_shut):
                 await self._suspend(member, said)
             elif wanted.active and said.suspended_at is not None:
                 await self._revive(member, said)
@@ -88,6 +88,8 @@ class Users:
         _reachable(member)
         before = await self._members.state(member)
         member.status, said.suspended_at = "suspended", await self._rows.now()
+        # by the directory now, whatever did it before: a closing that is cancelled leaves it so
+        member.is_shut = False
         await self._tell(member, before)
         await self._people.end(member.user_id)
 

@@ -45,38 +45,38 @@ class ClosingRepository:
         shutting = {
             "members": update(Member)
             .where(Member.status == "active", ~_IS_OWNER)
-            .values(status="suspended", version=Member.version + 1)
+            .values(status="suspended", is_shut=True, version=Member.version + 1)
             .returning(Member.id),
             "service_accounts": update(ServiceAccount)
             .where(ServiceAccount.disabled_at.is_(None))
-            .values(disabled_at=now, version=ServiceAccount.version + 1)
+            .values(disabled_at=now, is_shut=True, version=ServiceAccount.version + 1)
             .returning(ServiceAccount.id),
             "api_keys": update(ApiKey)
             .where(ApiKey.revoked_at.is_(None))
-            .values(revoked_at=now, version=ApiKey.version + 1)
+            .values(revoked_at=now, is_shut=True, version=ApiKey.version + 1)
             .returning(ApiKey.id),
             "invitations": update(Invitation)
             .where(Invitation.revoked_at.is_(None), Invitation.accepted_at.is_(None))
-            .values(revoked_at=now, version=Invitation.version + 1)
+            .values(revoked_at=now, is_shut=True, version=Invitation.version + 1)
             .returning(Invitation.id),
         }
         return {what: (await self._session.scalars(statement)).all() for what, statement in shutting.items()}
 
     async def reopen(self, was_open: Mapping[str, Sequence[str]]) -> None:
-        """What `shut` has returned, as it was."""
+        """What `shut` has returned, as it was; but for what somebody has taken away by hand since."""
         opening = (
             update(Member)
-            .where(Member.id.in_(was_open["members"]))
-            .values(status="active", version=Member.version + 1),
+            .where(Member.id.in_(was_open["members"]), Member.is_shut)
+            .values(status="active", is_shut=False, version=Member.version + 1),
             update(ServiceAccount)
-            .where(ServiceAccount.id.in_(was_open["service_accounts"]))
-            .values(disabled_at=None, version=ServiceAccount.version + 1),
+            .where(ServiceAccount.id.in_(was_open["service_accounts"]), ServiceAccount.is_shut)
+            .values(disabled_at=None, is_shut=False, version=ServiceAccount.version + 1),
             update(ApiKey)
-            .where(ApiKey.id.in_(was_open["api_keys"]))
-            .values(revoked_at=None, version=ApiKey.version + 1),
+            .where(ApiKey.id.in_(was_open["api_keys"]), ApiKey.is_shut)
+            .values(revoked_at=None, is_shut=False, version=ApiKey.version + 1),
             update(Invitation)
-            .where(Invitation.id.in_(was_open["invitations"]))
-            .values(revoked_at=None, version=Invitation.version + 1),
+            .where(Invitation.id.in_(was_open["invitations"]), Invitation.is_shut)
+            .values(revoked_at=None, is_shut=False, version=Invitation.version + 1),
         )
         for statement in opening:
             await self._session.execute(statement)

@@ -69,6 +69,8 @@ class AccountService:
             found, before = await self._found(caller, id, seen)
             await self._name_free(said.name, id)
             found.name, found.description = said.name, said.description
+            # said by hand: a closing that is cancelled leaves it so
+            found.is_shut = False
             if said.is_disabled != before.is_disabled:
                 found.disabled_at = datetime.now(UTC) if said.is_disabled else None
             await self._tell(caller, found, before)

@@ -71,10 +71,14 @@ class InvitationService:
         return made, token
 
     async def revoke(self, caller: Principal, id: str) -> None:
-        """Its token opens nothing any more. Raises NotFoundError; ConflictError once it was accepted."""
+        """Its token opens nothing any more, also if a closing that revoked it already is cancelled.
+
+        Raises NotFoundError; ConflictError once it was accepted.
+        """
         found = await self.rows.get(Invitation, id, to_change=True)
         if found.accepted_at is not None:
             raise ConflictError("the invitation was accepted", remedy="remove the member instead")
+        found.is_shut = False
         if found.revoked_at is None:
             before = state(found)
             found.revoked_at = datetime.now(UTC)

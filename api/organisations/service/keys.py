@@ -91,8 +91,12 @@ class KeyService:
         return made
 
     async def revoke(self, caller: Principal, id: str) -> None:
-        """It opens nothing from the commit on. Does nothing twice. Raises NotFoundError."""
+        """It opens nothing from the commit on, also if a closing that revoked it already is cancelled. Does nothing twice.
+
+        Raises NotFoundError.
+        """
         found = await self.found(caller, id, to_change=True)
+        found.is_shut = False
         if found.revoked_at is None:
             before = state(found)
             found.revoked_at = datetime.now(UTC)

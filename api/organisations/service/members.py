@@ -75,6 +75,8 @@ class MemberService:
                 # past single sign-on leads only who may do everything
                 within(caller, {EVERYWHERE: frozenset({EVERYTHING})}, "letting a member break glass")
             found.status, found.is_break_glass = said.status, said.is_break_glass
+            # said by hand: a closing that is cancelled leaves it so
+            found.is_shut = False
             await self.tell(caller.id, found, before)
         return found
 
