@@ -34,8 +34,9 @@ class DiedError(NexusError):
 async def attempt(database: Database, id: str) -> None:
     """Runs the job if it is still to be run. Raises only what keeps its row from being written: call it again then."""
     async with database.system() as session:
-        row = await rows.get(session, id, to_change=True)
-        found = await _begun(session, row)
+        # an attempt that waited for months may find that the job ended otherwise, and was forgotten
+        row = await rows.find(session, id, to_change=True)
+        found = None if row is None else await _begun(session, row)
     if found is None:
         return
     job, row = found
@@ -92,8 +93,8 @@ async def _called(job: Job, work: Work) -> dict[str, Any] | None:
 
 async def _mine(session: Session, row: rows.Row) -> bool:
     """Whether this attempt is still the newest: a worker that was thought dead may wake up late."""
-    now = await rows.get(session, row.id, to_change=True)
-    is_mine = (now.state, now.attempts) == ("running", row.attempts)
+    now = await rows.find(session, row.id, to_change=True)
+    is_mine = now is not None and (now.state, now.attempts) == ("running", row.attempts)
     if not is_mine:
         _log.warning("attempt %s at job %s came too late: another has taken over", row.attempts, row.id)
     return is_mine

@@ -21,7 +21,7 @@ import asyncpg
 from nexus import postgres
 from nexus.db import Database, roles
 from nexus.db.engine import connect
-from nexus.errors import MachineError, NexusError
+from nexus.errors import ConflictError, MachineError
 from nexus.jobs import schedules, slots
 from nexus.jobs.attempt import attempt
 from nexus.settings import Settings
@@ -35,7 +35,8 @@ QUEUE, WORKFLOW, APPLICATION = "nexus", "nexus.job", "nexus"
 AT_ONCE, POLL, LOOK, PAUSE, GRACE = 16, 0.25, 1.0, 2.0, 8.0
 #: Of the two workflows below: what is pending goes on with a process of the same form only.
 FORM = "1"
-_AWAY = (OSError, NexusError, asyncpg.PostgresError, asyncpg.InterfaceError)
+#: What passes: the database is away, or another was first. Anything else would be tried again for ever, in a place of AT_ONCE.
+_AWAY = (OSError, MachineError, ConflictError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Engine:
@@ -142,7 +143,7 @@ class Engine:
         return work, fire
 
     async def _until_written(self, call: Any) -> None:
-        """Calls until the database has taken what there is to write."""
+        """Calls until the database has taken what there is to write. Raises what trying again cannot mend."""
         while True:
             try:
                 await call()

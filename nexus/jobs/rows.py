@@ -83,11 +83,16 @@ async def add(session: AsyncSession, values: Mapping[str, Any]) -> bool:
 
 async def get(session: AsyncSession, id: str, *, to_change: bool = False) -> Row:
     """Raises NotFoundError, also for one of another tenant."""
+    if (row := await find(session, id, to_change=to_change)) is None:
+        raise NotFoundError(f"there is no job {id!r}", remedy="`nexus jobs list` shows them")
+    return row
+
+
+async def find(session: AsyncSession, id: str, *, to_change: bool = False) -> Row | None:
+    """None for one that is not there, or was forgotten (keeping.py)."""
     sql = f"select {_COLUMNS} from app.job where id = :id{' for update' if to_change else ''}"
     row = (await session.execute(text(sql), {"id": id})).mappings().first()
-    if row is None:
-        raise NotFoundError(f"there is no job {id!r}", remedy="`nexus jobs list` shows them")
-    return Row(**row)
+    return None if row is None else Row(**row)
 
 
 async def newest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,8 @@ from sqlalchemy import text
 
 from nexus import jobs, operations
 from nexus.db import Session, Tenant
-from nexus.errors import ConflictError, InputError, NotFoundError, ProviderError
-from nexus.jobs import rows
+from nexus.errors import ConflictError, InputError, MachineError, NexusError, NotFoundError, ProviderError
+from nexus.jobs import engine, rows
 from nexus.jobs.attempt import attempt
 from nexus.telemetry import context
 from tests.nexus.jobs.house import House
@@ -70,6 +71,41 @@ def test_begun_with_the_transaction_and_not_at_all_without_it(house: House, decl
             await begun(house, "probe.sya")
 
     house.run(go())
+
+
+def test_an_attempt_at_a_job_that_was_forgotten_is_nothing_to_do(house: House, declared: Declare) -> None:
+    """One that waited for months: the job was hurried, ended, and was removed meanwhile."""
+
+    @declared("probe.say")
+    async def handle(work: jobs.Work) -> None: ...
+
+    async def go() -> None:
+        id = await begun(house, "probe.say")
+        house.sql("delete from app.job where id = %s", id)
+        await attempt(house.database, id)
+
+    house.run(go())
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [(MachineError("away"), 2), (ConflictError("another was first"), 2), (NotFoundError("gone"), 1)],
+    ids=["away", "lost race", "permanent"],
+)
+def test_a_worker_tries_to_write_again_only_where_that_may_help(
+    house: House, monkeypatch: pytest.MonkeyPatch, error: NexusError, calls: int
+) -> None:
+    monkeypatch.setattr(engine, "PAUSE", 0)
+    made = []
+
+    async def call() -> None:
+        made.append(1)
+        if len(made) == 1:
+            raise error
+
+    with nullcontext() if calls == 2 else pytest.raises(type(error)):
+        house.run(engine.Engine(house.settings, house.database)._until_written(call))
+    assert len(made) == calls
 
 
 def test_it_runs_as_its_tenant_within_its_trace(house: House, declared: Declare) -> None:

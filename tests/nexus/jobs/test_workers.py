@@ -78,6 +78,14 @@ def test_two_workers_are_two_executors_and_share_the_work(house: House, tmp_path
         assert {pid for (pid,) in by} == {str(p.pid) for p in two}
 
 
+def test_an_attempt_at_a_forgotten_job_gives_its_place_back(house: House, tmp_path: Path) -> None:
+    [id] = begin(house, "probe.steps")
+    house.sql("delete from app.job where id = %s", id)
+    done = "select status from jobs.workflow_status where workflow_uuid like %s"
+    with workers.workers(house.settings, tmp_path):
+        until(lambda: house.sql(done, f"{id}:%") == [("SUCCESS",)])
+
+
 def test_what_was_taken_as_the_connection_was_cut_is_begun_again(house: House, tmp_path: Path) -> None:
     with workers.workers(house.settings, tmp_path) as [one]:
         until(lambda: house.sql("select 1 from pg_locks where locktype = 'advisory' and classid = 7306 and objid = 0"))
