@@ -72,6 +72,15 @@ async def get(session: Session, id: str, *, to_change: bool = False) -> Operatio
     return found
 
 
+async def start(session: Session, id: str) -> None:
+    """Notes that work begins: from here on it is only asked to stop. Raises ConflictError if it has ended."""
+    found = await get(session, id, to_change=True)
+    if found.status in ENDED:
+        raise ConflictError(f"the operation has {found.status} already")
+    found.status = "running"
+    await session.flush()
+
+
 async def note(session: Session, id: str, progress: float, text: str | None = None) -> bool:
     """Notes how far the work is (0 to 1); False if it should stop, because that was asked for or it has ended."""
     found = await get(session, id, to_change=True)

@@ -59,7 +59,7 @@ async def _begun(session: Session, row: rows.Row) -> tuple[Job, rows.Row] | None
     """Notes that an attempt begins; None if there is nothing to do."""
     if row.state in rows.ENDED:
         return None
-    if await _is_unwanted(session, row):
+    if row.is_cancel_requested or await _is_unwanted(session, row):
         await rows.change(session, row.id, state="cancelled")
         await _tell_operation(session, row, is_cancelled=True)
         return None
@@ -75,14 +75,19 @@ async def _begun(session: Session, row: rows.Row) -> tuple[Job, rows.Row] | None
         await rows.change(session, row.id, state="failed", deaths=deaths, error=error_.message)
         await _tell_operation(session, row, error=error_)
         return None
+    if row.operation_id is not None:
+        # in the transaction that begins the attempt: whoever cancels from here on is not told that nothing was done
+        await operations.start(session, row.operation_id)
     await rows.start(session, row.id, deaths)
     return job, await rows.get(session, row.id)
 
 
 async def _is_unwanted(session: Session, row: rows.Row) -> bool:
-    if row.is_cancel_requested or row.operation_id is None:
-        return row.is_cancel_requested
-    return (await operations.get(session, row.operation_id)).status in operations.ENDED
+    """Whether its operation was cancelled. If not, nobody cancels it before this transaction has ended."""
+    if row.operation_id is None:
+        return False
+    found = await operations.get(session, row.operation_id, to_change=True)
+    return found.status in operations.ENDED or found.is_cancel_requested
 
 
 async def _called(job: Job, work: Work) -> dict[str, Any] | None:
@@ -104,7 +109,7 @@ async def _ended(database: Database, row: rows.Row, result: dict[str, Any] | Non
     async with database.system() as session:
         if await _mine(session, row):
             now = await rows.get(session, row.id)
-            is_cancelled = result is None and now.is_cancel_requested
+            is_cancelled = result is None and (now.is_cancel_requested or await _is_unwanted(session, row))
             await rows.change(
                 session, row.id, state="cancelled" if is_cancelled else "succeeded", result=result, error=None
             )

@@ -298,6 +298,56 @@ def test_an_operation_tells_what_came_of_its_job(house: House, declared: Declare
     house.run(go())
 
 
+def test_work_that_has_begun_is_cancelled_only_if_it_stops(house: House, declared: Declare) -> None:
+    """Also before it has noted anything: nobody is told that it was cancelled, and finds it done."""
+    told = []
+
+    @declared("probe.deaf")
+    async def handle(work: jobs.Work) -> dict[str, Any] | None:
+        async with work.transaction() as session:
+            [[id]] = house.sql("select operation_id from app.job where id = %s", work.id)
+            told.append((await operations.cancel(session, id)).status)
+        if work.arguments["listens"] and not await work.note(0.5):
+            return None
+        return {"rows": 3}
+
+    async def go() -> None:
+        async def ended(listens: bool) -> tuple[str, Any]:
+            async with house.database.transaction(house.tenant) as session:
+                made = await jobs.operation(session, "probe.deaf", {"listens": listens}, by="usr_1")
+            [[id]] = house.sql("select id from app.job where operation_id = %s", made.id)
+            await attempt(house.database, id)
+            async with house.database.transaction(house.tenant) as session:
+                done = await operations.get(session, made.id)
+                return done.status, done.result
+
+        assert await ended(listens=False) == ("succeeded", {"rows": 3})
+        assert await ended(listens=True) == ("cancelled", None)
+        assert told == ["running", "running"]
+
+    house.run(go())
+
+
+def test_work_that_was_asked_to_stop_between_two_attempts_begins_no_other(house: House, declared: Declare) -> None:
+    @declared("probe.again", pauses=(NOW,))
+    async def handle(work: jobs.Work) -> None:
+        raise ProviderError("not now")
+
+    async def go() -> None:
+        async with house.database.transaction(house.tenant) as session:
+            made = await jobs.operation(session, "probe.again", by="usr_1")
+        [[id]] = house.sql("select id from app.job where operation_id = %s", made.id)
+        await attempt(house.database, id)
+        async with house.database.transaction(house.tenant) as session:
+            assert (await operations.cancel(session, made.id)).status == "running"
+        await attempt(house.database, id)
+        assert ((await row(house, id)).state, (await row(house, id)).attempts) == ("cancelled", 1)
+        async with house.database.transaction(house.tenant) as session:
+            assert (await operations.get(session, made.id)).status == "cancelled"
+
+    house.run(go())
+
+
 def test_another_tenant_sees_and_changes_none(house: House, declared: Declare) -> None:
     @declared("probe.say")
     async def handle(work: jobs.Work) -> None: ...
