@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 _ALLOWED = {"\n", "\t"}
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -27,4 +28,17 @@ def moment(text: object) -> object:
     such as a number of seconds, which a parameter of an address is text for."""
     if isinstance(text, str) and not _RFC3339.fullmatch(text):
         raise ValueError("must be a moment such as 2026-01-31T12:00:00Z (RFC 3339)")
+    if isinstance(text, str) and not _has_utc(text):
+        raise ValueError("must lie between the years 1 and 9999 in UTC")
     return text
+
+
+def _has_utc(text: str) -> bool:
+    """False for what the driver, which sends UTC, could not send; what is no date at all its reader refuses."""
+    try:
+        datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        return False
+    except ValueError:
+        pass
+    return True
