@@ -25,7 +25,7 @@ from nexus.errors import ConflictError, InputError
 #: How long an answer is kept.
 KEPT = timedelta(hours=24)
 LONGEST = 255
-_HEADERS = ("content-type", "location", "etag")
+_HEADERS = ("content-type", "location", "etag", "retry-after")
 
 
 class KeyLengthError(InputError):

@@ -62,7 +62,9 @@ def test_from_asking_to_the_result(here: Caller) -> None:
     asked = here.post("/v1/long", headers=headers)
     assert asked.status_code == 202
     place = asked.headers["location"]
-    assert here.post("/v1/long", headers=headers).headers["location"] == place
+    again = here.post("/v1/long", headers=headers)
+    assert (again.status_code, again.headers["idempotent-replay"]) == (202, "true")
+    assert (again.headers["location"], again.headers["retry-after"]) == (place, asked.headers["retry-after"])
     id = asked.json()["id"]
     assert here.get(place).json()["status"] == "pending"
     assert work(here, lambda session: operations.note(session, id, 0.5, "1 of 2"))
