@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 
 from api import credentials, docs, openapi, problems
 from api.guard import Guard
+from api.kernel.limits import Told
 from api.kernel.principal import authenticators
 from api.kernel.routing import Index
 from api.kernel.tracing import Traced
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         max_body_size=LARGEST_BODY,
-        middleware=[Middleware(Guard, webhook_hosts=settings.webhook_hosts), Middleware(Traced)],
+        middleware=[Middleware(Guard, webhook_hosts=settings.webhook_hosts), Middleware(Told), Middleware(Traced)],
         responses=problems.RESPONSES,  # type: ignore[arg-type]
     )
     app.state.settings = settings

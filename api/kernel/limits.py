@@ -1,4 +1,4 @@
-"""Limits of routes: `429` with `Retry-After`, and `RateLimit` headers on every answer.
+"""Limits of routes: `429` with `Retry-After`, and `RateLimit` headers on every answer to a request that was counted.
 
 Belongs here: what is counted for whom, the headers. Does not belong here: counting (nexus/limits).
 """
@@ -6,10 +6,11 @@ Belongs here: what is counted for whom, the headers. Does not belong here: count
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.kernel import short
 from api.kernel.principal import Principal, Recognised
@@ -35,31 +36,28 @@ class Limit:
     def __init__(self, rule: Rule, per: Sequence[Whom], each_route: bool) -> None:
         self.rule, self.per, self.each_route = rule, per, each_route
 
-    async def of_caller(self, request: Request, response: Response, principal: Recognised) -> None:
-        await self._take(request, response, principal)
+    async def of_caller(self, request: Request, principal: Recognised) -> None:
+        await self._take(request, principal)
 
-    async def of_address(self, request: Request, response: Response) -> None:
-        await self._take(request, response, None)
+    async def of_address(self, request: Request) -> None:
+        await self._take(request, None)
 
-    async def _take(self, request: Request, response: Response, principal: Principal | None) -> None:
+    async def _take(self, request: Request, principal: Principal | None) -> None:
         limiter: Limiter = request.app.state.limiter
-        taken = short.taken(request)
+        taken = short.taken(request.scope)
         if self not in taken:
             taken[self] = await limiter.take(self.rule, self._key(request, principal))
         decision, known = taken[self]
         verdict = "allowed" if decision.allowed else "refused"
         metrics.LIMITED.labels(self.rule.name, verdict, str(known).lower()).inc()
-        headers = _headers(self.rule, decision) if known else {}
         if not decision.allowed:
             seconds = max(1, math.ceil(decision.retry_after))
             why = "is used up" if known else "cannot be checked now"
             raise TooManyError(
                 f"the limit {self.rule.name!r} {why}",
                 remedy=f"wait {seconds} s",
-                headers={**headers, "Retry-After": str(seconds)},
+                headers={"Retry-After": str(seconds)},
             )
-        for name, value in headers.items():
-            response.headers.append(name, value)
 
     def _key(self, request: Request, principal: Principal | None) -> str:
         known = {
@@ -79,8 +77,29 @@ def limit(rule: Rule, *, per: Sequence[Whom] = ("principal",), each_route: bool 
     return Depends(made.of_address if set(per) == {"address"} else made.of_caller)
 
 
-def _headers(rule: Rule, decision: Decision) -> dict[str, str]:
-    return {
-        "RateLimit-Policy": rule.policy,
-        "RateLimit": f'"{rule.name}";r={decision.remaining};t={math.ceil(decision.reset)}',
-    }
+class Told:
+    """Pure ASGI around everything that answers: what limits have decided is in the headers of replays and errors too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        taken = short.taken(scope)
+
+        async def telling(message: Message) -> None:
+            if taken and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_headers(taken)]
+            await send(message)
+
+        await self._app(scope, receive, telling)
+
+
+def _headers(taken: Mapping[Limit, tuple[Decision, bool]]) -> Iterator[tuple[bytes, bytes]]:
+    for limit, (decision, known) in taken.items():
+        if known:
+            yield b"ratelimit-policy", limit.rule.policy.encode()
+            said = f'"{limit.rule.name}";r={decision.remaining};t={math.ceil(decision.reset)}'
+            yield b"ratelimit", said.encode()

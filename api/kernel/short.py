@@ -52,9 +52,9 @@ def turned_round(scope: Scope, first: Scope) -> Scope:
     return {**first, **kept, _IS_LONG: True}
 
 
-def taken(request: Request) -> dict[object, Any]:
+def taken(scope: Scope) -> dict[Any, Any]:
     """What limits have decided about this request: it is counted once, whichever way it goes."""
-    found: dict[object, Any] = request.scope.setdefault(_TAKEN, {})
+    found: dict[Any, Any] = scope.setdefault(_TAKEN, {})
     return found
 
 

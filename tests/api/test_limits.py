@@ -8,13 +8,16 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Request
+from pydantic import BaseModel
 
+from api.kernel.idempotency import IdempotencyKey
 from api.kernel.limits import Limit, Whom, limit
 from api.kernel.permissions import Permission, requires
 from api.kernel.principal import Principal
 from api.kernel.routing import Router
+from api.kernel.transactions import Transaction
 from api.serving import forwarding
-from nexus.errors import InputError
+from nexus.errors import ConflictError, InputError
 from nexus.limits import Limiter, SlidingWindow, TokenBucket
 from nexus.limits.stores import InRedis
 from nexus.ports import free_port
@@ -98,6 +101,42 @@ def test_proxies_are_networks(wrong: str) -> None:
     with pytest.raises(InputError, match="NEXUS_PROXIES"):
         forwarding(Settings(proxies=f"127.0.0.1, {wrong}"))
     assert forwarding(Settings())["proxy_headers"] is False
+
+
+class Said(BaseModel):
+    then: str = ""
+
+
+def test_every_answer_to_what_was_counted_says_what_is_left(kernel: Kernel) -> None:
+    """Refusals, mistakes and replays as well, once each."""
+    router = Router(prefix="/v1/limited/told")
+
+    @router.post("", status_code=201, dependencies=[limit(SlidingWindow("told", 6, 10**8))])
+    async def told(said: Said, caller: Reader, key: IdempotencyKey, session: Transaction) -> str:
+        if said.then == "refuse":
+            raise ConflictError("no")
+        if said.then == "break":
+            raise RuntimeError("broken")
+        return "yes"
+
+    here, key = kernel.caller(), {"Idempotency-Key": "k"}
+    with kernel.offering(router):
+        answers = [
+            here.post("/v1/limited/told", json={"then": "refuse"}),
+            here.post("/v1/limited/told", json={"then": "break"}),
+            here.post("/v1/limited/told", json={"then": 1}),
+            here.post("/v1/limited/told", json={}, headers=key),
+            here.post("/v1/limited/told", json={}, headers=key),
+            here.post("/v1/limited/told", json={"then": "else"}, headers=key),
+            here.post("/v1/limited/told", json={}),
+        ]
+    assert [a.status_code for a in answers] == [409, 500, 422, 201, 201, 422, 429]
+    assert answers[4].headers["idempotent-replay"] == "true"
+    said = [a.headers.get_list("ratelimit") for a in answers]
+    assert [[one.split(";")[:2] for one in each] for each in said] == [
+        [['"told"', f"r={left}"]] for left in (5, 4, 3, 2, 1, 0, 0)
+    ]
+    assert all(len(a.headers.get_list("ratelimit-policy")) == 1 for a in answers)
 
 
 @pytest.fixture
