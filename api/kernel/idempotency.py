@@ -4,7 +4,7 @@ Belongs here: claiming a key, keeping and replaying answers. Does not belong her
 
 The answer is kept in the transaction of the effect: either both are there or neither. While that transaction is open a
 lock says so; it falls with the connection, so a crash leaves no key "in flight". An error keeps nothing, since it did
-nothing: the same key may then succeed. Scope: tenant and route.
+nothing: the same key may then succeed. Scope: tenant, route, and whoever asks: an answer may hold what was for them alone.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ async def _claimed(request: Request, session: Session | Direct, key: str | None)
         "org": tenant.organisation,
         "workspace": tenant.workspace or "",
         "route": f"{request.method} {request.scope['route'].path}",
-        "key": key,
+        "key": f"{request.state.principal.subject}/{key}",
     }
     fingerprint = await _fingerprint(request)
     found = await session.claim({**scope, "kept": KEPT})

@@ -62,6 +62,11 @@ class Principal:
         return self.chosen
 
     @property
+    def subject(self) -> str:
+        """The person or program behind it: the same for all keys and sessions that they have."""
+        return str(self.claims.get("user_id") or self.id)
+
+    @property
     def tenant(self) -> Tenant:
         return Tenant(self.organisation, self.chosen)
 

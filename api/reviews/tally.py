@@ -32,8 +32,7 @@ class Tally:
         """Whoever has this machine is nobody whose access is reviewed. A key is used by its member or service account."""
         if principal.kind == "local":
             return
-        subject = str(principal.claims.get("user_id") or principal.id)
-        self._counted[principal.organisation, subject, permission, principal.chosen or EVERYWHERE] += 1
+        self._counted[principal.organisation, principal.subject, permission, principal.chosen or EVERYWHERE] += 1
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep_on())
 

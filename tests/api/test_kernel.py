@@ -173,6 +173,34 @@ def test_a_key_is_of_one_request_one_tenant(probed: Kernel, here: Caller) -> Non
     assert (elsewhere.status_code, elsewhere.json()) == (201, {"name": "y"})
 
 
+@pytest.mark.parametrize("path", ["/v1/probe", "/v1/probe/direct"])
+def test_a_key_is_of_who_sent_it(probed: Kernel, here: Caller, path: str) -> None:
+    """Another of the same tenant who comes upon the same key is given no answer that was for the first."""
+    headers = {"Idempotency-Key": "ours"}
+    other = probed.caller(organisation=here.principal.organisation, workspaces=[here.workspace])
+    for caller, name in ((here, "x"), (other, "x"), (other, "x"), (here, "x")):
+        assert caller.post(path, json={"name": name}, headers=headers).status_code == 201
+    assert other.post(path, json={"name": "y"}, headers=headers).json()["code"] == "idempotency_key_reused"
+    assert here.get("/v1/probe").json() == ["x", "x"]
+    assert here.events() == ["probe.count.counted"] * 2
+
+
+@pytest.mark.parametrize("path", ["/v1/probe", "/v1/probe/direct"])
+def test_a_key_is_kept_for_a_day(here: Caller, path: str) -> None:
+    headers = {"Idempotency-Key": "daily"}
+    older = "update app.idempotency_key set created_at = now() - %s::interval where workspace_id = %s"
+
+    def sent(age: str) -> bool:
+        """Whether a request under the key is answered with an answer of that age."""
+        here.kernel.sql(older, age, here.workspace)
+        answer = here.post(path, json={"name": "x"}, headers=headers)
+        assert answer.status_code == 201
+        return "idempotent-replay" in answer.headers
+
+    assert [sent(age) for age in ("0", "23 hours 59 minutes", "24 hours 1 minute", "0")] == [False, True, False, True]
+    assert here.get("/v1/probe").json() == ["x", "x"]
+
+
 def test_each_route_has_its_keys(here: Caller) -> None:
     """The same key on two routes is two requests, each with its own answer to give again."""
     headers, paths = {"Idempotency-Key": "both"}, ("/v1/probe", "/v1/probe/direct")

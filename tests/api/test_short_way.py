@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from api.identity import directory
+from api.organisations.models import Member
 from api.organisations.repository import keys as repository
 from nexus import postgres
 from nexus.db.direct import Direct
@@ -51,6 +52,33 @@ def test_a_key_that_is_sent_again(here: Here) -> None:
     assert remaining == [999, 998, 997]
     nxt = here.client.post(PATH, json={"name": "c"})
     assert nxt.headers["ratelimit"].startswith('"short";r=996;')
+
+
+def test_a_key_is_kept_for_a_day(here: Here) -> None:
+    """The one statement finds an answer there, however old it is; the long way sees that it counts no more."""
+    assert here.client.post(PATH, json={"name": "a"}, headers=KEY).status_code == 201
+    here.kernel.sql("delete from app.short where workspace_id = %s", here.company.one)
+    older = "update app.idempotency_key set created_at = now() - interval '25 hours' where workspace_id = %s"
+    here.kernel.sql(older, here.company.one)
+    again = here.client.post(PATH, json={"name": "a"}, headers=KEY)
+    assert (again.status_code, "idempotent-replay" in again.headers) == (201, False)
+    assert here.left() == (1, 2)
+    assert here.client.post(PATH, json={"name": "a"}, headers=KEY).headers["idempotent-replay"] == "true"
+
+
+def test_a_key_is_of_who_sent_it_whatever_they_send_it_with(here: Here) -> None:
+    assert here.client.post(PATH, json={"name": "a"}, headers=KEY).status_code == 201
+    body = {"name": "k2", "scopes": {here.company.one: ["models.predict"]}, "expires_in_days": 1}
+
+    def post(member: Member, name: str) -> httpx.Response:
+        made = here.company.caller(member).post("/v1/api-keys", json=body).json()
+        headers = {**KEY, "Authorization": f"Bearer {made['key']}"}
+        return httpx.post(here.kernel.address + PATH, json={"name": name}, headers=headers)
+
+    assert post(here.member, "a").headers["idempotent-replay"] == "true", "another key of the same person"
+    other = post(here.company.member(("analyst", here.company.one)), "b")
+    assert (other.status_code, other.json()) == (201, {"name": "b"})
+    assert here.left() == (2, 2)
 
 
 @pytest.mark.parametrize(
