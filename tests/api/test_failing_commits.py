@@ -50,18 +50,23 @@ async def note_at_once(name: str, caller: Noter, key: DirectKey, session: Direct
 
 
 #: Fails with what no slice foresees, where the unique name is a lost race.
-CHECK = """
+CHECK = (
+    """
 create function app.late_check() returns trigger language plpgsql as
-$$ begin if new.name = 'wrong' then raise exception 'not at all'; end if; return null; end $$;
+$$ begin if new.name = 'wrong' then raise exception 'not at all'; end if; return null; end $$
+""",
+    """
 create constraint trigger late after insert on app.late deferrable initially deferred
 for each row execute function app.late_check()
-"""
+""",
+)
 
 
 @pytest.fixture(scope="module")
 def late(kernel: Kernel) -> Iterator[Kernel]:
     kernel.tenant_table("late", "name text not null, unique (workspace_id, name) deferrable initially deferred")
-    kernel.sql(CHECK)
+    for statement in CHECK:
+        kernel.sql(statement)
     with kernel.offering(router):
         yield kernel
     kernel.sql("drop table app.late")

@@ -60,6 +60,59 @@ def test_every_table_with_a_tenant_has_a_policy(migrated: psycopg.Connection) ->
     assert unguarded(migrated) == []
 
 
+#: Policies that a table with a tenant has besides those of `tenant_table`, and whose they are.
+BESIDES = {
+    *((table, "pruning", roles.OWNER) for table in ("events", "delivery", "pruned_stream")),
+    ("organisations_access", "renewal", roles.OWNER),
+}
+
+
+def loosened(connection: psycopg.Connection) -> set[tuple[str, str, str]]:
+    """Policies that are not what `tenant_table` makes, or are missing: permissive ones add up, so a second one opens a table."""
+    rows = connection.execute(
+        """
+        select c.relname, p.polname, array(select pg_get_userbyid(r)::text from unnest(p.polroles) r),
+          p.polcmd = '*' and p.polpermissive
+        from pg_class c left join pg_policy p on p.polrelid = c.oid
+        where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'p') and exists (
+          select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
+            and a.attname in ('workspace_id', 'organisation_id'))
+        """
+    ).fetchall()
+    found = {
+        (table, policy, role if is_usual else f"{role}, of another kind")
+        for table, policy, whose, is_usual in rows
+        for role in whose
+    }
+    expected = {
+        (table, policy, role)
+        for table, *_ in rows
+        for policy, role in (("tenant", roles.API), ("every_tenant", roles.SYSTEM))
+    }
+    return found ^ (expected | BESIDES)
+
+
+def test_no_table_with_a_tenant_has_another_policy(migrated: psycopg.Connection) -> None:
+    assert loosened(migrated) == set()
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "to nexus_api using (true)",
+        "using (true)",
+        "to nexus_system using (false)",
+        "for select to nexus_api using (true)",
+    ],
+)
+def test_a_second_policy_is_noticed(migrated: psycopg.Connection, policy: str) -> None:
+    migrated.execute("create policy second on app.events as permissive " + policy)
+    try:
+        assert {(table, name) for table, name, _ in loosened(migrated)} == {("events", "second")}
+    finally:
+        migrated.rollback()
+
+
 def test_a_table_without_a_policy_is_noticed(migrated: psycopg.Connection) -> None:
     migrated.execute("create table app.loose (workspace_id text)")
     migrated.execute("create table app.lax (organisation_id text)")

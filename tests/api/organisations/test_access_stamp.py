@@ -37,6 +37,33 @@ def test_every_table_that_is_read_renews_it(kernel: Kernel) -> None:
     assert {f"app.{name}" for name in read - {"organisations_access"}} | {"app.identity_user"} == renewing
 
 
+#: Columns whose change changes nothing: how a row is called never does, the use of a key is noted.
+_APART = {"id", "organisation_id", "last_used_at"}
+
+
+def test_every_column_that_is_read_renews_it(kernel: Kernel) -> None:
+    """A trigger that names columns names each that is read: one more, of a table that has its trigger, is easily forgotten."""
+    definition = "select pg_get_functiondef(%s::regprocedure)"
+    ((key,),) = kernel.sql(definition, "app.organisations_key(bytea, interval)")
+    ((person,),) = kernel.sql(definition, "app.identity_is_active(text)")
+    tables = {alias: table for table, alias in re.findall(r"(?:from|join) app\.(\w+) (\w)\b", key)}
+    read: dict[str, set[str]] = {table: set() for table in tables.values()}
+    for alias, column in re.findall(r"\b(\w)\.(\w+)", key):
+        read[tables[alias]].add(column)
+    columns = kernel.sql("select column_name from information_schema.columns where table_name = 'identity_user'")
+    read["identity_user"] = {name for (name,) in columns if re.search(rf"\b{name}\b", person.partition("where")[2])}
+    assert "revoked_at" in read["organisations_api_key"]
+    assert "deactivated_at" in read["identity_user"]
+    named: dict[str, set[str]] = {}
+    for table, column in kernel.sql(
+        "select c.relname, a.attname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+        " join pg_attribute a on a.attrelid = c.oid and a.attnum = any (t.tgattr) where t.tgname = 'renew_access'"
+    ):
+        named.setdefault(table, set()).add(column)
+    assert set(named) == {"organisations_api_key", "identity_user"}, "every other trigger is of all columns"
+    assert {(table, column) for table in named for column in read[table] - _APART - named[table]} == set()
+
+
 CHANGES = {
     "a workspace more": "insert into app.workspace (id, organisation_id, name) values ('w-' || right(%(key)s, 20), %(org)s, 'w')",
     "a member suspended": "update app.organisations_member set status = 'suspended' where id = %(member)s",

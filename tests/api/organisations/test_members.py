@@ -55,6 +55,19 @@ def test_roles_differ_from_workspace_to_workspace(company: Company, owner: Calle
     )
 
 
+def test_a_weak_tag_matches_nothing(company: Company, owner: Caller) -> None:
+    """What a cache has made of a tag says that it looks alike, not that it is the same."""
+    place = f"/v1/members/{company.member(('viewer', '*')).id}/roles"
+    tag = owner.get(f"/v1/members/{place.split('/')[3]}").headers["etag"]
+
+    def status(said: str) -> int:
+        return owner.put(place, json={"roles": []}, headers={"If-Match": said}).status_code
+
+    assert [status(said) for said in (f"W/{tag}", f'W/{tag}, "0"', tag.strip('"'), '"0"')] == [412] * 4
+    assert owner.get(f"/v1/members/{place.split('/')[3]}").headers["etag"] == tag
+    assert status(f'"0", {tag}') == 200
+
+
 @pytest.mark.parametrize(
     ("roles", "word"),
     [
