@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
+from starlette.types import Message, Scope, Send
 
 from api.kernel.principal import ForbiddenError, Principal, Recognised, WorkspaceHeader, chosen
 from nexus import slices
 from nexus.telemetry import context
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-Scope = Literal["workspace", "organisation"]
+Where = Literal["workspace", "organisation"]
 #: Built-in roles, weakest first; "member" is whoever belongs to the organisation, whatever its role.
 Level = Literal["member", "viewer", "analyst", "admin", "owner"]
 
@@ -33,7 +34,7 @@ class Permission:
 
     name: str
     description: str
-    scope: Scope = "workspace"
+    scope: Where = "workspace"
     least: Level = "admin"
 
     @property
@@ -43,9 +44,10 @@ class Permission:
 
 
 _catalogue: dict[str, Permission] = {}
+_USED = "nexus.used"
 
 
-def permission(name: str, description: str, scope: Scope = "workspace", least: Level = "admin") -> Permission:
+def permission(name: str, description: str, scope: Where = "workspace", least: Level = "admin") -> Permission:
     """Declares a permission; a slice does so in its `policies.py`. Raises ValueError for a bad or a second meaning."""
     made = Permission(name, description, scope, least)
     if not _NAME.fullmatch(name) or not description:
@@ -83,11 +85,23 @@ class Requires:
             )
         request.state.principal = principal
         request.state.permission = self.permission
-        if (uses := getattr(request.app.state, "uses", None)) is not None:
-            uses.note(principal, self.permission.name)
+        request.scope.setdefault(_USED, []).append((principal, self.permission.name))
         if now := context.current():
             now.organisation, now.workspace = principal.organisation, principal.chosen
         return principal
+
+
+def counting(scope: Scope, send: Send) -> Send:
+    """`send` that counts what the caller used, once it is answered: until then it may be that they were believed wrongly, and
+    the request begins again."""
+
+    async def counted(message: Message) -> None:
+        if message["type"] == "http.response.start" and (uses := getattr(scope["app"].state, "uses", None)) is not None:
+            for principal, permission in scope.pop(_USED, ()):
+                uses.note(principal, permission)
+        await send(message)
+
+    return counted
 
 
 def requires(permission: Permission) -> Any:

@@ -21,6 +21,7 @@ from api.kernel import deprecation, short
 from api.kernel.bodies import UnreadRequest, exact
 from api.kernel.compared import plan_of
 from api.kernel.idempotency import Replayed, keep
+from api.kernel.permissions import counting
 from api.kernel.short import Kept
 from api.kernel.transactions import direct
 from api.problems import RESPONSES
@@ -79,13 +80,14 @@ class Route(APIRoute):
         if self._deprecation is not None:
             send = self._deprecation.telling(send)
         if not self.is_direct:
-            await super().handle(scope, receive, send)
+            await super().handle(scope, receive, counting(scope, send))
             return
         first = dict(scope)
         try:
-            await super().handle(scope, receive, send)
+            await super().handle(scope, receive, counting(scope, send))
         except Again:
-            await super().handle(short.turned_round(scope, first), receive, send)
+            scope = short.turned_round(scope, first)
+            await super().handle(scope, receive, counting(scope, send))
 
 
 def _asks(dependant: Dependant, call: Callable[..., Any]) -> bool:

@@ -176,6 +176,29 @@ def test_use_is_noted_by_the_long_way(here: Here, monkeypatch: pytest.MonkeyPatc
     assert here.left() == (2, 2)
 
 
+def test_a_use_counts_once_and_once_the_caller_is_proved(here: Here) -> None:
+    owner = here.company.caller(here.company.member(("owner", "*")))
+
+    def uses() -> int:
+        found = owner.get("/v1/access-review").json()["data"]
+        mine = next(one for one in found if one["id"] == here.member.id)
+        return sum(g["uses"] for g in mine["granted"] if g["permission"] == "models.predict")
+
+    before = uses()
+    assert here.client.post(PATH, json={"name": "a"}, headers=KEY).status_code == 201
+    assert uses() == before + 1
+    # both turn round: the key is not new, the stamp is another
+    assert here.client.post(PATH, json={"name": "a"}, headers=KEY).headers["idempotent-replay"] == "true"
+    here.company.member()
+    assert here.client.get(f"{PATH}/a").status_code == 200
+    assert here.client.post(PATH, json={"then": "refuse"}).status_code == 409
+    assert uses() == before + 4
+    here.kernel.sql(REVOKED, here.key_id)
+    assert here.client.get(f"{PATH}/a").status_code == 401
+    assert here.client.post(PATH, json={"name": "b"}).status_code == 401
+    assert uses() == before + 4
+
+
 def test_a_transaction_that_looks_first_proves_first(here: Here) -> None:
     path = f"{PATH}/after-a-look"
     assert here.client.post(path, json={"name": "a"}, headers=KEY).json() == {"before": 0}
