@@ -46,7 +46,8 @@ def _nothing() -> None:
 class Direct:
     """One transaction for a tenant, which begins with the first statement. Statements take `$1`, `$2`, … and nothing else.
 
-    `owed` gives what is still to be proved of the caller, once: whoever has it proves it. A `is_short` one believes that an
+    `owed` gives what is still to be proved of the caller, once: whoever has it proves it. What a query of its own has proved
+    is proved again by what writes after it: a revocation in between counts. A `is_short` one believes that an
     Idempotency-Key is new until the server says so, and raises Again where it is not.
     """
 
@@ -62,6 +63,7 @@ class Direct:
         self.is_short = is_short
         #: what somebody does by it, if the audit log is to witness it; this transaction cannot be witnessed
         self.act: Callable[[], Act | None] = _nothing
+        self._asked: Proof | None = None
         self._open: asyncpg.Connection | None = None
         self._inserts: list[tuple[Shape, tuple[Any, ...]]] = []
         self._recorded: list[Recording] = []
@@ -93,7 +95,8 @@ class Direct:
         is to be asked about first."""
         if self._open is not None or self._claim is not None:
             return await self.rows(sql, *values)
-        proof = self._owed()
+        if (proof := self._owed()) is not None:
+            self._asked = proof
         statement = at_once.query(sql, len(values), proof and proof.sql, len(proof.values) if proof else 0)
         # one row stands on the outer side of the join, so the rows keep the order of `sql`
         found = await self._connections.read(statement, (*values, *self._opening(proof)))
@@ -198,7 +201,7 @@ class Direct:
 
     async def _at_once(self) -> None:
         """Everything in one statement, which is the transaction."""
-        proof, key, self._claim = self._owed(), self._claim, None
+        proof, key, self._claim = self._owed() or self._asked, self._claim, None
         shapes = tuple(shape for shape, _ in self._inserts)
         told: at_once.Told = "nothing"
         values = list(self._opening(proof))
@@ -248,7 +251,7 @@ class Direct:
         return self._open
 
     async def _begin(self, connection: asyncpg.Connection) -> None:
-        proof, key, self._claim = self._owed(), self._claim, None
+        proof, key, self._claim = self._owed() or self._asked, self._claim, None
         sql = at_once.begin(proof and proof.sql, len(proof.values) if proof else 0, key is not None)
         await connection.execute("begin")
         said = (key[name] for name in at_once.KEY) if key else ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import httpx
@@ -62,6 +63,21 @@ async def make_after_a_look(said: Said, caller: Writer, key: DirectKey, session:
     found = await session.row("select count(*) from app.short")
     session.insert("app.short", workspace_id=caller.workspace, name=said.name)
     return {"before": found and found[0]}
+
+
+#: What happens between the look and the writing of the endpoint below.
+meanwhile: list[Callable[[], object]] = []
+
+
+@router.post("/read-then-add", status_code=201, dependencies=[unkeyed("a test")])
+async def make_after_a_reading(said: Said, caller: Writer, session: DirectTransaction) -> Any:
+    found = await session.read("select name from app.short")
+    for call in meanwhile:
+        await asyncio.to_thread(call)
+    if said.then == "open":
+        await session.row("select name from app.short where name = $1", said.name)
+    session.insert("app.short", workspace_id=caller.workspace, name=said.name)
+    return {"before": len(found)}
 
 
 @router.get("/{name}")

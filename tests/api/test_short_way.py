@@ -18,6 +18,7 @@ from api.organisations.models import Member
 from api.organisations.repository import keys as repository
 from nexus import postgres
 from nexus.db.direct import Direct
+from tests.api import short as house
 from tests.api.short import KEY, PATH, Here, here, short
 
 __all__ = ["here", "short"]
@@ -205,6 +206,18 @@ def test_a_transaction_that_looks_first_proves_first(here: Here) -> None:
     assert here.client.post(path, json={"name": "a"}, headers=KEY).headers["idempotent-replay"] == "true"
     assert here.client.post(path, json={"name": "b"}).json() == {"before": 1}
     assert here.left() == (2, 0)
+
+
+@pytest.mark.parametrize("then", ["", "open"], ids=["at once", "in an open transaction"])
+def test_what_was_proved_by_a_look_is_proved_again_by_the_writing(
+    here: Here, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    path = f"{PATH}/read-then-add"
+    assert here.client.post(path, json={"name": "a", "then": then}).json() == {"before": 0}
+    assert here.asked.lookups == 0
+    monkeypatch.setattr(house, "meanwhile", [lambda: here.kernel.sql(REVOKED, here.key_id)])
+    assert here.client.post(path, json={"name": "b", "then": then}).status_code == 401
+    assert here.left() == (1, 0)
 
 
 def test_fifty_clients_with_one_key(here: Here) -> None:
