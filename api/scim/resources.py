@@ -34,7 +34,8 @@ def user(entry: UserEntry) -> Any:
         "groups": [{"value": g.id, "display": g.name, "type": "direct", "$ref": f"Groups/{g.id}"} for g in entry.groups]
         or None,
     }
-    if entry.member.status != "active" and values.get("active"):
+    # that the organisation is being closed is not the directory's doing: it can still end whom it has as active
+    if entry.member.status != "active" and not entry.member.is_shut and values.get("active"):
         values["active"] = False
     changed = max(entry.member.updated_at, said.updated_at if said else entry.member.updated_at)
     return _resource(User, values, "User", entry.member.created_at, changed)

@@ -88,6 +88,21 @@ def test_a_suspension_of_the_administrators_own_stays(directory: Directory) -> N
     assert directory.put(f"/Users/{user['id']}", json=said).json()["active"] is False
 
 
+def test_whom_the_directory_ends_while_the_organisation_is_shut(directory: Directory, kernel: Kernel) -> None:
+    """A closing that is cancelled gives back what it marked: no more the member whom the directory has ended meanwhile."""
+    ended, renamed = directory.user(), directory.user()
+    state = "select m.status, m.is_shut, s.suspended_at is null from app.organisations_member m join app.scim_user s on s.member_id = m.id where m.id = %s"
+    for user in (ended, renamed):
+        kernel.sql("update app.organisations_member set status = 'suspended', is_shut = true where id = %s", user["id"])
+    operation = {"op": "replace", "path": "active", "value": False}
+    assert directory.change(f"/Users/{ended['id']}", operation).status_code in {200, 204}
+    operation = {"op": "replace", "path": "displayName", "value": "Other"}
+    assert directory.change(f"/Users/{renamed['id']}", operation).status_code in {200, 204}
+    assert kernel.sql(state, ended["id"]) == [("suspended", False, False)]
+    assert kernel.sql(state, renamed["id"]) == [("suspended", True, True)]
+    assert directory.get(f"/Users/{ended['id']}").json()["active"] is False
+
+
 def test_without_a_proved_domain_nobody_is_taken_over(directory: Directory, kernel: Kernel) -> None:
     """The same answer whether or not somebody has the address: an account of its own, at which nobody can receive."""
     somebody = people.make(kernel)
