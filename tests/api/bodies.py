@@ -6,7 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-ID = re.compile(r"\^\(?(?P<prefix>[a-z]+)_\[0-9a-f\]\{32\}\$")
+#: A prefix is what `nexus new domain` takes for an entity: words and digits too, such as `line_item`.
+_PREFIX = r"(?P<prefix>[a-z][a-z0-9_]*)"
+#: In a schema's pattern, and an id itself.
+ID = re.compile(rf"\^\(?{_PREFIX}_\[0-9a-f\]\{{32\}}\$")
+MADE = re.compile(rf"{_PREFIX}_[0-9a-f]{{32}}")
 
 
 class Bodies:

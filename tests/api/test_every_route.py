@@ -6,7 +6,6 @@ for that: examples in the fields of its body (docs/adding-a-domain.md), so that 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +17,12 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api.app import create_app
+from api.kernel.ids import pattern
 from api.kernel.permissions import Permission, declared
 from api.kernel.principal import EVERYTHING, EVERYWHERE
 from api.organisations import roles
-from tests.api.bodies import ID, Bodies
+from nexus.ids import new_id
+from tests.api.bodies import ID, MADE, Bodies
 from tests.api.kernel import Caller, Kernel
 from tests.api.organisations.company import Company
 
@@ -39,6 +40,8 @@ DECLARED = {
 REFUSED = {401, 403, 404}
 #: Kinds of ids in paths of which no plain request makes one: long work, and sagas (tests/api/sagas has theirs).
 NOT_MADE = {"op", "sag"}
+#: Parameters called `…_id` whose values have no prefix: a workspace's slug, and W3C's form of a trace.
+WITHOUT_KIND = {"workspace_id", "trace_id"}
 
 
 @dataclass
@@ -73,8 +76,8 @@ def victim(kernel: Kernel) -> Victim:
             place = answer.headers.get("location", "").rpartition("/")[2]
             said = answer.json() if answer.status_code == 201 else {}
             for made in (said.get("id"), said.get("client_id"), place):
-                if match := re.fullmatch(r"([a-z]+)_[0-9a-f]{32}", str(made)):
-                    ids[match[1]] = str(made)
+                if match := MADE.fullmatch(str(made)):
+                    ids[match["prefix"]] = str(made)
     return Victim(company, owner, ids, word)
 
 
@@ -141,6 +144,28 @@ def test_strangers(
             no_leak(answer)
             assert answer.status_code == 403, f"{name}: {answer.text}"
     assert victim.events() == told, "a stranger changed something"
+
+
+def test_every_id_says_its_kind() -> None:
+    """By its pattern (`api.kernel.ids.path_id`): otherwise nobody's id would be tried there."""
+    unknown = [
+        f"{method} {path}: {parameter['name']}"
+        for method, path, operation in OPERATIONS
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path" and (parameter["name"] == "id" or parameter["name"].endswith("_id"))
+        if parameter["name"] not in WITHOUT_KIND and not ID.search(parameter["schema"].get("pattern", ""))
+    ]
+    assert not unknown
+
+
+@pytest.mark.parametrize("entity", ["note", "line_item", "level2"])
+def test_ids_are_found_by_whatever_name_the_scaffold_takes(entity: str) -> None:
+    found = ID.search(pattern(entity))
+    assert found
+    assert found["prefix"] == entity
+    made = MADE.fullmatch(new_id(entity))
+    assert made
+    assert made["prefix"] == entity
 
 
 def test_one_of_everything_was_there(victim: Victim) -> None:

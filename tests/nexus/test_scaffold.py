@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ["new", "model", "vip"],
         ["new", "page", "cash"],
         ["new", "domain", "notes", "--entity", "note"],
+        ["new", "domain", "orders2", "--entity", "line_item"],
     ):
         said = run(root, "-m", "nexus", *command)
         assert "next:" in said
@@ -94,6 +96,23 @@ def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: P
     assert "failed" not in said
     code = [path.relative_to(PROJECT) for layer in ("api", "nexus") for path in (PROJECT / layer).rglob("*.py")]
     assert [str(path) for path in code if (tree / path).read_bytes() != (PROJECT / path).read_bytes()] == []
+
+
+@pytest.mark.long
+def test_another_tenant_gets_at_nothing_of_a_new_domain(tree: Path) -> None:
+    """Its ids are tried by themselves, whatever their entity is called."""
+    said = pytest_in(
+        tree, "tests/api/test_orders2.py", "tests/api/test_every_route.py",
+        "-k", "orders2 or one_of_everything or says_its_kind", "-m", "not slow",
+    )  # fmt: skip
+    assert re.search(r"\b1[1-9] passed", said), said
+    assert "failed" not in said
+    # a kind that is not seen is not tried either, and nothing above would say so
+    asked = run(tree, "-c", """
+from tests.api.test_every_route import OPERATIONS, kinds
+print(sorted({kind for _, path, operation in OPERATIONS if "orders2" in path for kind in kinds(operation)}))
+""")  # fmt: skip
+    assert asked.strip() == "['line_item']"
 
 
 @pytest.mark.parametrize(
