@@ -11,16 +11,22 @@ _PREFIX = r"(?P<prefix>[a-z][a-z0-9_]*)"
 #: In a schema's pattern, and an id itself.
 ID = re.compile(rf"\^\(?{_PREFIX}_\[0-9a-f\]\{{32\}}\$")
 MADE = re.compile(rf"{_PREFIX}_[0-9a-f]{{32}}")
+#: An example that is words: what people call something. One of another form (an address, a type) means something.
+_WORDS = re.compile(r"[A-Z][a-z]+( [A-Za-z]+)*")
 
 
 class Bodies:
     """Makes values of schemas. `ids`: prefix → id to put wherever an id of that kind goes; `workspace` stands for `demo`."""
 
     def __init__(
-        self, document: Mapping[str, Any], ids: Mapping[str, str], workspace: str, word: str, *, least: bool = False
-    ) -> None:
-        """With `least`, only what a body needs is in it."""
+        self, document: Mapping[str, Any], ids: Mapping[str, str], workspace: str, word: str, *, least: bool = False,
+        told: bool = False,
+    ) -> None:  # fmt: skip
+        """With `least`, only what a body needs is in it; with `told`, the word stands in every text that people write."""
         self._document, self._ids, self._workspace, self._word, self._least = document, ids, workspace, word, least
+        self._told = told
+        #: whether the word stands in what was made
+        self.has_told = False
 
     def request(self, operation: Mapping[str, Any]) -> dict[str, Any]:
         """`json` or `data` for the client; nothing for an operation without a body."""
@@ -32,6 +38,15 @@ class Bodies:
             if kind in content:
                 return {name: self.value(content[kind].get("schema", {}))}
         return {"content": b"{}"} if content else {}
+
+    def queries(self, operation: Mapping[str, Any]) -> list[str]:
+        """One query for each parameter that is an id."""
+        named = {
+            parameter["name"]: ID.search(str(parameter["schema"]))
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] == "query"
+        }
+        return [f"?{name}={self._id(match['prefix'])}" for name, match in named.items() if match]
 
     def path(self, path: str, operation: Mapping[str, Any]) -> str:
         for parameter in operation.get("parameters", ()):
@@ -47,9 +62,9 @@ class Bodies:
                 found = found[part]
             return self.value(found)
         if match := ID.search(schema.get("pattern", "")):
-            return self._ids.get(match["prefix"], f"{match['prefix']}_{'0' * 32}")
+            return self._id(match["prefix"])
         if schema.get("examples"):
-            return self._local(schema["examples"][0])
+            return self._tell(self._local(schema["examples"][0]), schema)
         for several in ("anyOf", "oneOf", "allOf"):
             if several in schema:
                 return self.value(next(s for s in schema[several] if s.get("type") != "null"))
@@ -77,9 +92,24 @@ class Bodies:
                 return False
         return self._word
 
+    def _id(self, prefix: str) -> str:
+        return self._ids.get(prefix, f"{prefix}_{'0' * 32}")
+
+    def _tell(self, made: Any, schema: Mapping[str, Any]) -> Any:
+        if not self._told or {"pattern", "format", "enum", "const"} & schema.keys():
+            return made
+        if isinstance(made, dict):
+            return {name: self._tell(value, schema.get("properties", {}).get(name, {})) for name, value in made.items()}
+        if schema.get("type") == "string" and _WORDS.fullmatch(made):
+            self.has_told = True
+            return self._word
+        return made
+
     def _local(self, example: Any) -> Any:
         if isinstance(example, dict):
             return {self._local(k): self._local(v) for k, v in example.items()}
         if isinstance(example, list):
             return [self._local(v) for v in example]
+        if match := MADE.fullmatch(str(example)):
+            return self._ids.get(match["prefix"], example)
         return self._workspace if example == "demo" else example

@@ -1,4 +1,5 @@
-"""Every endpoint, called by every kind of subject, with another tenant's ids: refused, nothing leaked, nothing changed.
+"""Every endpoint, called by every kind of subject, with another tenant's ids in path, query and body: refused, nothing leaked,
+nothing changed. So is whoever belongs to the organisation, and has a role in another of its workspaces.
 
 The endpoints, their bodies and what they ask for come from the application: a new one is covered by itself. What it needs
 for that: examples in the fields of its body (docs/adding-a-domain.md), so that one of each thing can be made here.
@@ -22,6 +23,7 @@ from api.kernel.permissions import Permission, declared
 from api.kernel.principal import EVERYTHING, EVERYWHERE
 from api.organisations import roles
 from nexus.ids import new_id
+from tests.api.away import allowed, is_mistake
 from tests.api.bodies import ID, MADE, Bodies
 from tests.api.kernel import Caller, Kernel
 from tests.api.organisations.company import Company
@@ -38,6 +40,8 @@ DECLARED = {
     for method in route.methods or ()
 }
 REFUSED = {401, 403, 404}
+#: The same where an id is said in a query or a body: one that is nobody's here cannot be used. SCIM says so with 400 (RFC 7644, 3.12).
+UNUSABLE = REFUSED | {422}
 #: Kinds of ids in paths of which no plain request makes one: long work, and sagas (tests/api/sagas has theirs).
 NOT_MADE = {"op", "sag"}
 #: Parameters called `…_id` whose values have no prefix: a workspace's slug, and W3C's form of a trace.
@@ -52,6 +56,8 @@ class Victim:
     owner: Caller
     ids: dict[str, str]
     word: str
+    #: kinds of what bears the word in a text that people write
+    telling: frozenset[str] = frozenset()
 
     def secrets(self) -> set[str]:
         return {self.word, self.company.one, self.company.two, self.company.id, *self.ids.values()}
@@ -69,33 +75,80 @@ def victim(kernel: Kernel) -> Victim:
     owner = company.caller(boss)
     ids = {"mem": member.id, "usr": member.user_id, "org": company.id}
     owner.headers["X-Nexus-Workspace"] = company.one
+    telling: set[str] = set()
     for method, path, operation in OPERATIONS:
         if method == "POST" and "{" not in path and ":" not in path and path.startswith("/v1/"):
-            body = Bodies(DOCUMENT, ids, company.one, word, least=True).request(operation)
-            answer = owner.post(path, **body)
+            for told in (True, False):
+                # a text that means something is refused: then without the word
+                bodies = Bodies(DOCUMENT, ids, company.one, word, least=True, told=told)
+                answer = owner.post(path, **bodies.request(operation))
+                if answer.status_code == 201:
+                    break
             place = answer.headers.get("location", "").rpartition("/")[2]
             said = answer.json() if answer.status_code == 201 else {}
             for made in (said.get("id"), said.get("client_id"), place):
                 if match := MADE.fullmatch(str(made)):
                     ids[match["prefix"]] = str(made)
-    return Victim(company, owner, ids, word)
+                    telling |= {match["prefix"]} if bodies.has_told else set()
+    [[ids["evt"]]] = kernel.sql("select id from app.events where organisation_id = %s limit 1", company.id)
+    return Victim(company, owner, ids, word, frozenset(telling))
 
 
 @pytest.fixture(scope="module")
 def strangers(kernel: Kernel) -> Iterator[dict[str, Caller]]:
-    """Callers of another company: one for each built-in role, one without any, and one whose role counts in a workspace."""
+    """Callers of another company: one for each built-in role, one without any, one whose role counts in a workspace, and
+    keys of somebody and of a service account."""
     company = Company(kernel)
     made = {role: company.caller(company.member((role, EVERYWHERE))) for role in roles.BUILT_IN}
     made["member"] = company.caller(company.member())
     made["analyst of a workspace"] = company.caller(company.member(("analyst", company.one)))
+    for name, holder in (("key", {}), ("service account", {"service_account_id": _account(company)})):
+        made[name] = kernel.caller(
+            organisation=company.id, workspaces=[company.one, company.two], kind="service" if holder else "api_key"
+        )
+        said = {"name": name, "scopes": {EVERYWHERE: [EVERYTHING]}, "expires_in_days": 1, **holder}
+        key = made["owner"].post("/v1/api-keys", json=said)
+        assert key.status_code == 201, key.text
+        made[name].headers["Authorization"] = f"Bearer {key.json()['key']}"
     for caller in made.values():
         caller.headers["X-Nexus-Workspace"] = company.one
+    return made
+
+
+def _account(company: Company) -> str:
+    return company.service_account(("owner", EVERYWHERE)).id
+
+
+@pytest.fixture(scope="module")
+def colleague(victim: Victim) -> Caller:
+    """Somebody of the same organisation, whose role counts in its other workspace."""
+    company = victim.company
+    made = company.caller(company.member(("admin", company.two)))
+    made.headers["X-Nexus-Workspace"] = company.two
     return made
 
 
 def asked(method: str, path: str) -> Permission | None:
     """The permission that a route needs; None if anybody may ask."""
     return next((d for d in DECLARED[method, path] if isinstance(d, Permission)), None)
+
+
+def targets(victim: Victim, path: str, operation: dict[str, Any]) -> list[str]:
+    """The path with the victim's ids, and the same with each query that takes one."""
+    bodies = Bodies(DOCUMENT, victim.ids, victim.company.one, "x")
+    target = bodies.path(path, operation)
+    return [target, *(target + query for query in bodies.queries(operation))]
+
+
+def sent(answer: httpx.Response) -> str:
+    return f"{answer.request.url} {answer.request.content.decode(errors='replace')}"
+
+
+def is_refused(answer: httpx.Response, method: str, path: str) -> bool:
+    """Whether nothing came of an id that was said in a query or a body. What is listed by one that is nobody's here is nothing."""
+    if answer.status_code == 200 and method == "GET" and answer.request.url.query:
+        return bool(answer.json()["data"] == [])
+    return answer.status_code in UNUSABLE | ({400} if path.startswith("/scim/") else set()) | allowed(method, path)
 
 
 def kinds(operation: dict[str, Any]) -> set[str]:
@@ -109,41 +162,75 @@ def test_strangers(
     kernel: Kernel, victim: Victim, strangers: dict[str, Caller], method: str, path: str, operation: dict[str, Any]
 ) -> None:
     needed, told = asked(method, path), victim.events()
-    target = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").path(path, operation)
 
     def no_leak(answer: httpx.Response) -> None:
-        sent = f"{answer.request.url} {answer.request.content.decode(errors='replace')}"
-        leaked = {s for s in victim.secrets() if s in answer.text and s not in sent}
+        leaked = {s for s in victim.secrets() if s in answer.text and s not in sent(answer)}
         assert not leaked, f"{leaked} in {answer.text}"
-        assert answer.status_code < 500 or answer.status_code in {502, 503}, answer.text
+        assert not is_mistake(method, path, answer.status_code), answer.text
 
-    with httpx.Client(base_url=kernel.address, timeout=20, follow_redirects=False) as nobody:
-        for headers in (
-            {},
-            {"Authorization": "Bearer nxs_none"},
-            {"Authorization": f"Bearer nxk_{'a' * 8}_{'A' * 43}"},
-        ):
-            body = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").request(operation)
-            answer = nobody.request(method, target, headers=headers, **body)
+    for target in targets(victim, path, operation):
+        with httpx.Client(base_url=kernel.address, timeout=20, follow_redirects=False) as nobody:
+            for headers in (
+                {},
+                {"Authorization": "Bearer nxs_none"},
+                {"Authorization": f"Bearer nxk_{'a' * 8}_{'A' * 43}"},
+            ):
+                body = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").request(operation)
+                answer = nobody.request(method, target, headers=headers, **body)
+                no_leak(answer)
+                assert needed is None or answer.status_code == 401, answer.text
+        for name, caller in strangers.items():
+            mine = caller.headers["X-Nexus-Workspace"]
+            body = Bodies(DOCUMENT, victim.ids, mine, "x").request(operation)
+            answer = caller.request(method, target, **body)
             no_leak(answer)
-            assert needed is None or answer.status_code == 401, answer.text
-    for name, caller in strangers.items():
-        mine = caller.headers["X-Nexus-Workspace"]
-        body = Bodies(DOCUMENT, victim.ids, mine, "x").request(operation)
-        answer = caller.request(method, target, **body)
-        no_leak(answer)
-        if needed is None:
-            continue
-        if not caller.principal.allows(needed.name, mine if needed.scope == "workspace" else None):
-            assert answer.status_code == 403, f"{name}: {answer.text}"
-        elif kinds(operation):
-            assert answer.status_code in REFUSED, f"{name}: {answer.text}"
-        if needed.scope == "workspace":
-            theirs = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").request(operation)
-            answer = caller.request(method, target, headers={"X-Nexus-Workspace": victim.company.one}, **theirs)
-            no_leak(answer)
-            assert answer.status_code == 403, f"{name}: {answer.text}"
+            if needed is None:
+                continue
+            if not caller.principal.allows(needed.name, mine if needed.scope == "workspace" else None):
+                assert answer.status_code == 403, f"{name}: {answer.text}"
+            elif kinds(operation):
+                assert answer.status_code in REFUSED, f"{name}: {answer.text}"
+            elif any(of in sent(answer) for of in victim.secrets()):
+                assert is_refused(answer, method, path), f"{name}: {answer.status_code} {answer.text}"
+            if needed.scope == "workspace":
+                theirs = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").request(operation)
+                answer = caller.request(method, target, headers={"X-Nexus-Workspace": victim.company.one}, **theirs)
+                no_leak(answer)
+                assert answer.status_code == 403, f"{name}: {answer.text}"
     assert victim.events() == told, "a stranger changed something"
+
+
+GUARDED = [one for one in OPERATIONS if asked(*one[:2])]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), GUARDED, ids=[f"{m} {p}" for m, p, _ in GUARDED])
+def test_colleagues_of_another_workspace(
+    victim: Victim, colleague: Caller, method: str, path: str, operation: dict[str, Any]
+) -> None:
+    """What is of a workspace is for those who have a role there, though the organisation is theirs too."""
+    needed = asked(method, path)
+    assert needed is not None
+    company = victim.company
+
+    def there() -> list[tuple[Any, ...]]:
+        return company.kernel.sql("select count(*) from app.events where workspace_id = %s", company.one)
+
+    told = there()
+    for target in targets(victim, path, operation):
+        answer = colleague.request(method, target, **Bodies(DOCUMENT, victim.ids, company.two, "x").request(operation))
+        assert not is_mistake(method, path, answer.status_code), answer.text
+        if needed.scope == "organisation":
+            if not colleague.principal.allows(needed.name):
+                assert answer.status_code == 403, answer.text
+            continue
+        assert victim.word not in answer.text
+        if kinds(operation):
+            assert answer.status_code in REFUSED, answer.text
+        theirs = Bodies(DOCUMENT, victim.ids, company.one, "x").request(operation)
+        refused = colleague.request(method, target, headers={"X-Nexus-Workspace": company.one}, **theirs)
+        assert refused.status_code == 403, refused.text
+        assert victim.word not in refused.text
+    assert there() == told, "a colleague changed something of another workspace"
 
 
 def test_every_id_says_its_kind() -> None:
@@ -178,6 +265,8 @@ def test_one_of_everything_was_there(victim: Victim) -> None:
             target = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").path(path, operation)
             answer = victim.owner.get(target)
             assert answer.status_code == 200, f"{path}: {answer.text}"
+            assert not kinds(operation) & victim.telling or victim.word in answer.text, f"{path}: {answer.text}"
+    assert {"grp", "role", "sva", "key", "client"} <= victim.telling
 
 
 def test_roles_grow() -> None:
