@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shutil
 
 import httpx
 import pytest
 
 from api.app import create_app
+from api.kernel.permissions import public
+from api.kernel.routing import Router
 from api.openapi import operations
+from api.problems import GUARDED
+from nexus.errors import MachineError
+from tests.api.away import AWAY
 from tests.api.kernel import Kernel
 from tests.api.organisations.company import Company
 from tests.conformance import metrics
@@ -18,13 +25,37 @@ from tests.conformance.places import Place
 SMALL = Profile(phases=("fuzzing",), examples=1, workers=1)
 
 
-def test_every_endpoint(kernel: Kernel) -> None:
+def _place(kernel: Kernel) -> Place:
     company = Company(kernel)
     owner = company.caller(company.member(("owner", "*"), is_break_glass=True))
-    token = owner.headers["Authorization"].removeprefix("Bearer ")
-    told = fuzz(Place(kernel.address, token, company.one), SMALL)
+    return Place(kernel.address, owner.headers["Authorization"].removeprefix("Bearer "), company.one)
+
+
+def test_every_endpoint(kernel: Kernel) -> None:
+    told = fuzz(_place(kernel), SMALL)
     assert not told.failures, "\n\n".join(f"{name}\n{text}" for name, text in told.failures.items())
     assert len(told.operations) == len(list(operations(create_app().openapi())))
+
+
+_AWAY = Router()
+
+
+@_AWAY.get("/v1/always-away", dependencies=[public("a probe of this test")], responses=GUARDED)
+async def get_always_away() -> None:
+    raise MachineError("it is away", remedy="wait")
+
+
+def test_only_what_stands_on_something_may_be_away(kernel: Kernel) -> None:
+    """A 503 that the document names is a failure all the same, but of the endpoints that tests/api/away.py names."""
+    only = dataclasses.replace(SMALL, only="^/v1/always-away$")
+    with kernel.offering(_AWAY):
+        told = fuzz(_place(kernel), only)
+    assert [name for name in told.failures if "erver error" in name], told.failures
+
+
+def test_the_endpoints_that_may_be_away_are_there() -> None:
+    offered = [f"{method.upper()} {path}" for path, item in create_app().openapi()["paths"].items() for method in item]
+    assert [route for route in AWAY if not any(re.fullmatch(route, one) for one in offered)] == []
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason=metrics.MISSING)

@@ -3,8 +3,8 @@
 Belongs here: what is generated, what must hold, how a failure is told. Does not belong here: what is fuzzed
 (`python -m tests.conformance`: a running Nexus; tests/api/test_fuzzed.py: the application of the tests).
 
-No answer is a 5xx, but 502 and 503, which say that something else is away; each has a status, a media type and a body
-that the document names; 405 says in `Allow` what is possible; without the credential nothing is answered.
+No answer is a 5xx, but 502 and 503 of the endpoints that stand on something which may be away (tests/api/away.py); each has a
+status, a media type and a body that the document names; 405 says in `Allow` what is possible; without the credential nothing is answered.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
 
+from tests.api.away import AWAY
 from tests.conformance.places import Place
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 #: What applications call in their own name.
 OF_CLIENTS = ["/oidc/token", "/oidc/revoke", "/oidc/introspect", "/oidc/device_authorization"]
 #: Statuses by which a well-formed request may be refused for what there is, or is not, at this moment.
-_REFUSED = ["2xx", "3xx", "400", "401", "403", "404", "409", "412", "422", "429", "502", "503"]
+_REFUSED = ["2xx", "3xx", "400", "401", "403", "404", "409", "412", "422", "429"]
+_OURS = ["2xx", "3xx", "4xx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,28 @@ class Profile:
             # schemas may be taken; how it is answered must be described all the same
             "operations": [
                 {"include-path-regex": "^/scim/", "checks": {"negative_data_rejection": {"enabled": False}}},
+                *(_with(route, statuses) for route, statuses in AWAY.items()),
                 *([{"exclude-path-regex": self.only, "enabled": False}] if self.only else []),
             ],
             "phases": {name: {"enabled": name in self.phases} for name in PHASES},
             "checks": {
-                "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "502", "503"]},
+                "not_a_server_error": {"expected-statuses": _OURS},
                 "positive_data_acceptance": {"expected-statuses": _REFUSED},
             },
         }
         return SchemathesisConfig.from_dict(said)
+
+
+def _with(route: str, statuses: Collection[int]) -> dict[str, Any]:
+    """What one endpoint may answer beside what all may."""
+    more = [str(status) for status in statuses]
+    return {
+        "include-name-regex": f"^{route}$",
+        "checks": {
+            "not_a_server_error": {"expected-statuses": [*_OURS, *more]},
+            "positive_data_acceptance": {"expected-statuses": [*_REFUSED, *more]},
+        },
+    }
 
 
 @dataclass(slots=True)
