@@ -55,12 +55,13 @@ class Bodies:
                 path = path.replace("{{{}}}".format(parameter["name"]), str(made))
         return path
 
+    def fields(self, schema: Mapping[str, Any]) -> set[str]:
+        """Names that a schema of an object has."""
+        return set(self._meant(schema).get("properties", {}))
+
     def value(self, schema: Mapping[str, Any]) -> Any:
         if "$ref" in schema:
-            found: Any = self._document
-            for part in schema["$ref"].removeprefix("#/").split("/"):
-                found = found[part]
-            return self.value(found)
+            return self.value(self._meant(schema))
         if match := ID.search(schema.get("pattern", "")):
             return self._id(match["prefix"])
         if schema.get("examples"):
@@ -91,6 +92,14 @@ class Bodies:
             case "boolean":
                 return False
         return self._word
+
+    def _meant(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "$ref" not in schema:
+            return schema
+        found: Any = self._document
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        return self._meant(found)
 
     def _id(self, prefix: str) -> str:
         return self._ids.get(prefix, f"{prefix}_{'0' * 32}")

@@ -22,6 +22,7 @@ from api.kernel.routing import Router
 from api.kernel.transactions import Transaction
 from api.models.policies import ModelsReader
 from nexus.ids import new_id
+from tests.api.away import is_mistake
 from tests.api.bodies import Bodies
 from tests.api.kernel import Kernel
 from tests.api.organisations.company import Company
@@ -31,7 +32,8 @@ WITH_BODY = [
     (method.upper(), path, operation)
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
-    if "application/json" in operation.get("requestBody", {}).get("content", {}) and "webhook" not in path
+    # a provider's delivery is read by the rules of its provider, after its signature: tests/api/test_webhooks.py
+    if "application/json" in operation.get("requestBody", {}).get("content", {}) and not path.startswith("/v1/sources/")
 ]
 #: JSON texts: escapes reach what a client's own encoder would refuse to send.
 NAUGHTY = {
@@ -84,7 +86,7 @@ def test_strings_that_break_programs(
     for name, text in NAUGHTY.items():
         body = "{" + ",".join(f'"{field}": {text}' for field in example) + "}"
         answer = owner.request(method, target, content=body.encode(), headers={"Content-Type": "application/json"})
-        assert answer.status_code < 500 or answer.status_code in {502, 503}, f"{name}: {answer.text}"
+        assert not is_mistake(method, path, answer.status_code), f"{name}: {answer.text}"
         if answer.status_code >= 400:
             kind = "application/scim+json" if path.startswith("/scim/") else "application/problem+json"
             assert answer.headers["content-type"] == kind, name

@@ -8,10 +8,14 @@ import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
+import httpx
 import pytest
 
+from tests.api.away import is_mistake
 from tests.api.bodies import Bodies
+from tests.api.kernel import TLS
 from tests.api.test_bad_requests import DOCUMENT, NAUGHTY, WITH_BODY, at_place, shown_after
 from tests.api.test_every_route import Victim, victim
 
@@ -49,6 +53,57 @@ def test_one_at_a_time(victim: Victim, method: str, path: str, operation: dict[s
                 assert answer.status_code < 500, f"{where} {name}: {answer.status_code} {answer.text}"
                 for shown in shown_after(victim.owner, answer):
                     assert at_place(shown, where) in {None, json.loads(text)}, f"{where} {name} is not as it came"
+
+
+FORM = "application/x-www-form-urlencoded"
+FORMS = [
+    (path, item["post"])
+    for path, item in DOCUMENT["paths"].items()
+    if FORM in item.get("post", {}).get("requestBody", {}).get("content", {})
+]
+_GRANTS = "authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"
+
+
+def test_every_endpoint_is_asked() -> None:
+    """But those whose bodies only a provider writes."""
+    asked = {path for _, path, _ in WITH_BODY} | {path for path, _ in FORMS}
+    bodies = {path for path, item in DOCUMENT["paths"].items() for one in item.values() if "requestBody" in one}
+    assert bodies - asked == {"/v1/sources/{source}/webhook"}
+
+
+@pytest.fixture(scope="module")
+def application(victim: Victim) -> tuple[str, str]:
+    """Id and secret of an application that may begin every grant."""
+    said = {
+        "name": "Naughty", "redirect_uris": ["http://127.0.0.1/callback"], "scopes": ["openid", "nexus"],
+        "grant_types": list(_GRANTS), "permissions": {"*": ["models.read"]},
+    }  # fmt: skip
+    made = victim.owner.post("/v1/oidc/clients", json=said)
+    assert made.status_code == 201, made.text
+    return made.json()["client_id"], made.json()["client_secret"]
+
+
+@pytest.mark.parametrize(("path", "operation"), FORMS, ids=[p for p, _ in FORMS])
+def test_in_every_field_of_a_form(
+    victim: Victim, application: tuple[str, str], path: str, operation: dict[str, Any]
+) -> None:
+    fields = Bodies(DOCUMENT, victim.ids, victim.company.one, "x").fields(
+        operation["requestBody"]["content"][FORM]["schema"]
+    )
+    with httpx.Client(base_url=victim.company.kernel.address, timeout=20, verify=TLS) as client:
+        for grant in _GRANTS if "grant_type" in fields else ("",):
+            for field in fields:
+                for name, text in NAUGHTY.items():
+                    value = json.loads(text) if text.startswith('"') else text
+                    said = {
+                        **dict.fromkeys(fields - {"client_id", "client_secret"}, "x"),
+                        "grant_type": grant, field: value,
+                    }  # fmt: skip
+                    # a lone surrogate goes out as the bytes that it would be
+                    sent = urlencode(said, errors="surrogatepass").encode()
+                    for auth in (application, None):
+                        answer = client.post(path, content=sent, auth=auth, headers={"Content-Type": FORM})
+                        assert not is_mistake("POST", path, answer.status_code), f"{field} {name}: {answer.text}"
 
 
 _QUERY = "%00", "a%00b", "%ED%A0%80", "%ff", "%E2%80%AE", "a" * 5000

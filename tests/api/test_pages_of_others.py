@@ -33,7 +33,9 @@ __all__ = ["declared"]
 
 def kinds(route: APIRoute) -> dict[str, str | None]:
     """Parameter of the path that is an id → its prefix; None if its pattern says none."""
-    found = {p.alias: ID.search(str(p.field_info.metadata)) for p in route.dependant.path_params if p.alias.endswith("id")}
+    found = {
+        p.alias: ID.search(str(p.field_info.metadata)) for p in route.dependant.path_params if p.alias.endswith("id")
+    }
     return {name: match["prefix"] if match else None for name, match in found.items()}
 
 
