@@ -16,6 +16,7 @@ from fastapi.security import HTTPBearer
 
 from nexus import slices
 from nexus.errors import InputError, NexusError, Permanent
+from nexus.telemetry import context
 from nexus.tenancy import Tenant
 
 #: In `grants`: the whole organisation, not one workspace; and as a permission, every one there is.
@@ -105,6 +106,9 @@ async def _recognised(request: Request, _: Annotated[object, Depends(_bearer)]) 
     for authenticator in asked:
         if found := await authenticator.authenticate(request):
             request.state.principal = found
+            if now := context.current():
+                # before any check: what is refused is found by whoever was
+                now.organisation = found.organisation
             return found
     raise UnauthenticatedError("no credential was sent", remedy=REMEDY)
 

@@ -8,15 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from api.kernel.limits import limit
 from api.kernel.permissions import public
 from api.kernel.routing import Router
 from api.telemetry import service
 from api.telemetry.repository import Background
+from nexus.cli import build
 from nexus.db import Database
+from nexus.errors import InputError, NotFoundError
 from nexus.events.offsets import Progress
 from nexus.ids import new_id
 from nexus.limits import SlidingWindow
@@ -51,6 +55,41 @@ def test_the_trace_of_an_error_can_be_looked_up(kernel: Kernel) -> None:
     assert request["parent_id"] == "d" * 16
     assert request["attributes"]["http.response.status_code"] == 404
     assert kernel.caller().get(f"/v1/traces/{trace}").status_code == 404
+
+
+def test_the_trace_of_a_refusal_is_its_own_organisations(kernel: Kernel) -> None:
+    """Who is refused for want of a permission or a workspace was recognised before."""
+    here = kernel.caller()
+    weak = kernel.caller(permissions=(), organisation=here.principal.organisation)
+    for refused in (weak.get("/v1/roles"), here.get("/v1/models", headers={"X-Nexus-Workspace": "not-theirs"})):
+        assert refused.status_code == 403, refused.text
+        path = f"/v1/traces/{refused.json()['trace_id']}"
+        found = eventually(lambda path=path: (a := here.get(path)).status_code == 200 and a.json())
+        assert {s["attributes"].get("http.response.status_code") for s in found["spans"] if s["kind"] == "server"} == {
+            403
+        }
+        assert kernel.caller().get(path).status_code == 404
+
+
+def test_an_operator_finds_the_trace_of_nobody(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before anybody was recognised: no organisation sees it."""
+    monkeypatch.setattr("nexus.settings.get_settings", lambda: kernel.settings)
+
+    def shown(trace: str) -> str:
+        done = CliRunner().invoke(build(), ["traces", "show", trace])
+        return done.output if done.exit_code == 0 else ""
+
+    here = kernel.caller()
+    unread = here.post("/v1/groups", content=b"{", headers={"Content-Type": "application/json"})
+    for answer, route in ((httpx.get(f"{kernel.address}/v1/roles"), "GET /v1/roles"), (unread, "POST /v1/groups")):
+        assert answer.status_code in {400, 401}, answer.text
+        trace = answer.json()["trace_id"]
+        line = next(line for line in eventually(lambda trace=trace: shown(trace)).splitlines() if route in line)
+        assert "nobody" in line
+        assert f"http.response.status_code={answer.status_code}" in line
+        assert here.get(f"/v1/traces/{trace}").status_code == 404
+    for trace, error in (("0" * 32, NotFoundError), ("nonsense", InputError)):
+        assert isinstance(CliRunner().invoke(build(), ["traces", "show", trace]).exception, error)
 
 
 def test_a_malformed_traceparent_begins_a_new_trace(kernel: Kernel) -> None:

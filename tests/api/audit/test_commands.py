@@ -67,7 +67,7 @@ NO_ACTS = {
          "events consumers", "events dead-letters list", "events dead-letters show", "jobs list", "jobs show",
          "jobs schedules", "sagas list", "sagas show", "sources test", "sources reconcile", "quarantine list",
          "quarantine show", "metrics list", "metrics query", "features show", "audit verify", "audit export", "users list",
-         "clients list", "backup", "docs"), READS),
+         "clients list", "traces show", "backup", "docs"), READS),
     **dict.fromkeys(
         ("build", "ingest", "compact", "train", "score", "sources pull", "quarantine replay", "features materialize"), LAKE),
     **dict.fromkeys(("demo", "migrate", "down", "up", "restore", "serve"), MACHINE),
