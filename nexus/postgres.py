@@ -39,6 +39,8 @@ _OPTIONS = {
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # the detail of a refusal is the row that was refused: names and addresses of people
+    "log_error_verbosity": "terse",
 }
 _leases: dict[Path, int] = {}
 _mutex = threading.Lock()

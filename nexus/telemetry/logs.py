@@ -22,6 +22,10 @@ _SECRETS = (
     (re.compile(r"(?i)((?:password|passwd|secret|token|api[_-]?key|authorization|cookie)[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"), r"\1…"),
     # PostgreSQL tells the row that it refuses
     (re.compile(r"\b(DETAIL:)\s.*"), r"\1 …"),
+    # drivers and pydantic repeat the value that they refuse
+    (re.compile(r"(invalid input for query argument \$\d+: ).*"), r"\1…"),
+    (re.compile(r"(invalid input (?:syntax for type [\w ]+|value for enum [\w.\"]+): )\".*\""), r"\1…"),
+    (re.compile(r"\b(input_value=)(?:.*(?=, input_type=)|.*)"), r"\1…"),
     (re.compile(r"://([^:/@\s]+):[^@\s]+@"), r"://\1:…@"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "…@…"),
 )  # fmt: skip

@@ -1,4 +1,5 @@
-"""What a served Nexus leaves behind of everything that is asked of it: a log without secrets or people, spans at a collector."""
+"""What a served Nexus leaves behind of everything that is asked of it: a log without secrets or people, also the embedded server's,
+spans at a collector."""
 
 from __future__ import annotations
 
@@ -128,6 +129,8 @@ def use(address: str, settings: Settings, owner: str, receiver: str) -> Iterator
         yield made("/v1/oidc/clients", name="Unrepeated app", redirect_uris=["http://127.0.0.1/callback"],
                    scopes=["openid"], grant_types=["authorization_code"])["client_secret"]  # fmt: skip
         assert client.get("/v1/members?cursor=unrepeated-cursor").status_code == 422
+        statuses = [client.post("/v1/groups", json={"name": "unrepeated, twice"}).status_code for _ in range(2)]
+        assert statuses == [201, 409]
         with psycopg.connect(postgres.dsn(settings), autocommit=True) as connection:
             connection.execute("alter table app.organisations_group rename column created_at to made_at")
         assert client.post("/v1/groups", json={"name": "unrepeated group"}).status_code == 500
@@ -135,7 +138,9 @@ def use(address: str, settings: Settings, owner: str, receiver: str) -> Iterator
     assert httpx.get(f"{address}/v1/me", headers={"Authorization": f"Bearer {owner[:-1]}x"}).status_code == 401
 
 
-def test_nothing_of_it_is_secret(settings: Settings, tmp_path: Path) -> None:
+def test_nothing_of_it_is_secret(session_settings: Settings, settings: Settings, tmp_path: Path) -> None:
+    server_log = postgres.describe(session_settings).log
+    said_before = server_log.stat().st_size
     migrate(settings)
     within(settings, lambda s: directory.create(s, email=EMAIL, name=NAME, password_hash=hash_of(PASSWORD)))
     collector, log, port = Collector(), tmp_path / "log", free_port()
@@ -163,5 +168,7 @@ def test_nothing_of_it_is_secret(settings: Settings, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert all({"at", "level", "logger", "message"} <= line.keys() for line in lines)
     assert [line for line in lines if line.get("trace_id") == TRACE and "/v1/groups failed" in line["message"]]
-    told = log.read_text() + json.dumps(collector.spans)
+    of_server = server_log.read_bytes()[said_before:].decode(errors="replace")
+    assert "duplicate key value violates unique constraint" in of_server
+    told = log.read_text() + json.dumps(collector.spans) + of_server
     assert {s for s in secrets if s in told} == set()

@@ -47,12 +47,21 @@ def test_a_line_says_where_it_belongs() -> None:
         "sent to ada.example+x@mail.example.org",
         "key whsec_0123456789abcdef",
         "duplicate key\nDETAIL:  Key (name)=(hunter22) already exists.",
+        "invalid input for query argument $1: 'Ada hunter22' (expected str, got s3cr3t)",
+        'invalid input syntax for type integer: "hunter22, said "s3cr3t""',
+        "  Input should be a valid integer [type=int_parsing, input_value='hunter22, input_type=s3cr3t', input_type=str]",
+        "1 validation error\nname\n  wrong [type=x, input_value={'name': 'hunter22",
     ],
 )
 def test_what_nobody_should_read_is_struck_out(secret: str) -> None:
     for said in (line(secret)["message"], line("failed", error=ValueError(secret))["error"]):
         for part in ("hunter22", "s3cr3t", "0123456789abcdef", "dXNlcjpodW50", "c2lnbmF0dXJl", "mail.example"):
             assert part not in said
+
+
+def test_what_was_wrong_with_a_value_is_still_told() -> None:
+    told = struck("  a valid integer [type=int_parsing, input_value='Ada', input_type=str]\nand more")
+    assert told == "  a valid integer [type=int_parsing, input_value=…, input_type=str]\nand more"
 
 
 def test_what_is_no_secret_stays() -> None:
