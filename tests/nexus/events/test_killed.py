@@ -76,16 +76,78 @@ asyncio.run(replay(database, Consumer("gate.heard", die, replayable=True), Span(
 """
 
 
+#: The same, whose consumer can never take number 5: it kills its process while that is dealt with.
+FAILING = """
+import asyncio, os, signal, sys
+from datetime import timedelta
+from pydantic import SecretStr
+from sqlalchemy import text
+from nexus.events import Event, consumer, letters, relay
+from nexus.events.worker import work
+from nexus.settings import Settings
+
+
+class Rang(Event, type="gate.bell.rang"):
+    bell_id: str
+    number: int
+
+
+home, url, point = sys.argv[1], sys.argv[2], sys.argv[3]
+
+
+def die_at(here):
+    if here == point:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@consumer.consumer("gate.keep", "gate.*", pauses=(timedelta(0),))
+async def keep(delivery):
+    await delivery.session.execute(text("insert into app.kept values (:n)"), {"n": delivery.event.number})
+    if delivery.event.number == 5:
+        raise ValueError("never")
+
+
+passing, again, failing, fail = relay._pass, relay._again, relay._failed, letters.fail
+
+
+async def _pass(database, consumer, at, batch):
+    to = await passing(database, consumer, at, batch)
+    if consumer.name == "gate.keep" and len(batch) > 1:
+        die_at("halved")
+    return to
+
+
+async def _again(database, consumer, letter):
+    die_at("retry")
+    await again(database, consumer, letter)
+
+
+async def _fail(session, consumer, event, attempts, error):
+    state = await fail(session, consumer, event, attempts, error)
+    die_at("noting " + state)
+    return state
+
+
+async def _failed(*given):
+    await failing(*given)
+    die_at("noted")
+
+
+relay._pass, relay._again, relay._failed, letters.fail = _pass, _again, _failed, _fail
+asyncio.run(work(Settings(home=home, database_url=SecretStr(url))))
+"""
+
+
 class Rang(Event, type="gate.bell.rang"):
     bell_id: str
     number: int = 0
 
 
-async def ring(settings: Settings, numbers: range) -> None:
+async def ring(settings: Settings, numbers: range, bells: int = 3) -> None:
     database = Database(settings)
     for number in numbers:
         async with database.transaction(Tenant("org_1", "one")) as session:
-            session.record(Rang(bell_id=f"bell_{number % 3}", number=number))
+            session.record(Rang(bell_id=f"bell_{number % bells}", number=number))
     await database.close()
 
 
@@ -132,3 +194,29 @@ def test_a_replay_that_is_killed_leaves_its_consumer_to_the_relay(settings: Sett
     while heard != [0, 1, 2] and time.monotonic() < until:
         run(settings, lambda database: drain(database, consumer))
     assert heard == [0, 1, 2]
+
+
+def test_a_worker_that_is_killed_while_one_fails(settings: Settings) -> None:
+    """With half a batch done, while a failure is noted, before it is tried again, while it becomes a dead letter and after."""
+    migrate(settings)
+    url = postgres.dsn(settings)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table app.kept (number int)")
+        connection.execute("grant insert on app.kept to nexus_api")
+        asyncio.run(ring(settings, range(30), bells=100))
+        for point in ("halved", "noting retrying", "noted", "retry", "noting dead", ""):
+            command = [sys.executable, "-c", FAILING, str(settings.home), url, point]
+            with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}) as worker:
+                if point:
+                    assert worker.wait(60) == -signal.SIGKILL, point
+                    continue
+                asyncio.run(ring(settings, range(30, 35), bells=100))
+                while connection.execute("select count(*) from app.kept").fetchone() != (34,):
+                    assert worker.poll() is None
+                    time.sleep(0.05)
+                worker.terminate()
+                assert worker.wait(30) == 0
+        kept = [number for (number,) in connection.execute("select number from app.kept order by 1")]
+        left = connection.execute("select state, attempts from app.delivery where consumer = 'gate.keep'").fetchall()
+    assert kept == [number for number in range(35) if number != 5]
+    assert left == [("dead", 2)]

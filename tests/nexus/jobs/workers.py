@@ -23,8 +23,9 @@ from sqlalchemy import text
 from nexus import jobs, postgres
 from nexus.db import Session
 from nexus.errors import InputError
+from nexus.jobs import attempt
 from nexus.jobs.declare import schedule
-from nexus.sagas import Doing, Saga, Step
+from nexus.sagas import Doing, Saga, Step, running
 from nexus.settings import Settings
 
 _fork = multiprocessing.get_context("forkserver")
@@ -76,15 +77,25 @@ def declare(home: Path) -> None:
 
 
 def declare_sagas(home: Path) -> None:
-    """`probe.whole`, and `probe.broken`, whose third step cannot be done."""
+    """`probe.whole`, `probe.broken`, whose third step cannot be done, and `probe.outside`, whose second acts elsewhere."""
 
     def act(name: str) -> Any:
         async def do(doing: Doing) -> None:
+            async def committed() -> None:
+                die_if_told(home, f"{name}-committed")
+
             die_if_told(home, f"{name}-begun")
             await say(doing.session, name)
+            doing.session.after_commit(committed)
             die_if_told(home, f"{name}-written")
 
         return do
+
+    async def send(doing: Doing) -> None:
+        die_if_told(home, "sent-begun")
+        with (home / "sent").open("a") as sent:
+            sent.write(f"{doing.key}\n")
+        die_if_told(home, "sent-done")
 
     async def never(doing: Doing) -> None:
         raise InputError("it cannot be done")
@@ -92,6 +103,24 @@ def declare_sagas(home: Path) -> None:
     one, two = Step("one", act("one"), act("un-one")), Step("two", act("two"), act("un-two"))
     Saga("probe.whole", one, two)
     Saga("probe.broken", one, two, Step("three", never))
+    Saga("probe.outside", one, Step("sent", send, is_outside=True), two)
+
+
+def deadly(home: Path) -> None:
+    """Points at which no step of a saga has a say: while its turn is noted, and when its job ends. Their names end with the
+    saga's id, since these workers do what other tests have left behind, too."""
+    turn, end = running._turn, attempt._ended
+
+    def turned(session: Session, kept: Any, call: Any, error: Exception) -> None:
+        turn(session, kept, call, error)
+        die_if_told(home, f"turned-{kept.row.id}")
+
+    async def ended(database: Any, row: Any, result: dict[str, Any] | None) -> None:
+        die_if_told(home, f"ending-{row.arguments.get('saga_id')}")
+        await end(database, row, result)
+        die_if_told(home, f"ended-{row.arguments.get('saga_id')}")
+
+    running._turn, attempt._ended = turned, ended
 
 
 def run(home: Path, url: str) -> None:
@@ -104,6 +133,7 @@ def run(home: Path, url: str) -> None:
     settings = Settings(home=home, database_url=SecretStr(url))
     declare(home)
     declare_sagas(home)
+    deadly(home)
 
     async def work() -> None:
         database = Database(settings)
