@@ -19,6 +19,7 @@ from tests.api.away import AWAY
 from tests.api.kernel import Kernel
 from tests.api.organisations.company import Company
 from tests.conformance import metrics
+from tests.conformance.__main__ import judged
 from tests.conformance.fuzzing import Profile, fuzz
 from tests.conformance.places import Place
 
@@ -63,3 +64,11 @@ def test_metrics(kernel: Kernel) -> None:
     kernel.caller().get("/v1/models")
     _, objections = metrics.examined(httpx.get(f"{kernel.address}/metrics").text)
     assert not objections
+
+
+def test_what_was_not_looked_at_has_not_passed(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(kernel.address, "", "")
+    monkeypatch.setenv("PATH", "")
+    assert judged(metrics.check, place) == ("skipped", metrics.MISSING, [])
+    assert judged(lambda _: ("3 series", []), place) == ("passed", "3 series", [])
+    assert judged(lambda _: ("3 series", ["no help text"]), place)[0] == "FAILED"

@@ -37,6 +37,15 @@ def _provisions(place: Place) -> tuple[str, list[str]]:
     return f"{len(results)} checks", checker.bad(results)
 
 
+def judged(check: Check, place: Place) -> tuple[str, str, list[str]]:
+    """The word for what came of a check, what it tells, its failures."""
+    try:
+        told, failures = check(place)
+    except metrics.SkippedError as missing:
+        return "skipped", str(missing), []
+    return "FAILED" if failures else "passed", told, failures
+
+
 def conformance(
     url: Annotated[
         str | None, typer.Option(help="of the Nexus; default: that of this folder, or one made for this")
@@ -62,11 +71,9 @@ def conformance(
         out.print(f"asking {place.address}", style="dim")
         for name, check in checks.items():
             began = time.monotonic()
-            told, failures = check(place)
+            verdict, told, failures = judged(check, place)
             failed += len(failures)
-            out.print(
-                f"{'FAILED' if failures else 'passed'}  {name}: {told}, {time.monotonic() - began:.0f} s", markup=False
-            )
+            out.print(f"{verdict}  {name}: {told}, {time.monotonic() - began:.0f} s", markup=False)
             for failure in failures:
                 out.print(f"\n{failure}\n", markup=False, highlight=False)
     if failed:
