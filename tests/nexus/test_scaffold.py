@@ -13,26 +13,30 @@ from pathlib import Path
 import pytest
 
 from nexus.errors import ConflictError, InputError
-from nexus.scaffold import KINDS, Piece, make
+from nexus.scaffold import KINDS, Piece, make, snapshots
 from nexus.scaffold.render import remove
 from nexus.settings import PROJECT
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the project as it is now, in a repository of its own, where one of each kind was begun."""
-    listed = subprocess.run(
+def listed() -> list[str]:
+    """Every file of the project that is not ignored."""
+    found = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
+    return [name for name in found if (PROJECT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the project as it is now, in a repository of its own, where one of each kind was begun."""
     root = tmp_path_factory.mktemp("tree")
     root.chmod(0o755)
-    for name in listed:
-        if (PROJECT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, root / name)
+    for name in listed():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(PROJECT / name, root / name)
     for command in (
         ["new", "source", "help_desk", "--entity", "ticket"],
         ["new", "mart", "stored_objects", "--domain", "files", "--of", "stg_s3__inventory"],
@@ -94,8 +98,25 @@ def test_a_domain_passes_its_tests_at_once_and_needs_no_change_elsewhere(tree: P
     )  # fmt: skip
     assert "passed" in said
     assert "failed" not in said
-    code = [path.relative_to(PROJECT) for layer in ("api", "nexus") for path in (PROJECT / layer).rglob("*.py")]
-    assert [str(path) for path in code if (tree / path).read_bytes() != (PROJECT / path).read_bytes()] == []
+    changed = [name for name in listed() if (tree / name).read_bytes() != (PROJECT / name).read_bytes()]
+    assert {Path(name) for name in changed} == {snapshots.ROUTES, snapshots.GRAPH, snapshots.RELATIONS, snapshots.PAGES}
+
+
+def test_of_what_is_there_a_domain_changes_the_list_of_routes_alone(tree: Path) -> None:
+    def differing() -> set[str]:
+        """Files that are not as they are in the index, or not in it."""
+        asked = ["git", "ls-files", "--modified", "--others", "--exclude-standard"]
+        return set(subprocess.run(asked, cwd=tree, capture_output=True, text=True, check=True).stdout.splitlines())
+
+    before = differing()
+    run(tree, "-m", "nexus", "new", "domain", "later")
+    made = {name for name in differing() - before if name.startswith("api/later/") or name == "tests/api/test_later.py"}
+    try:
+        assert len(made) > 5
+        assert differing() - before - made == {snapshots.ROUTES.as_posix()}
+    finally:
+        remove([Path(name) for name in made], tree)
+        subprocess.run(["git", "checkout", "-q", "--", str(snapshots.ROUTES)], cwd=tree, check=True)
 
 
 @pytest.mark.long
