@@ -82,16 +82,23 @@ class Bodies:
                 needed = set(schema.get("required", ()))
                 fields = schema.get("properties", {})
                 # ids are said even where they need not be: they are what a stranger would try
-                said = {n for n, s in fields.items() if s.get("examples") or (not self._least and ID.search(str(s)))}
+                said = {n for n, s in fields.items() if s.get("examples") or (not self._least and self._has_ids(s))}
                 return {n: self.value(s) for n, s in fields.items() if n in needed | said}
             case "array":
-                least = schema.get("minItems", 1 if ID.search(str(schema.get("items"))) else 0)
+                has_ids = ID.search(str(schema.get("items"))) or (not self._least and self._has_ids(schema))
+                least = schema.get("minItems", 1 if has_ids else 0)
                 return [self.value(schema["items"]) for _ in range(least)]
             case "integer" | "number":
                 return schema.get("minimum", 1)
             case "boolean":
                 return False
         return self._word
+
+    def _has_ids(self, schema: Mapping[str, Any]) -> bool:
+        """Whether an id stands in it, or in what it refers to."""
+        found = self._meant(schema)
+        below = [*found.get("anyOf", ()), *([found["items"]] if "items" in found else [])]
+        return ID.search(str(found)) is not None or any(map(self._has_ids, below))
 
     def _meant(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         if "$ref" not in schema:
