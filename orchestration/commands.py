@@ -81,8 +81,8 @@ def ingest(
 
 
 def exit_code(report: LandingReport) -> int:
-    """2 for a file that could not be read, 4 when records were read and none of them is in the lake now."""
-    if report.refused_files:
+    """2 for a file that could not be read, or not to its end, 4 when records were read and none of them is in the lake now."""
+    if report.refused_files or report.unread:
         return InputError.exit_code
     return ContractError.exit_code if report.read and report.read == report.quarantined else 0
 
@@ -101,6 +101,7 @@ def as_dict(report: LandingReport) -> dict[str, object]:
         "outside_contract": report.outside,
         "empty_files": report.empty_files,
         "refused_files": {n: {"reason": e.message, "remedy": e.remedy} for n, e in report.refused_files.items()},
+        "unread_bytes": report.unread,
     }
 
 
@@ -108,6 +109,8 @@ def show_report(report: LandingReport, reasons: Sequence[Reason] = ()) -> None:
     """The closing counts by table, and what is to be done."""
     from rich.console import Console
     from rich.table import Table
+
+    from warehouse.land.remedies import UNREAD, unread
 
     console = Console(highlight=False)
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -136,6 +139,9 @@ def show_report(report: LandingReport, reasons: Sequence[Reason] = ()) -> None:
     for error in report.refused_files.values():
         console.print(f"[bold red]not read[/] {escape(error.message)}", soft_wrap=True)
         console.print(f"  [dim]→[/] {escape(error.remedy or '')}", soft_wrap=True)
+    for name, size in report.unread.items():
+        console.print(f"[bold red]not read whole[/] {escape(unread(name, size))}", soft_wrap=True)
+        console.print(f"  [dim]→[/] {UNREAD}", soft_wrap=True)
 
 
 def show_reasons(console: Console, report: LandingReport, reasons: Sequence[Reason]) -> None:

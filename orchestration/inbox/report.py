@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nexus.errors import InputError
+from warehouse.land.remedies import UNREAD, unread
 
 if TYPE_CHECKING:
     from warehouse.land import LandingReport
@@ -34,7 +35,12 @@ def landed(
     total = report.total
     good = total.landed + total.duplicate > 0 or total.read == 0
     lines = [
-        *_head(name, _verdict(good, bool(report.refused_files or unfinished)), report.workspace, report.source),
+        *_head(
+            name,
+            _verdict(good, bool(report.refused_files or report.unread or unfinished)),
+            report.workspace,
+            report.source,
+        ),
         *([f"| mapping | {_cell(mapping)} |"] if mapping else []),
         f"| batches | {', '.join(report.batches) or 'none: nothing in it was new'} |",
         "",
@@ -64,6 +70,11 @@ def landed(
             "## Not read", "", "Nothing of these files has landed. Mend them and drop them again.", "",
             "| why | what to do |", "|---|---|",
             *(f"| {_cell(e.message)} | {_cell(e.remedy or '')} |" for e in report.refused_files.values()), "",
+        ]  # fmt: skip
+    if report.unread:
+        lines += [
+            "## Not read whole", "", *(f"- {_cell(unread(n, size))}" for n, size in report.unread.items()), "",
+            f"What to do: {UNREAD}.", "",
         ]  # fmt: skip
     for relation, fields in sorted(report.new_columns.items()):
         lines += [f"New fields in {relation}, kept in `_extra`: {_few(fields)}.", ""]

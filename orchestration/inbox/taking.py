@@ -101,7 +101,7 @@ def _land(
     with ledger.connect(settings) as connection:
         earlier = _earlier(connection, landed, drop) if landed.repeated_files else []
     text = report.landed(drop.path.name, landed, reasons, mapping, earlier, unfinished)
-    good = not (landed.refused_files or unfinished) and (
+    good = not (landed.refused_files or landed.unread or unfinished) and (
         landed.total.landed + landed.total.duplicate > 0 or landed.total.read == 0
     )
     written = putting.report_path(drop, DONE if good else FAILED)

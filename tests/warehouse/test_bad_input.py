@@ -18,6 +18,7 @@ import pytest
 from nexus.contracts import PLAIN, Column, Kind, Source
 from nexus.errors import InputError, NotFoundError
 from nexus.settings import PROJECT, Settings
+from orchestration.commands import exit_code
 from tests.warehouse.conftest import SHOP, Write, payment
 from tests.warehouse.test_land import counts, lake
 from warehouse import ledger, quarantine
@@ -311,6 +312,18 @@ def test_values_at_the_edge(
     report = land(source, [write("a.jsonl", payment(1), payment(2, **change))], "demo", settings)
     assert quarantine.read(settings)["reason"].to_list() == ([reason] if reason else [])
     assert report.landed == (1 if reason else 2)
+
+
+def test_a_file_that_could_not_be_read_whole_is_told_with_its_bytes(
+    settings: Settings, shop: Source, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.json"
+    page = json.dumps({"page": [payment(n) for n in range(2_000)]}).replace('"p7"', "oops", 1)
+    path.write_text(json.dumps(payment(9_000)) + "\n" + page)
+    report = land(shop, [path], "demo", settings)
+    assert counts(report) == (2, 1, 0, 1)
+    assert report.unread == {"a.json": len(page)}
+    assert exit_code(report) == InputError.exit_code
 
 
 def test_another_encoding_told_afterwards(settings: Settings, shop: Source, tmp_path: Path) -> None:

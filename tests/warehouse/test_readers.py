@@ -16,7 +16,7 @@ import zstandard
 from nexus.contracts import PLAIN
 from warehouse.land.chunk import Chunk
 from warehouse.land.files import InputFile
-from warehouse.land.json_scan import MAX_DEPTH, too_deep
+from warehouse.land.json_scan import MAX_DEPTH, structure, too_deep
 from warehouse.land.read import read
 from warehouse.land.refuse import Unreadable
 from warehouse.land.stream import CutOff, blocks
@@ -189,6 +189,60 @@ def test_what_stands_beside_a_damaged_element_is_found(file: Path, indent: int |
     there = [json.loads(text)["n"] for _, text in good]
     assert {0, 1, 4, 5} <= set(there)
     assert len(there) + len(bad) >= 6
+
+
+@pytest.mark.parametrize("separator", [",", ", "])
+@pytest.mark.parametrize("broken", ['{"n": 8, "tags": [{"n": 80}, {"n": 81}]', '{"n": 8, "s": "abc}', '{"n": 8, oops}'])
+@pytest.mark.parametrize("size", [20, 5_000])
+def test_elements_of_one_line_land_beside_a_damaged_one(file: Path, separator: str, broken: str, size: int) -> None:
+    parts = [json.dumps({"n": n, "tags": [{"n": 70}, {"n": 71}]}) for n in range(size)]
+    parts[8] = broken
+    file.write_text("[" + separator.join(parts) + "]")
+    good, bad = found(file, "json")
+    assert [json.loads(text)["n"] for _, text in good] == [n for n in range(size) if n != 8]
+    assert [(line, raw) for line, _, raw in bad] == [(9, broken)]
+
+
+def test_documents_of_one_line_land_beside_a_damaged_one(file: Path) -> None:
+    broken = '{"n": 8, "s": "abc}'
+    file.write_text("".join(broken if n == 8 else f'{{"n": {n}}}' for n in range(20)))
+    good, bad = found(file, "json")
+    assert [json.loads(text)["n"] for _, text in good] == [n for n in range(20) if n != 8]
+    assert [raw for _, _, raw in bad] == [broken]
+
+
+@pytest.mark.parametrize("cut", [30, 45, 47, 55])
+def test_what_lies_within_an_element_that_is_cut_off_is_no_element(file: Path, cut: int) -> None:
+    file.write_text('[{"n": 1}, {"n": 2, "tags": [{"n": 3}, {"n": 4}], "rest": "abc"}]'[:cut])
+    good, bad = found(file, "json")
+    assert [text for _, text in good] == ['{"n": 1}']
+    assert len(bad) == 1
+
+
+def test_many_faults_on_one_line_take_no_time_out_of_all_proportion(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.land.json_values._ALLOWANCE", 1 << 20)
+    looked = []
+    monkeypatch.setattr(
+        "warehouse.land.json_again.structure", lambda data: (looked.append(len(data)), structure(data))[1]
+    )
+    parts = [f'{{"n": {n}' + "}" * (n % 3 > 0) for n in range(60_000)]
+    file.write_text("[" + ",".join(parts) + "]")
+    size = file.stat().st_size
+    chunks = list(read(InputFile(file, file.name, "json", size), lambda _: None))
+    assert 0 < sum(looked) < 10 * size + (6 << 20)
+    assert sum(chunk.unread for chunk in chunks) > size // 2
+
+
+def test_an_element_beyond_all_measure_between_lines_that_begin_with_a_comma(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.land.json_values.DOCUMENT_BYTES", 1 << 20)
+    file.write_text('[{"n": 1}\n,{"n": "' + "x" * 9_000_000 + '"}\n,{"n": 3}]')
+    good, bad = found(file, "json")
+    assert [text for _, text in good] == ['{"n": 1}', '{"n": 3}']
+    assert len(bad) == 1
 
 
 def test_one_document_after_another(file: Path) -> None:

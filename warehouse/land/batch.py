@@ -185,8 +185,11 @@ class Batches:
             raise self.aside[file.name]
         digest = Digest()
         chunks = read(file, self.tell.reading(file), None if known else digest, lambda: not stage.scans())
+        self.report.unread.pop(file.name, None)
         for chunk in ahead(chunks):
             stage.add(chunk, index)
+            if chunk.unread:
+                self.report.unread[file.name] = self.report.unread.get(file.name, 0) + chunk.unread
         found = known or digest.of(file.path)
         if mark(file.path) != before:
             changed = Unreadable(

@@ -53,13 +53,17 @@ class Spelling:
 
 @dataclass(slots=True)
 class Chunk:
-    """`form` says what `_text` holds: `json` (to be parsed), `doc` (known to be one JSON value) or `line`."""
+    """`form` says what `_text` holds: `json` (to be parsed), `doc` (known to be one JSON value) or `line`.
+
+    `unread` counts the bytes behind faults in which no document was found and which quarantine does not keep as a whole.
+    """
 
     form: str
     table: pa.Table
     bad: list[Bad] = field(default_factory=list)
     has_arrays: bool = False
     spelling: Spelling | None = None
+    unread: int = 0
 
 
 def documents(numbers: list[int], texts: list[str], bad: list[Bad], form: str = "doc") -> Chunk:

@@ -14,8 +14,9 @@ import numpy as np
 import orjson
 
 from warehouse.land.chunk import Bad, Chunk, documents
+from warehouse.land.json_again import HEAD, begins_again, is_damaged
 from warehouse.land.json_scan import TOO_DEEP, structure, too_deep
-from warehouse.land.text import excerpt
+from warehouse.land.text import EXCERPT_BYTES, excerpt
 
 #: A document (an element of an array, or a whole page) is read up to this size.
 DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -25,6 +26,9 @@ _LARGE = 1024 * 1024
 _WINDOW = 128 * 1024
 #: After so many faults in one piece of a file its structure is no guide any more, only its lines are.
 _FAULTS = 8
+#: Bytes that may be looked at for each byte read, and beyond: more faults on one line than that allows are not overcome.
+_PATIENCE, _ALLOWANCE = 8, 256 * 1024 * 1024
+_TOO_LONG = "the document is longer than"
 _BLANK = b" \t\r\n"
 _BETWEEN = re.compile(rb"[ \t\r\n,]*")
 _COMMA, _CLOSE = ord(","), ord("]")
@@ -49,28 +53,37 @@ class Values:
     _texts: list[str] = field(default_factory=list)
     _bad: list[Bad] = field(default_factory=list)
     _bad_until: int = -1
+    _skipped: int = 0
+    #: Bytes given so far, how many of them are to be given again, and bytes looked at.
+    _given: int = 0
+    _left: int = 0
+    _looked: int = 0
+    _unread: int = 0
 
     def chunk(self) -> Chunk:
         """What was found since the last call."""
         made = documents(self._numbers, self._texts, self._bad, "json")
         made.has_arrays = any(text.startswith("[") for text in self._texts)
-        self._numbers, self._texts, self._bad, self.size = [], [], [], 0
+        made.unread = self._unread
+        self._numbers, self._texts, self._bad, self.size, self._unread = [], [], [], 0, 0
         return made
 
     def take(self, data: bytes) -> bytes:
         """Takes every whole document of `data`; what is left is to be given again with more behind it."""
         self._data, self._at, self._bad_until = data, 0, -1
-        if self._skipping and not self._found_again():
-            return data[self._at :]
-        self._scan()
-        if len(data) - self._at > DOCUMENT_BYTES:
-            self._too_long()
+        self._given += len(data) - self._left
+        if not self._skipping or self._found_again():
+            self._scan()
+            if len(data) - self._at > DOCUMENT_BYTES:
+                self._too_long()
+        self._left = len(data) - self._at
         return data[self._at :]
 
     def end(self, data: bytes, fault: str | None) -> None:
         """The text ends behind `data`, which holds no whole document any more; `fault` says that it broke there."""
         self._data, self._at = data, 0
         if self._skipping:
+            self._unread = self._skipped + len(data)
             return
         faults = 0
         while self._next_line(len(data), faults):
@@ -119,6 +132,7 @@ class Values:
     def _pieces(self, limit: int) -> bool:
         """Takes what ends before `limit`. False when something was broken so that the text must be looked at anew."""
         start = self._at
+        self._looked += limit - start
         marks, depths = structure(self._data[start:limit])
         commas = np.frombuffer(self._data, np.uint8)[marks + start] == _COMMA
         if self._in_array:
@@ -153,8 +167,11 @@ class Values:
         return True
 
     def _next_line(self, end: int, faults: int = 0) -> bool:
-        """Goes on to the next line before `end` that a document can begin on; after many faults, to the last one."""
+        """Goes on to where a document can begin again before `end`: within the line, or on the next line that one can
+        begin on; after many faults, to the last of such lines."""
         starts = self._starts(self._at + 1, end)
+        if not starts or faults <= _FAULTS:
+            starts = self._within_line(starts[0] if starts else end) or starts
         for start in starts if faults > _FAULTS else starts[:1]:
             self._keep(self._at, start, self._broken(self._data[self._at : start].strip(_BLANK + b",")))
         return bool(starts)
@@ -174,6 +191,8 @@ class Values:
             elif why:
                 where = f" (element {self._element} of the array, in line {self._line})" if self._in_array else ""
                 self._bad.append(Bad(number, why + where, excerpt(text)))
+                if len(text) > EXCERPT_BYTES and not why.startswith((_TOO_LONG, TOO_DEEP)):
+                    self._unread += len(text)  # what is shorter is kept as a whole
             else:
                 self._numbers.append(number)
                 self._texts.append(text.decode())
@@ -186,20 +205,36 @@ class Values:
         self._at = end
 
     def _starts(self, start: int, end: int) -> list[int]:
-        """Where documents can begin: on lines as far in as the first of the array, or not at all."""
-        pattern = rb"\n" + (re.escape(self._indent) if self._in_array else b"") + rb"(?=[{\[])"
+        """Where documents can begin: on lines as far in as the first of the array, behind a comma or not."""
+        pattern = rb"\n" + (re.escape(self._indent) + rb"(?:,[ \t]*)?" if self._in_array else b"") + rb"(?=[{\[])"
         return [m.end() for m in re.compile(pattern).finditer(self._data, start, end)]
+
+    def _within_line(self, end: int) -> list[int]:
+        """Where a document begins before `end` though no line does, if what stands here is damaged."""
+        between = _BETWEEN.match(self._data, self._at, end)
+        at = between.end() if between else self._at
+        self._looked += min(end - at, HEAD)
+        patience = _PATIENCE * self._given + _ALLOWANCE - self._looked
+        if patience <= 0 or not is_damaged(self._data, at, end):
+            return []
+        found, looked = begins_again(
+            self._data, at + 1, end, self._in_array, lambda text: not self._broken(text), patience
+        )
+        self._looked += looked
+        return [] if found is None else [found]
 
     def _found_again(self) -> bool:
         starts = self._starts(0, len(self._data))
         self._skipping = not starts
         self._pass(starts[0] if starts else max(len(self._data) - 64, 0))
+        self._skipped = 0 if starts else self._skipped + self._at
         return not self._skipping
 
     def _too_long(self) -> None:
         if self._next_line(len(self._data), _FAULTS + 1):
             return
-        self._keep(self._at, len(self._data), f"the document is longer than {DOCUMENT_BYTES >> 20} MB")
+        self._skipped = len(self._data) - self._at
+        self._keep(self._at, len(self._data), f"{_TOO_LONG} {DOCUMENT_BYTES >> 20} MB")
         self._skipping = True
 
     def _broken(self, text: bytes) -> str | None:

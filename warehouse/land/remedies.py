@@ -48,6 +48,16 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     (r"NUL character", _APART),
 )
 
+#: What to do about a file that could not be read whole.
+UNREAD = (
+    "export it again, one record a line (.jsonl), and ingest it: records with an id that have landed are recognised"
+)
+
+
+def unread(name: str, size: int) -> str:
+    """What is said of a file of which `size` bytes were not read."""
+    return f"{name}: behind a fault no record was found in {size:,} bytes"
+
 
 def remedy(reason: str, source: str = "SOURCE", workspace: str = "WORKSPACE") -> str:
     """The next step for somebody who reads `reason`; commands in it name `source` and `workspace`."""

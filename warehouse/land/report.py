@@ -71,6 +71,7 @@ class LandingReport:
 
     `outside` counts, by kind, the documents in quarantine that the contract does not speak of.
     `refused_files` could not be read at all, for the reason given; they count nowhere else, and may be given again.
+    `unread` are files in which no record was found behind a fault: in how many bytes.
     """
 
     source: str
@@ -84,6 +85,7 @@ class LandingReport:
     ignored_files: list[str] = field(default_factory=list)
     outside: dict[str, int] = field(default_factory=dict)
     refused_files: dict[str, Unreadable] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
 
     read = property(lambda self: self.total.read)
     landed = property(lambda self: self.total.landed)
