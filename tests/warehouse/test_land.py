@@ -141,6 +141,24 @@ def test_a_cut_off_gz_lands_what_it_holds(settings: Settings, shop: Source, tmp_
     assert sorted(lake(settings, "payment")["id"]) == sorted(f"p{n}" for n in range(report.landed))
 
 
+def test_of_a_cut_off_gz_whose_rows_have_no_id_nothing_lands(settings: Settings, shop: Source, tmp_path: Path) -> None:
+    rows = "".join(
+        json.dumps({"kind": "line", "item": f"i{n}", "quantity": n, "note": "x" * (n % 97)}) + "\n"
+        for n in range(4_000)
+    )
+    path, good = tmp_path / "a.jsonl.gz", tmp_path / "b.jsonl"
+    good.write_text(json.dumps(payment(1)) + "\n")
+    path.write_bytes(gzip.compress(rows.encode())[:-500])
+    report = land(shop, [tmp_path], "demo", settings)
+    assert counts(report) == (1, 1, 0, 0)
+    (error,) = report.refused_files.values()
+    assert error.message.startswith("a.jsonl.gz: the packed file is cut off before its end. Its rows have no id")
+    assert quarantine.read(settings).is_empty()
+    path.write_bytes(gzip.compress(rows.encode()))
+    assert land(shop, [path], "demo", settings).landed == 4_000
+    assert lake(settings, "line")["item"].n_unique() == len(lake(settings, "line")) == 4_000
+
+
 def test_pages_arrays_and_concatenated_documents(settings: Settings, shop: Source, tmp_path: Path) -> None:
     (tmp_path / "page.json").write_text(json.dumps({"page": [payment(1), payment(2)]}, indent=2))
     (tmp_path / "array.json").write_text(json.dumps([payment(3), payment(4)]))

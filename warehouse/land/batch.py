@@ -11,6 +11,7 @@ would go on behind it (`also`), one that nobody will ever read is set aside inst
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from warehouse.land.files import Digest, InputFile, mark, sha256
 from warehouse.land.merge import merge
 from warehouse.land.read import read
 from warehouse.land.refuse import Unreadable, opened
+from warehouse.land.remedies import unread_of
 from warehouse.land.report import Counts, LandingReport
 from warehouse.land.stage import Stage
 from warehouse.land.telling import Teller
@@ -41,6 +43,20 @@ Also = Callable[[ledger.Connection, Counts], None]
 _LARGE = 8 * 1024 * 1024
 #: Called with the name of each step as it is reached; tests stop the process there.
 Checkpoint = Callable[[str], None]
+
+
+#: Reasons why a file was not read to its end.
+_BREAKS_OFF = re.compile("the packed file |the Parquet file unpacks|not readable as Parquet")
+
+
+def _refused_whole(name: str, why: str) -> Unreadable:
+    """The error of a file whose rows have no id: given again mended, what had landed of it would land twice."""
+    remedy = "copy or export the file again and ingest it"
+    if "unpacks" in why:
+        remedy = "if that is meant, unpack or export it in parts, and ingest those"
+    return Unreadable(
+        f"{name}: {why}. Its rows have no id to be known again by, so that nothing of it was taken", remedy=remedy
+    )
 
 
 class _Refused(InputError):
@@ -185,11 +201,16 @@ class Batches:
             raise self.aside[file.name]
         digest = Digest()
         chunks = read(file, self.tell.reading(file), None if known else digest, lambda: not stage.scans())
-        self.report.unread.pop(file.name, None)
+        unread, ends = 0, None
         for chunk in ahead(chunks):
             stage.add(chunk, index)
-            if chunk.unread:
-                self.report.unread[file.name] = self.report.unread.get(file.name, 0) + chunk.unread
+            unread += chunk.unread
+            ends = ends or next((bad.reason for bad in chunk.bad if _BREAKS_OFF.match(bad.reason)), None)
+        if (unread or ends) and stage.holds_rows_without_id(index):
+            raise _refused_whole(file.name, ends or unread_of(unread))
+        self.report.unread.pop(file.name, None)
+        if unread:
+            self.report.unread[file.name] = unread
         found = known or digest.of(file.path)
         if mark(file.path) != before:
             changed = Unreadable(

@@ -56,7 +56,11 @@ UNREAD = (
 
 def unread(name: str, size: int) -> str:
     """What is said of a file of which `size` bytes were not read."""
-    return f"{name}: behind a fault no record was found in {size:,} bytes"
+    return f"{name}: {unread_of(size)}"
+
+
+def unread_of(size: int) -> str:
+    return f"behind a fault no record was found in {size:,} bytes"
 
 
 def remedy(reason: str, source: str = "SOURCE", workspace: str = "WORKSPACE") -> str:

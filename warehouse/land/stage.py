@@ -130,6 +130,11 @@ class Stage:
         """Whether anything of a file has been added."""
         return file in self._files
 
+    def holds_rows_without_id(self, file: int) -> bool:
+        """Whether rows of a file would land that nobody could know again."""
+        self.flush()
+        return any(sink.counts[file] for sink in self._sinks.values() if not sink.table.id)
+
     def flush(self) -> None:
         """Stages what `add` has taken."""
         if not self._waiting:
