@@ -75,7 +75,7 @@ def ingest(
 
         typer.echo(orjson.dumps(as_dict(report)).decode())
     else:
-        show_report(report, reasons(settings, report.batches) if report.quarantined else [])
+        show_report(report, reasons(settings, report.batches) if report.quarantined else [], encoding)
     if code := exit_code(report):
         raise typer.Exit(code)
 
@@ -97,6 +97,7 @@ def as_dict(report: LandingReport) -> dict[str, object]:
         "files": {name: counts.as_dict() for name, counts in report.files.items()},
         "new_columns": report.new_columns,
         "repeated_files": report.repeated_files,
+        "still_quarantined": report.still_quarantined,
         "ignored_files": report.ignored_files,
         "outside_contract": report.outside,
         "empty_files": report.empty_files,
@@ -105,8 +106,8 @@ def as_dict(report: LandingReport) -> dict[str, object]:
     }
 
 
-def show_report(report: LandingReport, reasons: Sequence[Reason] = ()) -> None:
-    """The closing counts by table, and what is to be done."""
+def show_report(report: LandingReport, reasons: Sequence[Reason] = (), encoding: str | None = None) -> None:
+    """The closing counts by table, and what is to be done; `encoding` is the one that was asked for."""
     from rich.console import Console
     from rich.table import Table
 
@@ -125,6 +126,11 @@ def show_report(report: LandingReport, reasons: Sequence[Reason] = ()) -> None:
     if report.repeated_files:
         again = _count(len(report.repeated_files), "file")
         console.print(f"{again} had landed before: counted as duplicates", style="dim")
+    if report.still_quarantined:
+        mend = f"nexus quarantine replay {report.source} --workspace {report.workspace}"
+        mend += f" --encoding {encoding}" if encoding else ""
+        still = _count(report.still_quarantined, "record")
+        console.print(escape(f"{still} of what had come before still in quarantine: {mend}"), soft_wrap=True)
     if report.ignored_files:
         ignored = _count(len(report.ignored_files), "file")
         console.print(escape(f"{ignored} ignored, no reader for their names: {_few(report.ignored_files)}"))

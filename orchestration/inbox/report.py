@@ -56,6 +56,8 @@ def landed(
     if report.repeated_files:
         brought = f" (batch {', '.join(earlier)})" if earlier else ""
         lines += [f"Landed before, with the same content{brought}: {_few(report.repeated_files)}.", ""]
+    if report.still_quarantined:
+        lines += [f"Still in quarantine since then: {report.still_quarantined:,} records.", ""]
     if ignored := [n for n in report.ignored_files if n not in unfinished]:
         lines += [f"Not read, because no reader takes files of such names: {_few(ignored)}.", ""]
     if report.empty_files:
@@ -139,8 +141,7 @@ def _quarantine(workspace: str, source: str, count: int, reasons: Sequence[Reaso
         "",
         "These records broke the contract of the source. They are kept, and can be tried again.",
         "",
-        "| records | reason | first in | line |",
-        "|---:|---|---|---:|",
+        *(["| records | reason | first in | line |", "|---:|---|---|---:|"] if reasons else []),
         *(f"| {r.count:,} | {_cell(r.reason)} | {_cell(Path(r.file).name)} | {r.line} |" for r in reasons[:_REASONS]),
     ]
     if len(reasons) > _REASONS:

@@ -64,6 +64,15 @@ def test_a_file_lands_and_moves_to_done_beside_its_report(settings: Settings) ->
     assert inbox.take(settings, "okta") == []
 
 
+def test_a_bad_file_that_is_dropped_again_fails_again(settings: Settings) -> None:
+    for _ in range(2):
+        users = drop(settings, "acme/okta/users.jsonl", '{"id": "cut o')
+        inbox.take(settings, "okta")
+    text = (users.parent / "failed" / "users-2.jsonl.report.md").read_text()
+    assert "1 read = 0 landed + 0 duplicate + 1 quarantined" in text
+    assert "Still in quarantine since then: 1 records." in text
+
+
 def test_the_same_file_again_is_done_again_and_lands_nothing(settings: Settings) -> None:
     for _ in range(2):
         users = drop(settings, "acme/okta/users.jsonl", OKTA_USER)

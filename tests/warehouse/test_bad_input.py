@@ -220,7 +220,7 @@ def test_archives(settings: Settings, shop: Source, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert not list((settings.run_dir / "landing").iterdir())
     again = land(shop, [tmp_path / "a.zip"], "demo", settings)
-    assert counts(again) == (3, 0, 3, 0)
+    assert counts(again) == (3, 0, 2, 1)
 
 
 def test_only_a_drive_in_the_name_of_a_member_leads_out_of_the_archive(

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from nexus.contracts import Column, Source
-from nexus.errors import NotFoundError
+from nexus.errors import ContractError, NotFoundError
 from nexus.settings import Settings
+from orchestration.commands import exit_code
 from tests.warehouse.conftest import Write, killed, payment
-from tests.warehouse.test_land import lake
+from tests.warehouse.test_land import counts, lake
 from warehouse import quarantine
 from warehouse.land import land
 
@@ -36,6 +37,28 @@ def test_replay_lands_what_the_contract_allows_now(settings: Settings, shop: Sou
     assert len(quarantine.read(settings)) == 2
     assert len(quarantine.read(settings, include_replayed=True)) == 4
     assert quarantine.replay(settings, lenient(shop), "demo").landed == 0
+
+
+def test_a_file_that_comes_again_tells_what_of_it_is_in_quarantine_still(
+    settings: Settings, shop: Source, write: Write
+) -> None:
+    bad = [payment(1, status="open"), payment(2, status="open"), payment(3, amount="x")]
+    first = write("a.jsonl", *bad, "nonsense", payment(4))
+    land(shop, [first, write("b.jsonl", payment(5, status="open"))], "demo", settings)
+    again = land(shop, [first], "demo", settings)
+    assert (counts(again), again.still_quarantined) == ((5, 0, 1, 4), 4)
+    assert exit_code(again) == 0
+    quarantine.replay(settings, lenient(shop), "demo")
+    again = land(shop, [first], "demo", settings)
+    assert (counts(again), again.still_quarantined) == ((5, 0, 3, 2), 2)
+    assert again.tables["payment"].as_dict() == {"read": 4, "landed": 0, "duplicate": 3, "quarantined": 1}
+
+
+def test_a_bad_file_that_comes_again_or_twice_is_bad_still(settings: Settings, shop: Source, write: Write) -> None:
+    twice = [write(f"two/{name}.jsonl", "nonsense") for name in "ab"]
+    assert counts(land(shop, [twice[0].parent], "demo", settings)) == (2, 0, 0, 2)
+    assert len(quarantine.read(settings)) == 1
+    assert exit_code(land(shop, twice[:1], "demo", settings)) == ContractError.exit_code
 
 
 def test_replay_of_rows_without_id_counts_once(settings: Settings, shop: Source, write: Write) -> None:

@@ -31,6 +31,7 @@ from warehouse.land.merge import merge
 from warehouse.land.read import read
 from warehouse.land.refuse import Unreadable, opened
 from warehouse.land.remedies import unread_of
+from warehouse.land.repeats import repeated
 from warehouse.land.report import Counts, LandingReport
 from warehouse.land.stage import Stage
 from warehouse.land.telling import Teller
@@ -171,7 +172,7 @@ class Batches:
                 continue
             earlier = self._landed(digest) if self.once_by_content else None
             if earlier is not None:
-                self._repeated(file.name, earlier)
+                self._repeated(file.name, repeated(self.connection, self.settings.lake, earlier))
                 self.tell.skip(file)
             elif self.once_by_content and digest in seen:
                 repeats[index] = seen[digest]
@@ -189,7 +190,7 @@ class Batches:
             return alone
         return alone - commit.landed_sizes(self.connection, self.workspace, self.source.name, self.mapping, alone)
 
-    def _landed(self, digest: str) -> dict[str, Counts] | None:
+    def _landed(self, digest: str) -> commit.Landed | None:
         return commit.landed_file(self.connection, self.workspace, self.source.name, self.mapping, digest)
 
     def _stage(self, stage: Stage, index: int, file: InputFile, before: tuple[int, int, int], known: str | None) -> str:
@@ -262,7 +263,7 @@ class Batches:
             report.count(group[index].name, name, counts)
         for index, first in repeats.items():
             if first in hashes:
-                found = {name: counts for (i, name), counts in outcome.counts.items() if i == first}
+                found = {name: counts.as_repeat() for (i, name), counts in outcome.counts.items() if i == first}
                 self._repeated(group[index].name, found)
             else:
                 report.refuse({group[index].name: report.refused_files[group[first].name]})
@@ -277,8 +278,9 @@ class Batches:
                 remedy="report this as a defect",
             )
 
-    def _repeated(self, name: str, earlier: dict[str, Counts]) -> None:
+    def _repeated(self, name: str, tables: dict[str, Counts]) -> None:
         self.report.repeated_files.append(name)
         self.report.files.setdefault(name, Counts())
-        for table, counts in earlier.items():
-            self.report.count(name, table, counts.as_repeat())
+        for table, counts in tables.items():
+            self.report.count(name, table, counts)
+            self.report.still_quarantined += counts.quarantined

@@ -7,6 +7,7 @@ Does not belong here: files.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
@@ -18,15 +19,25 @@ from warehouse.land.report import Counts
 from warehouse.ledger import Connection
 
 
-def landed_file(
-    connection: Connection, workspace: str, source: str, mapping: str, sha256: str
-) -> dict[str, Counts] | None:
-    """Counts per table of a file of this content that has landed, or None."""
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A file that has landed: in which batch, under which name, and its counts per table."""
+
+    batch_id: str
+    name: str
+    tables: dict[str, Counts]
+
+
+def landed_file(connection: Connection, workspace: str, source: str, mapping: str, sha256: str) -> Landed | None:
+    """The file of this content that has landed, or None."""
     row = connection.execute(
-        "select tables from landed_file where workspace_id = %s and source = %s and mapping = %s and sha256 = %s",
+        "select batch_id, name, tables from landed_file"
+        " where workspace_id = %s and source = %s and mapping = %s and sha256 = %s",
         [workspace, source, mapping, sha256],
     ).fetchone()
-    return {name: Counts(**counts) for name, counts in row["tables"].items()} if row else None
+    if row is None:
+        return None
+    return Landed(row["batch_id"], row["name"], {name: Counts(**counts) for name, counts in row["tables"].items()})
 
 
 def landed_sizes(connection: Connection, workspace: str, source: str, mapping: str, sizes: Collection[int]) -> set[int]:

@@ -33,9 +33,10 @@ class Counts:
         total.add(other)
         return total
 
-    def as_repeat(self) -> Counts:
-        """The same records met once more: all of them duplicates."""
-        return Counts(read=self.read, duplicate=self.read)
+    def as_repeat(self, mended: int = 0) -> Counts:
+        """The same records met once more: duplicates, but for those in quarantine; `mended` of these have landed since."""
+        still = max(self.quarantined - mended, 0)
+        return Counts(read=self.read, duplicate=self.read - still, quarantined=still)
 
     @property
     def balanced(self) -> bool:
@@ -71,6 +72,7 @@ class LandingReport:
 
     `outside` counts, by kind, the documents in quarantine that the contract does not speak of.
     `refused_files` could not be read at all, for the reason given; they count nowhere else, and may be given again.
+    `still_quarantined` counts the records of `repeated_files` that nobody has mended yet; they are among `total.quarantined`.
     `unread` are files in which no record was found behind a fault: in how many bytes.
     """
 
@@ -82,6 +84,7 @@ class LandingReport:
     tables: dict[str, Counts] = field(default_factory=dict)
     new_columns: dict[str, list[str]] = field(default_factory=dict)
     repeated_files: list[str] = field(default_factory=list)
+    still_quarantined: int = 0
     ignored_files: list[str] = field(default_factory=list)
     outside: dict[str, int] = field(default_factory=dict)
     refused_files: dict[str, Unreadable] = field(default_factory=dict)
