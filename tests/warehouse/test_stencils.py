@@ -320,3 +320,18 @@ def test_documents_of_several_kinds_in_one_file(
         assert lake(settings, "line")["item"].to_list() == [f"i{n}" for n in range(0, 240, 3)]
         assert set(lake(settings, "line")["_extra"]) >= {'{"more":0}', '{"more":237}'}
     assert sum(scanned) > 150
+
+
+@pytest.mark.usefixtures("every_file")
+def test_a_conflict_keeps_its_text_however_its_hash_was_made(settings: Settings, write: Write) -> None:
+    source = replace(SOURCE, tables=(replace(THING, nature="event"),))
+    values = spelt(USUAL)
+    lines = [written(values | {"id": f'"x{n}"'}) for n in range(240)]
+    others = {n: written(values | {"id": f'"x{n}"', "rate": "9.50", "more": f'"{text}"'}) for n, text in
+              ((200, "a, "), (210, ": b"), (220, "c"))}  # fmt: skip
+    report = land(source, [write("a.jsonl", *lines, *others.values())], "demo", settings)
+    assert counts(report) == (243, 240, 0, 3)
+    found = quarantine.read(settings).sort("source_line")
+    assert [(json.loads(raw)["id"], json.loads(raw)["rate"]) for raw in found["raw_text"]] == [
+        (f"x{n}", 9.5) for n in others
+    ]

@@ -10,6 +10,7 @@ from nexus.contracts import Source, Table
 from warehouse.land.documents import tagged
 from warehouse.land.files import InputFile
 from warehouse.land.merge import verdicts
+from warehouse.land.paths import json_path
 from warehouse.land.places import DOCUMENT_BITS, LINE_BITS, file_sql, line_sql
 from warehouse.land.read import read
 from warehouse.land.rows import hexadecimal, record_hash
@@ -36,22 +37,29 @@ def texts_of_conflicts(stage: Stage, source: Source, files: dict[int, InputFile]
 
 
 def _read_again(stage: Stage, table: Table, files: dict[int, InputFile]) -> None:
-    stage.run("create or replace temp table told (place BIGINT, h VARCHAR, raw VARCHAR)")
+    stage.run("create or replace temp table told (place BIGINT, h VARCHAR, key VARCHAR, raw VARCHAR)")
+    key = next(literal(json_path(column)) for column in table.columns if column.name == table.id)
     for index, file in files.items():
         for chunk in read(file, lambda _: None):
             if len(chunk.table):
                 stage.documents.parse(tagged(chunk, index), chunk.form, chunk.has_arrays)
                 stage.run(
                     f"""insert into told
-                        select distinct _line >> {DOCUMENT_BITS}, {hexadecimal(record_hash())} as h, cast(doc as varchar)
+                        select distinct _line >> {DOCUMENT_BITS}, {hexadecimal(record_hash())}, doc->>{key}, cast(doc as varchar)
                         from ({table.select})
-                        where _line >> {DOCUMENT_BITS} in (select (_file << {LINE_BITS}) + _line from sought)
-                          and h in (select h from sought)"""
+                        where _line >> {DOCUMENT_BITS} in (select (_file << {LINE_BITS}) + _line from sought)"""
                 )
+    # a document may have been hashed as it is spelt or as it is written anew: then its place tells, and its id
     stage.run(
         f"""insert into conflicts
             select s._file, s._line, {literal(table.name)},
-                   {literal(f"{table.id}: ")} || '"' || s.id || '" has landed already with another body', t.raw
-            from sought s left join (select place, h, any_value(raw) as raw from told group by place, h) t
-              on t.place = (s._file << {LINE_BITS}) + s._line and t.h = s.h"""
+                   {literal(f"{table.id}: ")} || '"' || s.id || '" has landed already with another body',
+                   coalesce(t.raw, a.raw, k.raw, '')
+            from (select *, (_file << {LINE_BITS}) + _line as place from sought) s
+            left join (select place, h, any_value(raw) as raw from told group by place, h) t
+              on t.place = s.place and t.h = s.h
+            left join (select place, any_value(raw) as raw from told group by place having count(*) = 1) a
+              on a.place = s.place
+            left join (select place, key, any_value(raw) as raw from told group by place, key) k
+              on k.place = s.place and k.key = s.id"""
     )
