@@ -15,6 +15,7 @@ from tests.warehouse.conftest import Write, customer, payment
 from tests.warehouse.test_land import counts, lake
 from warehouse import quarantine
 from warehouse.land import land, land_records
+from warehouse.land.alike import form
 from warehouse.land.rows import hexadecimal, record_hash
 
 TEXTS = [
@@ -41,6 +42,7 @@ def test_blanks_between_values_do_not_count() -> None:
         json.dumps(payment(1, rate=1.5, city="é", tags=["a"]), separators=(",", ":"), ensure_ascii=False),
         json.dumps(payment(1, rate=1.5, city="é", tags=["a"])).replace("1.5,", "1.500,"),
         json.dumps(payment(1, rate=1.5, city="é", tags=["a"])).replace("{", "{ ").replace('":', '"\t:'),
+        json.dumps(payment(1, rate=1.5, city="é", tags=["a"]), sort_keys=True),
     ],
 )
 def test_another_spelling_is_the_same_record(
@@ -52,6 +54,25 @@ def test_another_spelling_is_the_same_record(
     report = land(shop, [write("b.jsonl", spelt, other, json.dumps(other, separators=(",", ":")))], "demo", settings)
     assert counts(report)[1:] in ((1, 2, 0), (0, 0, 0)), "the same, or the same file"
     assert lake(settings, "payment")["id"].n_unique() == len(lake(settings, "payment"))
+
+
+def test_the_order_of_names_does_not_count_within_values_either(settings: Settings, shop: Source, write: Write) -> None:
+    first = payment(1, tags={"b": [{"d": 1, "c": 2}], "a": 1}, more={"y": 1, "x": {"w": 1, "v": 2}})
+    land(shop, [write("a.jsonl", first)], "demo", settings)
+    again, other = json.dumps(first, sort_keys=True), first | {"more": {"x": {"w": 2, "v": 1}, "y": 1}}
+    assert counts(land(shop, [write("b.jsonl", again, other)], "demo", settings)) == (2, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('{"a": 1, "b": [2]}', '{"b":[2],"a":1}', True), ('"é"', '"\\u00e9"', True), ("[1, 2]", "[2, 1]", False), ("1.50", "1.5", False),
+        ('{"a": "1"}', '{"a": 1}', False), ('{"a": {}}', '{"a": []}', False), ('{"a": 1, "a": 2}', '{"a": 2, "a": 1}', False), ("{", "{ ", False),
+        ("[" * 5000 + "]" * 5000, "[" * 5000 + " " + "]" * 5000, False),
+    ],
+)  # fmt: skip
+def test_texts_that_say_the_same_have_one_form(one: str, other: str, same: bool) -> None:
+    assert (form(one) == form(other)) is same
 
 
 def test_another_value_is_another_record(settings: Settings, shop: Source, write: Write) -> None:
