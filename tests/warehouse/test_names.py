@@ -11,8 +11,9 @@ from nexus.contracts import Source
 from nexus.settings import Settings
 from tests.warehouse.conftest import Write, payment
 from tests.warehouse.test_land import counts, lake
+from warehouse import ledger
 from warehouse.land import land
-from warehouse.land.names import MOST, storable
+from warehouse.land.names import MOST, escaped, storable
 
 LONG = "".join(Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789äß漢😀", k=6000))
 
@@ -50,6 +51,21 @@ def test_a_record_with_a_field_of_a_strange_name_lands_beside_the_others(
     assert json.loads(lake(settings, "payment")["_extra"][1])[name] == 5
     again = land(shop, [write("b.jsonl", payment(4, **{name: 6}))], "demo", settings)
     assert (counts(again), again.new_columns) == ((1, 1, 0, 0), {})
+
+
+@pytest.mark.parametrize("message", ["a\0b", "half of a pair: \ud83d", "\0" * 5000])
+def test_what_a_batch_failed_with_is_noted_whatever_it_holds(
+    settings: Settings, shop: Source, write: Write, message: str
+) -> None:
+    def fails(step: str) -> None:
+        if step == "staged":
+            raise RuntimeError(message)
+
+    with pytest.raises(RuntimeError):
+        land(shop, [write("a.jsonl", payment(1))], "demo", settings, checkpoint=fails)
+    with ledger.connect(settings) as connection:
+        (batch,) = ledger.batches(connection)
+    assert (batch["status"], batch["reason"]) == ("failed", escaped(message)[:4000])
 
 
 def test_a_table_with_a_strange_name_of_a_column_lands(settings: Settings, shop: Source, write: Write) -> None:

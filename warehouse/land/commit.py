@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from nexus.contracts import Source
 from warehouse.land.collect import Outcome
 from warehouse.land.files import InputFile
-from warehouse.land.names import storable
+from warehouse.land.names import escaped, storable
 from warehouse.land.report import Counts
 from warehouse.ledger import Connection
 
@@ -64,7 +64,7 @@ def fail(connection: Connection, batch_id: str, error: BaseException) -> bool:
         return False
     result = connection.execute(
         "update batch set status = 'failed', reason = %s where batch_id = %s and status = 'landing'",
-        [str(error)[:4000] or type(error).__name__, batch_id],
+        [escaped(str(error))[:4000] or type(error).__name__, batch_id],
     )
     return result.rowcount == 1
 

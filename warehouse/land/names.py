@@ -14,11 +14,14 @@ MOST = 200
 _HASH = 16
 
 
+def escaped(text: str) -> str:
+    """`text` with control characters and halves of surrogate pairs as \\uXXXX: PostgreSQL stores neither."""
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
+
 def storable(name: str) -> str:
-    """`name` with control characters and halves of surrogate pairs spelt as JSON escapes them (NUL is six characters);
-    of one longer than `MOST`, the beginning and a hash.
-    """
-    shown = "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
+    """`name` with what cannot be stored escaped (see `escaped`); of one longer than `MOST`, the beginning and a hash."""
+    shown = escaped(name)
     if len(shown) <= MOST:
         return shown
     digest = hashlib.sha256(shown.encode()).hexdigest()[:_HASH]
