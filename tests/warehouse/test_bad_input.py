@@ -223,6 +223,24 @@ def test_archives(settings: Settings, shop: Source, tmp_path: Path) -> None:
     assert counts(again) == (3, 0, 2, 1)
 
 
+def test_whole_members_of_a_small_archive_that_is_cut_off_land(
+    settings: Settings, shop: Source, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for n in range(5):
+            content = text(*(payment(f"{n}-{m}", note=os.urandom(40).hex()) for m in range(50)))
+            member = tarfile.TarInfo(f"{n}.jsonl")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
+    report = land(shop, [path], "demo", settings)
+    assert report.landed == 150
+    assert [error.message for error in report.refused_files.values()] == [
+        "a.tar.gz/3.jsonl is cut off: the packed file is cut off before its end"
+    ]
+
+
 def test_only_a_drive_in_the_name_of_a_member_leads_out_of_the_archive(
     settings: Settings, shop: Source, tmp_path: Path
 ) -> None:

@@ -56,6 +56,19 @@ def test_packings_whole_in_pieces_and_cut_off(file: Path, pack) -> None:
     assert text.startswith(b"".join(unpacked))
 
 
+def test_of_a_damaged_gz_all_before_the_fault_is_read(file: Path) -> None:
+    text = b"".join(b'{"n": %d, "x": %d}\n' % (n, n * 7919 % 10007) for n in range(20_000))
+    packed = bytearray(gzip.compress(text))
+    at = len(packed) * 3 // 5
+    packed[at : at + 200] = b"\xff" * 200
+    file.write_bytes(packed)
+    unpacked: list[bytes] = []
+    with pytest.raises(CutOff, match="the packed file is damaged"):
+        unpacked.extend(blocks(file))
+    half = len(text) // 2
+    assert b"".join(unpacked)[:half] == text[:half]
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_a_bomb_is_stopped_and_what_came_before_it_is_read(file: Path, pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warehouse.land.stream.HARMLESS", 1 << 20)

@@ -28,6 +28,14 @@ _Step = tuple[bytes, memoryview, bool]
 _DAMAGE = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError)
 
 
+class _Broken(zlib.error):
+    """A fault within a helping, and what could be unpacked before it."""
+
+    def __init__(self, text: str, saved: bytes) -> None:
+        super().__init__(text)
+        self.saved = saved
+
+
 class CutOff(Exception):
     """The packed file ends or breaks here; what came before is good. The text says how."""
 
@@ -82,6 +90,8 @@ def _unpacked(
                 piece, rest, more = step(unpacker, rest)
             except _DAMAGE as error:
                 fault = f"the packed file is damaged: {error}"
+                if isinstance(error, _Broken):
+                    pending.append(error.saved)
                 break
             pending.append(piece)
             size += len(piece)
@@ -109,9 +119,28 @@ def _zstd(unpacker: Any, raw: memoryview) -> _Step:
 
 
 def _zlib(unpacker: Any, raw: memoryview) -> _Step:
-    piece = unpacker.decompress(raw, _PIECE)
+    spare = unpacker.copy()
+    try:
+        piece = unpacker.decompress(raw, _PIECE)
+    except zlib.error as error:
+        raise _Broken(str(error), _saved(spare, raw)) from error
     rest = memoryview(unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail)
     return piece, rest, bool(rest) or (not unpacker.eof and len(piece) == _PIECE)
+
+
+def _saved(unpacker: Any, raw: memoryview) -> bytes:
+    """What comes out of a helping before the fault in it: hardly more than `_PIECE`, because it ended there before."""
+    saved: list[bytes] = []
+    for size in (1024, 32, 1):
+        while raw:
+            spare = unpacker.copy()
+            try:
+                saved.append(unpacker.decompress(raw[:size]))
+            except zlib.error:
+                unpacker = spare
+                break
+            raw = raw[size:]
+    return b"".join(saved)
 
 
 def _buffered(unpacker: Any, raw: memoryview) -> _Step:

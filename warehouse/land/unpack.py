@@ -186,17 +186,25 @@ class _Stream(io.RawIOBase):
 
     def __init__(self, source: Iterator[bytes]) -> None:
         self._source, self._held = source, b""
+        self._fault: CutOff | None = None
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        while size < 0 or len(self._held) < size:
-            block = next(self._source, b"")
+        """Raises CutOff once everything before the fault has been given out."""
+        while self._fault is None and (size < 0 or len(self._held) < size):
+            try:
+                block = next(self._source, b"")
+            except CutOff as error:
+                self._fault = error
+                break
             if not block:
                 break
             self._held += block
-        taken, self._held = self._held[:size], self._held[size:]
+        if self._fault is not None and not self._held:
+            raise self._fault
+        taken, self._held = (self._held, b"") if size < 0 else (self._held[:size], self._held[size:])
         return taken
 
 
