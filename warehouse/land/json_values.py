@@ -93,6 +93,8 @@ class Values:
         why = self._broken(rest) if rest else None
         self._keep(self._at, len(data), why and (fault or f"{why}; it is cut off"))
         if why:
+            if why.startswith(TOO_DEEP) and len(rest) > EXCERPT_BYTES:
+                self._unread += len(rest)  # brackets that are never closed look like depth
             return
         if self._in_array and not fault:
             fault = "not JSON: the array is cut off before its end"
