@@ -164,7 +164,11 @@ def _is_written(path: Path) -> bool:
     """Whether a program of this machine has it open for writing, where the kernel can tell."""
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        # never waits for a pipe that was put in its place meanwhile
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False  # whoever takes it says what is wrong with it
     try:
         # the kernel grants a read lease only while nobody has the file open for writing
         fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
