@@ -146,6 +146,20 @@ class Client:
             return f"it is no whole JSON ({response.status_code}, {kind or 'of no type'})"
         return None
 
+    def listed(self, response: httpx.Response) -> list[dict[str, Any]]:
+        """The objects of a page that is a list of them. Raises ProviderError for anything else."""
+        found = response.json()
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise self.unusable(response.request.url.path, "it is no list of objects")
+        return found
+
+    def unusable(self, path: str, why: str) -> ProviderError:
+        """The error of an answer with which nobody can go on."""
+        return ProviderError(
+            f"{self.title} gave no usable answer to GET {path.partition('?')[0]}: {why}",
+            remedy="what has landed stays, and the next pull goes on from there",
+        )
+
     def following(self, response: httpx.Response) -> str | None:
         """Path and query of the page that the header `Link: …; rel="next"` names, None on the last page.
 

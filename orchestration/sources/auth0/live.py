@@ -90,8 +90,10 @@ class Api:
 
     def _from_oldest(self) -> Iterator[Page]:
         query = {"q": f"date:[{_written(self._config.since_at)} TO *]", "sort": "date:1", "per_page": 1, "page": 0}
-        first = self._client.json("/api/v2/logs", query)
+        first = self._client.listed(self._client.get("/api/v2/logs", query))
         if first:
+            if not isinstance(first[0].get("log_id"), str):
+                raise self._client.unusable("/api/v2/logs", "its first event has no log_id")
             path = _path(**{"from": first[0]["log_id"], "take": _PAGE})
             yield Page({"next": path}, first)
             yield from self._after(path)
@@ -99,14 +101,19 @@ class Api:
     def _after(self, path: str) -> Iterator[Page]:
         while True:
             response = self._client.get(path)
-            events: list[dict[str, Any]] = response.json()
+            events = self._client.listed(response)
             following = self._client.following(response)
             if events and not following:
+                if not isinstance(events[-1].get("log_id"), str):
+                    raise self._client.unusable(path, "its last event has no log_id")
                 following = _path(**{"from": events[-1]["log_id"], "take": _PAGE})
-            path = following or path
+            asked, path = path, following or path
             yield Page({"next": path}, events)
             if not events:
                 return
+            if path == asked:
+                # the next question would be the same one, for ever
+                raise self._client.unusable(path, "it names itself as the page that follows")
 
     def log_between(self, span: Span) -> Iterator[Page]:
         """Events by when they happened, as far as Auth0 keeps them."""
@@ -167,8 +174,7 @@ class Api:
         query = {"q": f"{field}:{bounds}", "sort": f"{field}:1", "per_page": _PAGE, "page": page}
         if name == "users":
             query["search_engine"] = "v3"
-        found: list[dict[str, Any]] = self._client.json(f"/api/v2/{name}", query)
-        return found
+        return self._client.listed(self._client.get(f"/api/v2/{name}", query))
 
     def check(self) -> Iterator[Finding]:
         """One question to each list."""

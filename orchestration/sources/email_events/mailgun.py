@@ -82,12 +82,28 @@ class Mailgun:
         if going:
             # a link that is no longer good is no reason to stand still
             with suppress(InputError):
-                found = self._client.json(self._own(going))
-        found = found or self._client.json(path, query)
-        while found["items"]:
-            following = found["paging"]["next"]
-            yield found["items"], following
-            found = self._client.json(self._own(following))
+                found = self._page(self._own(going))
+        asked = going if found else path
+        found = found or self._page(path, query)
+        while found[0]:
+            items, following = found
+            yield items, following
+            if following == asked:
+                # the next question would be the same one, for ever
+                raise self._client.unusable(self._own(following), "it names itself as the page that follows")
+            asked, found = following, self._page(self._own(following))
+
+    def _page(self, path: str, query: dict[str, Any] | None = None) -> tuple[list[dict[str, Any]], str]:
+        """Events, and the address of what follows them. Raises ProviderError for what is no page of events."""
+        found = self._client.json(path, query)
+        items = found.get("items") if isinstance(found, dict) else None
+        if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+            raise self._client.unusable(path, "it is no list of events")
+        paging = found.get("paging")
+        following = paging.get("next") if isinstance(paging, dict) else None
+        if items and not isinstance(following, str):
+            raise self._client.unusable(path, "it names no page that follows its events")
+        return items, following or ""
 
     def _own(self, address: str) -> str:
         """The path of an address that Mailgun gave: our key goes to no other host."""

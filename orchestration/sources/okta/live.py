@@ -98,12 +98,15 @@ class Api:
     def _polled(self, cursor: Cursor, path: str) -> Iterator[Page]:
         while True:
             events, following = self._page(path)
-            seen = events[-1]["published"] if events else cursor.get("seen")
+            seen = events[-1].get("published") if events else cursor.get("seen")
             cursor = {"next": following or path, "seen": seen}
             yield Page(cursor, events)
             if not events:
                 return
-            path = following or path
+            if following is None or following == path:
+                # the next question would be the same one, for ever
+                raise self._client.unusable(path, "it names no page that follows its events")
+            path = following
 
     def log_between(self, span: Span) -> Iterator[Page]:
         """Events by when they happened."""
@@ -124,9 +127,11 @@ class Api:
                 yield from self.users({name: value for name, value in cursor.items() if name == "until"})
                 return
             began = began or self._client.now().isoformat()
-            path = following
+            asked, path = path, following
             if path:
                 yield Page({**cursor, "began": began, "next": path}, users)
+                if path == asked:
+                    raise self._client.unusable(path, "it names itself as the page that follows")
             else:
                 yield Page({"until": began}, users)
 
@@ -200,12 +205,15 @@ class Api:
     def _all(self, path: str) -> Iterator[list[dict[str, Any]]]:
         following: str | None = path
         while following:
-            found, following = self._page(following)
+            asked = following
+            found, following = self._page(asked)
             yield found
+            if following == asked:
+                raise self._client.unusable(asked, "it names itself as the page that follows")
 
     def _page(self, path: str) -> tuple[list[dict[str, Any]], str | None]:
         response = self._client.get(path)
-        return response.json(), self._client.following(response)
+        return self._client.listed(response), self._client.following(response)
 
 
 def _gone(

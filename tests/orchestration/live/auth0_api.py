@@ -27,6 +27,8 @@ class Auth0(httpx.BaseTransport):
     on_search: Callable[[int], None] = lambda _: None
     valid: str = ""
     accepts: bool = True
+    circles: bool = False
+    answers: Any = None
     asked: list[httpx.Request] = field(default_factory=list)
 
     def event(self, identifier: str, date: str, type_: str = "s") -> None:
@@ -56,6 +58,8 @@ class Auth0(httpx.BaseTransport):
         name = request.url.path.removeprefix("/api/v2/")
         if name in self.forbidden:
             return _error(403, "Forbidden", f"Insufficient scope, expected any of: read:{name}", "insufficient_scope")
+        if self.answers is not None:
+            return httpx.Response(200, json=self.answers)
         params = dict(request.url.params)
         return self._checkpoint(request, params) if "from" in params else self._search(name, params)
 
@@ -74,7 +78,7 @@ class Auth0(httpx.BaseTransport):
             return _error(400, "Bad Request", "The log_id is not known", "invalid_query_string")
         start = ids.index(params["from"]) + 1
         part = self.logs[start : start + int(params["take"])]
-        url = request.url.copy_set_param("from", part[-1]["log_id"]) if part else request.url
+        url = request.url.copy_set_param("from", part[-1]["log_id"]) if part and not self.circles else request.url
         return httpx.Response(200, json=part, headers={"link": f'<{url}>; rel="next"'})
 
     def _search(self, name: str, params: dict[str, str]) -> httpx.Response:

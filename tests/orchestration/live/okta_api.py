@@ -32,6 +32,8 @@ class Okta(httpx.BaseTransport):
     forbidden: set[str] = field(default_factory=set)
     forgets_pages: bool = False
     elsewhere: str = ""
+    circles: bool = False
+    answers: Any = None
     public_key: rsa.RSAPublicKey | None = None
     granted: str = ""
     limited: int = 0
@@ -83,6 +85,8 @@ class Okta(httpx.BaseTransport):
         name = path.removeprefix("/api/v1/")
         if {name.split("/")[0], "/".join(name.split("/")[:2])} & self.forbidden:
             return _error(403, "E0000006", "You do not have permission to perform the requested action")
+        if self.answers is not None:
+            return httpx.Response(200, json=self.answers)
         if name == "logs":
             return self._logs(request, params)
         if name == "users":
@@ -128,7 +132,7 @@ class Okta(httpx.BaseTransport):
     def _linked(self, request: httpx.Request, part: list[Any], after: str | None) -> httpx.Response:
         links = [("link", f'<{request.url}>; rel="self"')]
         if after is not None:
-            url = request.url.copy_set_param("after", after)
+            url = request.url if self.circles else request.url.copy_set_param("after", after)
             links.append(("link", f'<{str(url).replace(BASE, self.elsewhere or BASE)}>; rel="next"'))
         return httpx.Response(200, json=part, headers=links)
 

@@ -148,3 +148,19 @@ def test_what_is_missing_is_said_in_words(connect: Connect, connection: Connecti
         (finding,) = account.check()
     assert (finding.subject, finding.level) == ("credentials", "fail")
     assert "access_denied" in finding.message or "Unauthorized" in finding.message
+
+
+def test_a_page_that_names_itself_is_not_asked_for_without_end(connection: Connection, auth0: Auth0) -> None:
+    auth0.circles = True
+    for n in range(250):
+        auth0.event(f"{n:04}", at(n))
+    with pytest.raises(ProviderError, match="names itself as the page that follows"):
+        _read(connection, auth0, "log", {})
+    assert len(auth0.asked) < 6
+
+
+@pytest.mark.parametrize("answer", [{"error": "x"}, ["x"], [{"no": "id"}]])
+def test_an_answer_that_is_no_list_of_events_is_told(connection: Connection, auth0: Auth0, answer: object) -> None:
+    auth0.answers = answer
+    with pytest.raises(ProviderError, match="gave no usable answer to GET /api/v2/logs"):
+        _read(connection, auth0, "log", {})

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nexus.errors import InputError
+from nexus.errors import InputError, ProviderError
 from nexus.settings import Settings
 from orchestration.live.connections import opened
 from orchestration.live.landed import landed
@@ -67,6 +67,7 @@ class Mailgun(httpx.BaseTransport):
         ]
         self.asked: list[httpx.URL] = []
         self.host, self.fails_at = "https://api.mailgun.net", 99
+        self.circles, self.answer = False, None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.params.get("limit") == "1":  # asked for the time, or for a permission
@@ -74,11 +75,33 @@ class Mailgun(httpx.BaseTransport):
         self.asked.append(request.url)
         if len(self.asked) == self.fails_at:
             return httpx.Response(400, json={"message": "expired"}, request=request)
+        if self.answer is not None:
+            return httpx.Response(200, json=self.answer, request=request)
         start = int(request.url.path.rpartition("/")[2]) if "/events/" in request.url.path else 0
-        following = f"{self.host}/v3/x.example/events/{start + 2}"
+        following = f"{self.host}/v3/x.example/events/{start if self.circles else start + 2}"
         return httpx.Response(
             200, json={"items": self.events[start : start + 2], "paging": {"next": following}}, request=request
         )
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "it names itself as the page that follows"), ({"items": [{}]}, "it names no page that follows"),
+        ({"items": {}}, "it is no list of events"), (["x"], "it is no list of events"), ({}, "it is no list of events"),
+    ],
+)  # fmt: skip
+def test_mailgun_gives_a_page_that_leads_nowhere(
+    settings: Settings, connect: Connect, answer: object, said: str
+) -> None:
+    connection = connect(
+        "gun", source="email_events", provider="mailgun", domains=["x.example"], secrets={"api_key": "key-1"}
+    )
+    api = Mailgun()
+    api.circles, api.answer = answer is None, answer
+    with pytest.raises(ProviderError, match=said):
+        pull(connection, settings, transport=api).raise_failed()
+    assert len(api.asked) < 5
 
 
 def test_mailgun_is_asked_page_by_page_and_goes_on_where_it_broke(settings: Settings, connect: Connect) -> None:

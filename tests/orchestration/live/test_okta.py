@@ -242,3 +242,26 @@ def test_a_token_follows_no_link_to_another_address(connection: Connection, okta
     with pytest.raises(ProviderError, match=r"evil\.example"):
         _read(connection, okta, "log", {})
     assert {r.url.host for r in okta.asked} == {"company.okta.example"}
+
+
+@pytest.mark.parametrize("stream", ["log", "user", "group"])
+def test_a_page_that_names_itself_is_not_asked_for_without_end(connection: Connection, okta: Okta, stream: str) -> None:
+    okta.circles = True
+    for n in range(5):
+        okta.event(f"e{n}", f"{datetime.now(UTC):%Y-%m-%dT%H}:00:0{n}.000Z")
+        okta.user(f"u{n}", "2026-05-01T00:00:00.000Z")
+        okta.group(f"g{n}", "2026-05-01T00:00:00.000Z")
+    with opened(connection, okta) as account:
+        (chosen,) = [s for s in account.streams if s.name == stream]
+        pages = chosen.pages({}, lambda _: []) if stream == "group" else chosen.pages({})  # type: ignore[call-arg]
+        with pytest.raises(ProviderError, match="gave no usable answer to GET /api/v1/"):
+            list(pages)
+    assert len(okta.asked) < 10
+
+
+@pytest.mark.parametrize("answer", [{"error": "x"}, ["x"], "x"])
+def test_an_answer_that_is_no_list_is_told(connection: Connection, okta: Okta, answer: object) -> None:
+    okta.answers = answer
+    for stream in ("log", "user"):
+        with pytest.raises(ProviderError, match="it is no list of objects"):
+            _read(connection, okta, stream, {})
