@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 from nexus.errors import InputError, NotFoundError
-from nexus.ids import workspace_slug
+from nexus.ids import is_workspace_slug, workspace_slug
 from nexus.settings import Settings
 
 #: Source and connection of Nexus itself, which nobody configures: every workspace is connected to it.
@@ -49,8 +49,8 @@ def folder(settings: Settings) -> Path:
 
 
 def workspaces(settings: Settings) -> list[str]:
-    """Workspaces that have a file of connections. Raises InputError for a file whose name is no workspace."""
-    return [workspace_slug(path.stem) for path in sorted(folder(settings).glob("*.yml"))]
+    """Workspaces that have a file of connections; `load_all` tells of a file whose name is no workspace."""
+    return [path.stem for path in sorted(folder(settings).glob("*.yml")) if is_workspace_slug(path.stem)]
 
 
 def load(settings: Settings, workspace: str) -> list[Connection]:

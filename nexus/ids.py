@@ -16,12 +16,16 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid_utils.uuid7().hex}"
 
 
+def is_workspace_slug(text: str) -> bool:
+    return _SLUG.fullmatch(text) is not None
+
+
 def workspace_slug(text: str) -> str:
     """`text` if it can name a workspace; it becomes a folder and a value of `workspace_id`.
 
     Raises InputError otherwise.
     """
-    if not _SLUG.fullmatch(text):
+    if not is_workspace_slug(text):
         raise InputError(
             f"workspace {text!r} is not usable as a name",
             remedy="use 1 to 63 lower-case letters, digits, '-' or '_', starting with a letter",

@@ -24,6 +24,11 @@ app = typer.Typer(no_args_is_help=False)
 Workspace = Annotated[str | None, typer.Option("--workspace", "-w", help="workspace of the connection")]
 Name = Annotated[str, typer.Argument(help="name of a connection, as in connections/<workspace>.yml")]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
+#: What is told of a connection that has not been pulled.
+_NOTHING: dict[str, Any] = {
+    "stream": None, "status": None, "last_success_at": None, "lag": None, "landed_total": 0, "read": 0, "landed": 0,
+    "duplicate": 0, "quarantined": 0, "error": None, "remedy": None,
+}  # fmt: skip
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
@@ -121,8 +126,9 @@ def reconcile(name: Name, workspace: Workspace = None, json: Json = False) -> No
 
 
 def described(settings: Any, workspace: str | None) -> list[dict[str, Any]]:
-    """One row for each stream that was pulled, and one for each connection that was not yet."""
-    from nexus.connections import load, workspaces
+    """One row for each stream that was pulled, one for each connection that was not yet, and one for each file that
+    cannot be used (with `workspace` it is raised)."""
+    from nexus.connections import load, load_all
     from orchestration.live.connections import shown
     from warehouse import ledger, pulls
 
@@ -130,26 +136,27 @@ def described(settings: Any, workspace: str | None) -> list[dict[str, Any]]:
         states = pulls.states(book, workspace)
     rows: list[dict[str, Any]] = []
     now = datetime.now(UTC).replace(tzinfo=None)
-    for each in [workspace] if workspace else workspaces(settings):
-        for connection in load(settings, each):
-            options = ", ".join(f"{k}={v}" for k, v in shown(connection).items())
-            common = {"workspace": each, "connection": connection.name, "source": connection.source, "options": options}
-            me = (each, connection.name, connection.source)
-            mine = [s for s in states if (s.workspace, s.connection, s.source) == me]
-            rows += [
-                {
-                    **common, "stream": s.stream, "status": s.status,
-                    "last_success_at": _time(s.last_success_at), "lag": _lag(now, s.caught_up_at),
-                    "landed_total": s.landed_total, **s.counts.as_dict(), "error": s.error, "remedy": s.remedy,
-                }
-                for s in mine
-            ] or [
-                {
-                    **common, "stream": None, "status": "never pulled", "last_success_at": None, "lag": None,
-                    "landed_total": 0, "read": 0, "landed": 0, "duplicate": 0, "quarantined": 0, "error": None,
-                    "remedy": None,
-                }
-            ]  # fmt: skip
+    faults: dict[str, Any] = {}
+    if workspace:
+        connections = load(settings, workspace)
+    else:
+        connections, faults = load_all(settings)
+    for connection in connections:
+        options = ", ".join(f"{k}={v}" for k, v in shown(connection).items())
+        me = (connection.workspace, connection.name, connection.source)
+        common = {**dict(zip(("workspace", "connection", "source"), me, strict=True)), "options": options}
+        mine = [s for s in states if (s.workspace, s.connection, s.source) == me]
+        rows += [
+            {
+                **common, "stream": s.stream, "status": s.status,
+                "last_success_at": _time(s.last_success_at), "lag": _lag(now, s.caught_up_at),
+                "landed_total": s.landed_total, **s.counts.as_dict(), "error": s.error, "remedy": s.remedy,
+            }
+            for s in mine
+        ] or [{**common, **_NOTHING, "status": "never pulled"}]  # fmt: skip
+    for each, error in faults.items():
+        common = {"workspace": each, "connection": "", "source": "", "options": ""}
+        rows.append({**common, **_NOTHING, "status": "unusable", "error": error.message, "remedy": error.remedy})
     return rows
 
 

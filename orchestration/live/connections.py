@@ -14,7 +14,7 @@ from typing import cast
 import httpx
 from pydantic import SecretStr, ValidationError
 
-from nexus.connections import OWN, Connection, load, workspaces
+from nexus.connections import OWN, Connection, load_all
 from nexus.doctor import Finding
 from nexus.errors import InputError, NexusError, NotFoundError
 from nexus.settings import Settings
@@ -88,23 +88,21 @@ def chosen(connection: Connection, live: Live, only: tuple[str, ...] = ()) -> li
 
 def examine(settings: Settings) -> list[Finding]:
     """Whether every configured connection could be opened, without asking any provider."""
-    found = []
-    for workspace in workspaces(settings):
+    connections, faults = load_all(settings)
+    found = [
+        Finding(f"connections of {workspace}", "fail", error.message, error.remedy or "")
+        for workspace, error in faults.items()
+    ]
+    for connection in connections:
+        subject = f"connection {connection.workspace}/{connection.name}"
         try:
-            connections = load(settings, workspace)
+            if config(connection).streams:
+                with opened(connection) as live:
+                    chosen(connection, live)
         except NexusError as error:
-            found.append(Finding(f"connections of {workspace}", "fail", error.message, error.remedy or ""))
-            continue
-        for connection in connections:
-            subject = f"connection {workspace}/{connection.name}"
-            try:
-                if config(connection).streams:
-                    with opened(connection) as live:
-                        chosen(connection, live)
-            except NexusError as error:
-                found.append(Finding(subject, "fail", error.message, error.remedy or ""))
-            else:
-                found.append(Finding(subject, "ok", f"{connection.source}, configured"))
+            found.append(Finding(subject, "fail", error.message, error.remedy or ""))
+        else:
+            found.append(Finding(subject, "ok", f"{connection.source}, configured"))
     return found
 
 

@@ -78,9 +78,10 @@ class PullReport:
         """Raises InputError where none of the streams could be asked for what was wanted."""
         if self.streams and all(s.note for s in self.streams):
             names = ", ".join(s.stream for s in self.streams)
+            whole = f"nexus sources pull {self.connection.name} --workspace {self.connection.workspace} --again"
             raise InputError(
                 f"{self.connection.workspace}/{self.connection.name}: {names} {self.streams[0].note}",
-                remedy="pull it without a span; `nexus sources pull NAME --again` reads everything once more",
+                remedy=f"pull it without a span; `{whole}` reads everything once more",
             )
 
 

@@ -10,8 +10,10 @@ import httpx
 import pytest
 from dagster import DagsterInstance, Failure
 
+from nexus.connections import workspaces
 from nexus.settings import Settings
 from orchestration.defs import pulling
+from orchestration.live.connections import examine
 from orchestration.live.landed import landed
 from tests.orchestration.live.conftest import Connect
 
@@ -43,6 +45,22 @@ def test_pull_list_test_and_reconcile(
     assert levels["customers"] == "ok"
     assert levels["disputes"] == "fail"  # localstripe has none
     assert tested.exit_code == 1
+
+
+def test_a_file_that_cannot_be_used_keeps_no_other_from_being_shown(
+    nexus_sources: Any, connect: Connect, settings: Settings
+) -> None:
+    connect("stripe", secrets={"api_key": "sk_test_hidden"})
+    (settings.home / "connections" / "Old Copy.yml").write_text("stripe: {}\n")
+    assert workspaces(settings) == ["acme"]
+    shown = nexus_sources("--json")
+    assert shown.exit_code == 0, shown.output
+    told = {r["workspace"]: (r["status"], r["error"]) for r in json.loads(shown.output)}
+    assert told["acme"] == ("never pulled", None)
+    assert told["Old Copy"] == ("unusable", "workspace 'Old Copy' is not usable as a name")
+    assert nexus_sources().exit_code == 0
+    levels = {f.subject: f.level for f in examine(settings)}
+    assert levels == {"connections of Old Copy": "fail", "connection acme/stripe": "ok"}
 
 
 def test_errors_are_told_once_and_kept(nexus_sources: Any, connect: Connect) -> None:
