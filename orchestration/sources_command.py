@@ -169,9 +169,21 @@ def _connection(name: str, workspace: str | None) -> Connection:
 
 
 def _forget(connection: Connection, streams: tuple[str, ...]) -> None:
+    """Forgets cursors. Raises InputError for a stream that cannot begin anew without the others, NotFoundError for none."""
+    from nexus.errors import InputError
     from nexus.settings import get_settings
+    from orchestration.live.connections import chosen, opened
     from warehouse import ledger, pulls
 
+    if streams:
+        with opened(connection) as live:
+            leading = [s.name for s in chosen(connection, live, streams) if s.leads]
+            others = [s.name for s in live.streams if s.name not in streams]
+        if leading and others:
+            raise InputError(
+                f"stream {leading[0]!r} cannot begin anew alone: what has changed in {', '.join(others)} meanwhile would be missed",
+                remedy=f"begin all anew: nexus sources pull {connection.name} --workspace {connection.workspace} --again",
+            )
     with ledger.connect(get_settings()) as book:
         for stream in streams or (None,):
             pulls.forget(book, connection.workspace, connection.name, stream)

@@ -122,6 +122,7 @@ class Stream:
     `knows` names tables of the source that `pages` has to know, where a provider can only be asked about what is known
     already, or does not tell what has gone: `pages(cursor, landed)` is then called with their rows, and may ask for the
     cursors of the connection's other streams.
+    `leads` says that the other streams must begin anew with it, because it only tells what comes after them.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Stream:
     span: Callable[[Span], Iterator[Page]] | None = None
     description: str = ""
     knows: Sequence[str] = ()
+    leads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

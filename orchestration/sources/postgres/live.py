@@ -71,7 +71,9 @@ def open_live(config: Config, transport: httpx.BaseTransport | None = None) -> L
         Stream(_qualified(t.name), partial(database.table, t), description=f"Rows of {t.name}") for t in config.tables
     ]
     if config.replication:
-        streams.insert(0, Stream("changes", database.changed, description="Rows that the replication log names"))
+        streams.insert(
+            0, Stream("changes", database.changed, description="Rows that the replication log names", leads=True)
+        )
     return Live(streams, database.check, close=database.close)
 
 

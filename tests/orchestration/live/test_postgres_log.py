@@ -14,6 +14,7 @@ import pytest
 from nexus.connections import Connection
 from nexus.errors import InputError, ProviderError
 from nexus.settings import Settings
+from orchestration import sources_command
 from orchestration.live.connections import opened
 from orchestration.live.pull import pull
 from orchestration.sources.postgres import following
@@ -247,3 +248,19 @@ def test_keys_of_every_type_are_the_same_in_the_log_and_in_the_table(
     pull(connection, settings).raise_failed()
     rows = rows_of(settings, connection, "public.priced")
     assert sorted(row["v"] for row in rows.values() if row) == [2, 4]
+
+
+def test_the_log_does_not_begin_anew_without_its_tables(
+    settings: Settings, db: psycopg.Connection, shop_log: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nexus.settings.get_settings", lambda: settings)
+    db.execute("insert into orders (total) values (1)")
+    pull(shop_log, settings).raise_failed()
+    before = cursor_of(settings, shop_log, "changes")
+    with pytest.raises(InputError, match=r"stream 'changes' cannot begin anew alone: .* in public\.orders") as told:
+        sources_command._forget(shop_log, ("changes",))
+    assert "nexus sources pull shop --workspace acme --again" in (told.value.remedy or "")
+    assert cursor_of(settings, shop_log, "changes") == before
+    sources_command._forget(shop_log, ("public.orders",))
+    sources_command._forget(shop_log, ("changes", "public.orders"))
+    assert cursor_of(settings, shop_log, "changes") == {}
