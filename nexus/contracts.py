@@ -17,7 +17,8 @@ from typing import Literal
 
 
 class Kind(StrEnum):
-    """Types of a raw column. `timestamp` is UTC without zone; `decimal` is exact (38,9); `json` is kept as text."""
+    """Types of a raw column. `timestamp` is UTC without zone; `decimal` is exact to nine places, (38,9),
+    and rounded to them; `json` is kept as text."""
 
     string = "string"
     integer = "integer"

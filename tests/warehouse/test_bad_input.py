@@ -332,6 +332,12 @@ def test_values_at_the_edge(
     assert report.landed == (1 if reason else 2)
 
 
+def test_a_decimal_is_rounded_to_nine_places(settings: Settings, shop: Source, write: Write) -> None:
+    rates = ["0.1234567894", "0.1234567895", "1.000000001"]
+    land(shop, [write("a.jsonl", *(payment(n, rate=rate) for n, rate in enumerate(rates)))], "demo", settings)
+    assert lake(settings, "payment")["rate"].cast(str).to_list() == ["0.123456789", "0.123456790", "1.000000001"]
+
+
 def test_a_file_that_could_not_be_read_whole_is_told_with_its_bytes(
     settings: Settings, shop: Source, tmp_path: Path
 ) -> None:
