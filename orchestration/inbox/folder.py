@@ -167,6 +167,8 @@ def _is_written(path: Path) -> bool:
     try:
         # never waits for a pipe that was put in its place meanwhile
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
     except OSError:
         return False  # whoever takes it says what is wrong with it
     try:

@@ -370,3 +370,10 @@ def test_a_refusal_names_the_gates(settings: Settings) -> None:
     record(settings, [GateResult("volume", "fct_login", False, "5 rows", "at least 8 rows")])
     inbox.conclude(settings)
     assert "fct_login: volume: 5 rows, expected at least 8 rows" in report_of(users, "done")
+
+
+def test_what_cannot_be_opened_is_not_being_written(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to("self")
+    assert not folder._is_written(tmp_path / "self")
+    with pytest.raises(FileNotFoundError):
+        folder._is_written(tmp_path / "gone")
