@@ -20,6 +20,7 @@ from nexus.settings import Settings
 from tests.warehouse.conftest import Write
 from tests.warehouse.test_land import counts, lake
 from tests.warehouse.test_usual import unordered
+from warehouse import quarantine
 from warehouse.land import land, stencils
 from warehouse.land.chunk import documents
 from warehouse.land.documents import Documents, tagged
