@@ -30,8 +30,7 @@ def group() -> None:
 def show(trace_id: Annotated[str, typer.Argument(help="`trace_id` of a problem or a line of a log")]) -> None:
     """Print the spans of a trace, one a line, oldest first: also those of nobody, which the API shows to nobody.
 
-    What is refused before anybody is recognised (no credential, a body that is no JSON) and what is open to all belongs to
-    no organisation.
+    What is refused before anybody is recognised and what is open to all belongs to no organisation.
     """
     from nexus.db.command import run
     from nexus.errors import InputError, NotFoundError

@@ -51,6 +51,8 @@ def test_one_at_a_time(victim: Victim, method: str, path: str, operation: dict[s
                     method, target, content=sent.encode(), headers={"Content-Type": "application/json"}
                 )
                 assert answer.status_code < 500, f"{where} {name}: {answer.status_code} {answer.text}"
+                if name == "null":
+                    continue  # asks for what stands there already, or for the default
                 for shown in shown_after(victim.owner, answer):
                     assert at_place(shown, where) in {None, json.loads(text)}, f"{where} {name} is not as it came"
 

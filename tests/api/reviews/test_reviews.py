@@ -137,8 +137,8 @@ def test_who_may_look_and_at_whom(company: Company, owner: Caller, kernel: Kerne
         boss.post("/v1/access-review:replay", json={"members": [{"member_id": member.id, "roles": []}]}).status_code
         == 404
     )
-    # its own three questions, and nobody else's
-    assert boss.post("/v1/access-review:replay", json={}).json()["requests"] == 3
+    # its own two questions, and nobody else's
+    assert boss.post("/v1/access-review:replay", json={}).json()["requests"] == 2
 
 
 def test_what_was_counted_is_added_up_by_the_day_and_not_for_ever(company: Company, owner: Caller) -> None:
