@@ -135,7 +135,7 @@ def use(address: str, settings: Settings, owner: str, receiver: str) -> Iterator
             with pytest.raises(psycopg.errors.UniqueViolation, match=EMAIL):
                 connection.execute(
                     "insert into app.identity_user"
-                    " select (jsonb_populate_record(u, '{\"id\": \"usr_other\"}')).* from app.identity_user u"
+                    ' select (jsonb_populate_record(u, \'{"id": "usr_other"}\')).* from app.identity_user u'
                 )
             connection.execute("alter table app.organisations_group rename column created_at to made_at")
         assert client.post("/v1/groups", json={"name": "unrepeated group"}).status_code == 500
