@@ -69,9 +69,14 @@ class KeyService:
         )
 
     async def rotate(self, caller: Principal, id: str, said: RotateIn) -> tuple[ApiKey, str]:
-        """A new key like the old one, which ends after the overlap. Raises NotFoundError, ConflictError, EscalationError."""
+        """A new key like the old one, which ends after the overlap.
+
+        Raises NotFoundError, ConflictError, EscalationError; ForbiddenError for somebody else's own key, in whose name one would act.
+        """
         by_a_person(caller)
         old = await self.found(caller, id, to_change=True)
+        if old.member_id is not None and old.member_id != await self.own(caller):
+            raise ForbiddenError("only its owner rotates a member's key", remedy="revoke it, and let them make another")
         now = datetime.now(UTC)
         if old.revoked_at is not None or old.expires_at <= now:
             raise ConflictError("the key is valid no more", remedy="make a new one")

@@ -130,6 +130,19 @@ def test_rotation_overlaps_and_revocation_does_not(company: Company, owner: Call
     assert rows == [("false", "true")]
 
 
+def test_nobody_is_given_a_key_in_another_members_name(company: Company) -> None:
+    holder = company.caller(company.member(("viewer", company.one)))
+    made = make(holder, {company.one: SCOPES}).json()
+    place = f"/v1/api-keys/{made['id']}"
+    # who manages service accounts sees and revokes it, and has whatever it may besides
+    admin = company.caller(company.member(("admin", "*")))
+    refused = admin.post(f"{place}:rotate", json={"expires_in_days": 1})
+    assert (refused.status_code, "key" in refused.json()) == (403, False)
+    assert holder.post(f"{place}:rotate", json={"expires_in_days": 1, "overlap_seconds": 60}).status_code == 201
+    assert admin.delete(place).status_code == 204
+    assert models(company, made["key"], company.one) == 401
+
+
 def test_a_key_makes_no_keys(company: Company, owner: Caller) -> None:
     made = make(owner, {"*": ["*"]}).json()
     with httpx.Client(
