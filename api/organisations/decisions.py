@@ -5,10 +5,9 @@ Belongs here: deciding over an `Access` that was read before. Does not belong he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.kernel.principal import EVERYTHING, EVERYWHERE
+from api.kernel.principal import EVERYTHING, EVERYWHERE, Principal
 from api.organisations import conditions, roles
 from api.organisations.access import Access
 from api.organisations.conditions import Circumstances
@@ -69,7 +68,8 @@ def _holds(access: Access, given: Given, permission: str, circumstances: Circums
     return given.condition is None or conditions.holds(given.condition, access.subject.id, permission, circumstances)
 
 
-def of_principal(grants: Mapping[str, frozenset[str]], permission: str, workspace: str | None) -> Decision:
-    """For whom no assignments exist: a token of this machine, which carries its grants itself."""
-    allowed = allows(grants, permission, workspace or EVERYWHERE)
+def of_principal(caller: Principal, permission: str, workspace: str | None) -> Decision:
+    """For whom no assignments exist: a token of this machine, an application in its own name. They carry their grants themselves."""
+    here = workspace is None or workspace in caller.workspaces
+    allowed = here and allows(caller.grants, permission, workspace or EVERYWHERE)
     return Decision(allowed, missing=None if allowed else "the credential does not carry it")

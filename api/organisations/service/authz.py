@@ -36,7 +36,7 @@ class AuthzService:
         if not is_me and not caller.allows(READ.name):
             raise ForbiddenError(f"asking about others needs the permission {READ.name}", remedy="ask about yourself")
         if is_me and me == (None, None):
-            return of_principal(caller.grants, asked.permission, asked.workspace)
+            return of_principal(caller, asked.permission, asked.workspace)
         user, account = me if is_me else about
         held = await self._access(caller.organisation, user, account)
         capped = is_me and caller.kind in {"api_key", "service"}
@@ -52,11 +52,11 @@ class AuthzService:
 
 
 def _itself(caller: Principal) -> tuple[str | None, str | None]:
-    """The user or service account behind the credential; neither for a token of this machine."""
+    """The user or service account behind the credential; neither for a token of this machine, nor an application in its own name."""
+    if caller.kind == "local" or caller.claims.get("client_id") == caller.id:
+        return None, None
     if caller.kind == "service":
         return None, caller.id
-    if caller.kind == "local":
-        return None, None
     return str(caller.claims.get("user_id") or caller.id), None
 
 

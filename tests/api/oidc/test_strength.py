@@ -61,3 +61,22 @@ def test_a_role_under_a_condition_counts_for_a_token_when_it_holds(
     check = {"permission": "models.read", "workspace": house.company.one}
     asked = house.post(token["access_token"], "/v1/authz:check", {"checks": [check]}).json()["results"][0]
     assert asked["allowed"] is (opens == 200)
+
+
+def test_an_application_in_its_own_name_is_told_what_it_may(house: House) -> None:
+    """It is no member and no service account: its registration says what it may."""
+    one, two = house.company.one, house.company.two
+    robot = house.app(
+        grant_types=["client_credentials"], redirect_uris=[], scopes=["models.read", "organisations.check"],
+        permissions={"*": ["organisations.check"], one: ["models.read"]},
+    )  # fmt: skip
+    token = robot.post("token", grant_type="client_credentials").json()["access_token"]
+    asked = [("models.read", one), ("models.read", two), ("models.predict", one), ("organisations.check", None)]
+    checks = [{"permission": permission, "workspace": where} for permission, where in asked]
+    checks.append({"permission": "organisations.check", "workspace": "nowhere"})
+    answer = house.post(token, "/v1/authz:check", {"checks": checks})
+    assert answer.status_code == 200, answer.text
+    results = answer.json()["results"]
+    assert [r["allowed"] for r in results] == [True, False, False, True, False]
+    assert results[1]["missing"] == "the credential does not carry it"
+    assert [house.api(token, workspace=where).status_code for where in (one, two)] == [200, 403]
