@@ -102,7 +102,10 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             if scope is None or not scopes.of_api(scope.split()):
                 raise InvalidScopeError()
             self.granted = self.own_name(client.row, scope.split())
-        wanted = scopes.parse(scope)
+        # a registration may have been narrowed since the grant was given
+        wanted = scopes.allowed(scopes.parse(scope), client.row.scopes)
+        if not wanted:
+            raise InvalidScopeError()
         answer: dict[str, Any] = {
             "token_type": "Bearer",
             "access_token": self.issuer.access_token(client.row, self.granted, wanted),

@@ -305,6 +305,34 @@ def test_scopes_cannot_be_widened_by_refreshing(house: House, native: App) -> No
     assert narrow["scope"] == "openid"
 
 
+def test_a_narrowed_registration_narrows_what_was_granted_before(house: House) -> None:
+    app = house.app()
+    place = f"/v1/oidc/clients/{app.id}"
+
+    def registered(*scopes: str) -> None:
+        seen = house.admin.get(place).headers["etag"]
+        changed = house.admin.put(place, json={**app.said, "scopes": scopes}, headers={"If-Match": seen})
+        assert changed.status_code == 200, changed.text
+
+    def refreshed(token: dict[str, Any]) -> httpx.Response:
+        return app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+
+    _, first = app.signed_in(scope="openid nexus offline_access")
+    code, verifier = app.code(scope="openid nexus")
+    assert house.api(first["access_token"]).status_code == 200
+    registered("openid", "offline_access")
+    second = refreshed(first).json()
+    assert second["scope"] == "openid offline_access"
+    assert house.api(second["access_token"]).status_code == 401
+    assert app.redeem(code, verifier).json()["scope"] == "openid"
+    registered("email")
+    refused = refreshed(second)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_scope")
+    # it is not lost by that
+    registered("openid", "nexus", "offline_access")
+    assert house.api(refreshed(second).json()["access_token"]).status_code == 200
+
+
 def test_clients_prove_who_they_are(house: House, web: App, native: App) -> None:
     code, verifier = web.code()
     body = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier, "redirect_uri": BACK}
