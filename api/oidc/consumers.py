@@ -1,4 +1,4 @@
-"""What follows when a browser session, a user or an organisation ends: their grants are revoked, and applications are told.
+"""What follows when a browser session, a user, a membership or an organisation ends: their grants are revoked, and applications are told.
 
 Belongs here: the consumers. Does not belong here: that tokens die at once, which does not wait for them (lives.py); calling an
 application (jobs.py).
@@ -13,13 +13,16 @@ from api.oidc.events import GrantOutlives, GrantRevoked
 from api.oidc.flow.server import revoke
 from api.oidc.models import Grant
 from api.oidc.repository import grants as rows
-from api.organisations.events import OrganisationClosed
+from api.organisations.events import MemberChanged, MemberRemoved, OrganisationClosed
 from nexus import jobs
 from nexus.db import Tenant
 from nexus.events.consumer import Delivery, consumer
 
 #: Why a grant ends because whoever gave it is no longer signed in; other ends are the application's own, or its removal.
-ENDS_SESSION = {"signed_out", PASSWORD_CHANGED, WITHDRAWN, "user_deactivated", "deprovisioned", "erased"}
+ENDS_SESSION = {
+    "signed_out", PASSWORD_CHANGED, WITHDRAWN, "user_deactivated", "member_suspended", "member_removed", "deprovisioned",
+    "erased",
+}  # fmt: skip
 
 
 @consumer(
@@ -28,6 +31,8 @@ ENDS_SESSION = {"signed_out", PASSWORD_CHANGED, WITHDRAWN, "user_deactivated", "
     "identity.user.deactivated",
     "identity.user.password_changed",
     "organisations.organisation.closed",
+    "organisations.member.changed",
+    "organisations.member.removed",
     replayable=True,
     every_tenant=True,
 )
@@ -40,6 +45,10 @@ async def end_grants(delivery: Delivery) -> None:
         await revoke(delivery.session, PASSWORD_CHANGED, theirs, Grant.is_offline.is_(True), rows.of_before())
     if isinstance(happened, OrganisationClosed):
         await revoke(delivery.session, "organisation_closed", Grant.organisation_id == happened.organisation_id)
+    if isinstance(happened, MemberChanged) and happened.after.status != "active":
+        await _end_membership(delivery, happened.after.user_id, "member_suspended")
+    if isinstance(happened, MemberRemoved):
+        await _end_membership(delivery, happened.before.user_id, "member_removed")
     if isinstance(happened, SessionRevoked):
         await revoke(delivery.session, "signed_out", Grant.session_id == happened.session_id, ~Grant.is_offline)
         if not delivery.is_replay:
@@ -51,6 +60,13 @@ async def end_grants(delivery: Delivery) -> None:
                     session_id=happened.session_id,
                 )
                 delivery.session.record(told, tenant=Tenant(grant.organisation_id))
+
+
+async def _end_membership(delivery: Delivery, user_id: str, because: str) -> None:
+    """Whoever comes back begins anew: what was given before opens nothing then, and what was given since goes on."""
+    where, at = delivery.recorded.organisation_id, delivery.recorded.recorded_at
+    theirs = (Grant.user_id == user_id, Grant.organisation_id == where, Grant.created_at <= at)
+    await revoke(delivery.session, because, *theirs)
 
 
 @consumer("oidc.tell_clients", "oidc.grant.revoked", "oidc.grant.outlived", every_tenant=True)

@@ -226,6 +226,33 @@ def test_another_password_ends_what_outlives_a_session(house: House, application
     assert house.api(anew["access_token"]).status_code == 200
 
 
+@pytest.mark.parametrize("how", ["removed", "suspended"])
+def test_who_comes_back_begins_anew(house: House, application: Application, how: str) -> None:
+    """A membership that ends takes its grants along: they do not wait for the next one."""
+    app = house.app(name="Left", redirect_uris=[BACK], backchannel_logout_uri=application.address)
+    person = people.make(house.kernel, email_verified=True)
+    member, browser = house.joined(person), Browser(house.kernel, person)
+    _, before = app.signed_in(browser, scope="openid nexus offline_access")
+    place = f"/v1/members/{member.id}"
+    if how == "removed":
+        assert house.admin.delete(place).status_code == 204
+    else:
+        for status in ("suspended", "active"):
+            assert house.admin.put(place, json={"status": status, "is_break_glass": False}).status_code == 200
+    assert house.api(before["access_token"], "/v1/me").status_code == (401 if how == "removed" else 200)
+    if how == "removed":
+        house.joined(person)
+    _, since = app.signed_in(browser, scope="openid nexus offline_access")
+    assert delivered(house, "oidc.end_grants", "member_id", member.id) == (1 if how == "removed" else 2)
+    for token, is_alive in ((before, False), (since, True)):
+        assert house.api(token["access_token"], "/v1/me").status_code == (200 if is_alive else 401)
+        again = app.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"])
+        assert again.status_code == (200 if is_alive else 400), again.text
+    delivered(house, "oidc.tell_clients", "user_id", person.id)
+    assert called(house, app.id) == [("succeeded", None)]
+    assert house.claims(application.told[0])["sid"] == browser.session_id
+
+
 @pytest.fixture
 def own(kernel: Kernel) -> Iterator[House]:
     """An organisation whose policy no other test minds."""
