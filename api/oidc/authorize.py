@@ -122,7 +122,7 @@ async def _outcome(
     if (lacking := access.admits(where, here.methods, here.realm)) != "yes":
         return await _lacking(server, asked, lacking, where, prompts, back)
     wanted = scopes.parse(grant.request.scope)
-    if not allowed and await _must_ask(server, client, person.id, wanted, prompts):
+    if not allowed and await _must_ask(server, client, person.id, wanted, prompts, back):
         if "none" in prompts:
             raise OAuth2Error(error="consent_required", redirect_uri=back)
         return AskConsent(client, person, where, wanted, back)
@@ -231,7 +231,12 @@ def _organisation(client: Party, belongings: Sequence[Belonging], asked: str | N
     return next((b for b in belongings if b.organisation_id == asked), None)
 
 
-async def _must_ask(server: Server, client: Party, user_id: str, wanted: Sequence[str], prompts: set[str]) -> bool:
+async def _must_ask(
+    server: Server, client: Party, user_id: str, wanted: Sequence[str], prompts: set[str], back: str
+) -> bool:
     if client.row.is_trusted:
         return False
+    if client.row.secret_hash is None and not back.startswith("https://"):
+        # RFC 8252, 8.6: any other program of the machine could pass for it, and would be given what its user once allowed
+        return True
     return "consent" in prompts or not set(wanted) <= await rows.consented(server.session, user_id, client.row.id)

@@ -62,6 +62,24 @@ def test_a_client_without_a_secret_on_any_port(house: House, native: App) -> Non
     assert native.post("token", grant_type="refresh_token", refresh_token=token["refresh_token"]).status_code == 200
 
 
+def test_a_client_that_anybody_could_pass_for_is_allowed_each_time(house: House, native: App) -> None:
+    """RFC 8252, 8.6: its id is no secret, and any program of the machine can listen on a port."""
+    browser = Browser(house.kernel, house.person)
+    native.signed_in(browser)
+    where, _ = native.client().create_authorization_url(house.at("authorize"), code_verifier="v" * 43)
+    asked = browser.get(where)
+    assert (asked.status_code, "Terminal" in asked.text) == (200, True)
+    assert said(browser.get(f"{where}&prompt=none").headers["location"])["error"] == "consent_required"
+    assert "code" in said(browser.press(asked, "allow").headers["location"])
+    # an address of its own, which nobody else answers at, is as good as a secret
+    page = house.app(token_endpoint_auth_method="none", redirect_uris=["https://app.example/cb"])
+    there, _ = page.client(redirect_uri="https://app.example/cb").create_authorization_url(
+        house.at("authorize"), code_verifier="v" * 43
+    )
+    assert browser.press(browser.get(there), "allow").status_code == 303
+    assert "code" in said(browser.get(f"{there}&prompt=none").headers["location"])
+
+
 def test_clients_that_know_rs256_alone(house: House) -> None:
     from joserfc import jws
 
