@@ -105,11 +105,14 @@ async def promote(session: AsyncSession, consumer: str, streams: Iterable[str]) 
     Whoever lets events wait does so too, since what they wait behind may be gone by then. Both hold the consumer's place
     (offsets.hold), so one of them comes second and sees what the other did.
     """
+    # one row of each by the index: thousands may wait in a stream, and this is asked after every one of them
     sql = """
-        update app.delivery d set state = 'retrying', next_at = now()
-        where d.consumer = :consumer and d.state = 'waiting' and d.stream = any (:streams) and not exists (
-          select from app.delivery earlier where earlier.consumer = d.consumer and earlier.stream = d.stream
-          and (earlier.generation, earlier.xid, earlier.position) < (d.generation, d.xid, d.position))
+        update app.delivery set state = 'retrying', next_at = now()
+        where consumer = :consumer and state = 'waiting' and event_id = any (array(
+          select (
+            select event_id from app.delivery where consumer = :consumer and stream = of_stream.name
+            order by generation, xid, position limit 1)
+          from unnest(cast(:streams as text[])) as of_stream (name)))
     """
     await session.execute(text(sql), {"consumer": consumer, "streams": sorted(set(streams))})
 

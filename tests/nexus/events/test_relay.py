@@ -134,6 +134,35 @@ def test_what_comes_to_wait_as_a_letter_is_given_up_goes_on(log: Settings, kept:
     assert rows(log) == [("a", 1), ("b", 10), ("a", 3), ("a", 4)]
 
 
+def test_however_many_wait_in_a_stream_few_are_looked_at_to_go_on(log: Settings, consumer: Consumer) -> None:
+    async def refuse(delivery: Delivery) -> None:
+        raise InputError("never")
+
+    async def go(database: Database) -> Any:
+        async with database.transaction(ONE) as session:
+            for number in range(1, 401):
+                session.record(Rang(bell_id="a", number=number))
+        await drain(database, dataclasses.replace(consumer, handle=refuse))
+        # the planner is to know how many there are, as it does after a moment
+        with psycopg.connect(postgres.dsn(log), autocommit=True) as connection:
+            connection.execute("analyze app.delivery")
+        async with database.system() as session:
+            [dead] = await letters.dead(session)
+            read = text(
+                "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables"
+                " where schemaname = 'app' and relname = 'delivery'"
+            )
+            before = await session.scalar(read)
+            await letters.settle(session, consumer.name, dead.recorded)
+            looked_at = await session.scalar(read) - before
+            due = await letters.due(session, consumer)
+        return looked_at, [letter.recorded.data["number"] for letter in due]
+
+    looked_at, due = run(log, go)
+    assert due == [2]
+    assert looked_at < 20
+
+
 def test_what_can_never_succeed_is_not_tried_again(log: Settings, consumer: Consumer) -> None:
     async def refuse(delivery: Delivery) -> None:
         raise InputError("never")
