@@ -2,8 +2,9 @@
 
 Belongs here: whom a provider may vouch for, and which roles that gives. Does not belong here: the protocols.
 
-A provider names people by `subject`; an address is looked at once, to find out who that is. It must be of a domain that the
-organisation has proved and the connection is for: nobody's provider can name somebody who is not of its house.
+A provider names people by `subject`; the address that it says is looked at once, to find out who that is. Theirs here must be of
+a domain that the organisation has proved and the connection is for, then and ever after: nobody's provider can name somebody who is
+not of its house.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ async def matched(session: Session, row: Connection, vouched: Vouched) -> Person
     link = await repository.link(session, row.id, vouched.subject)
     if link is not None:
         person = await directory.user(session, link.user_id)
+        if person is not None:
+            await _speaks_for(session, row, person.email)
         link.last_used_at = await repository.now(session)
         await _may_come_in(session, row, person)
     else:
@@ -64,13 +67,7 @@ async def _by_address(session: Session, row: Connection, vouched: Vouched) -> Pe
     email = vouched.email
     if email is None:
         raise UpstreamError("no_email", "the provider says no e-mail address", remedy="map it: mapping.email")
-    domain = directory.email_key(email).rpartition("@")[2]
-    allowed = set(row.domains) & await repository.proved(session, row.organisation_id)
-    if domain not in allowed:
-        raise UpstreamError(
-            "foreign_address", "the address is of a domain for which this connection does not speak",
-            remedy="prove the domain, and add it to the connection's domains",
-        )  # fmt: skip
+    await _speaks_for(session, row, email)
     if not vouched.is_email_verified:
         raise UpstreamError("unverified_address", "the provider does not say that it has verified the address")
     person = await directory.by_email(session, email)
@@ -94,6 +91,16 @@ async def _by_address(session: Session, row: Connection, vouched: Vouched) -> Pe
     happened = LinkCreated(link_id=made.id, connection_id=row.id, user_id=person.id, because=because)
     session.record(happened, expected_version=0)
     return person
+
+
+async def _speaks_for(session: Session, row: Connection, email: str) -> None:
+    """Raises UpstreamError for an address of a domain that is not the connection's, or that the organisation has not proved (any more)."""
+    domain = directory.email_key(email).rpartition("@")[2]
+    if domain not in set(row.domains) & await repository.proved(session, row.organisation_id):
+        raise UpstreamError(
+            "foreign_address", "the address is of a domain for which this connection does not speak",
+            remedy="prove the domain, and add it to the connection's domains",
+        )  # fmt: skip
 
 
 async def _may_come_in(session: Session, row: Connection, person: Person | None) -> None:

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey
 
 from api.identity.directory import Person
 from tests.api.identity.people import Browser
+from tests.api.kernel import Kernel
 from tests.api.sso.house import House, said
 from tests.api.sso.provider import CLIENT, SECRET, Provider, rsa, shared_secret
 
@@ -305,6 +306,26 @@ def test_strangers_become_members_only_where_that_is_said(house: House, provider
     _is(provider, email, groups=[])
     assert opened.through()[1].status_code == 303
     assert house.roles(user_id) == {"viewer", "admin"}
+
+
+@pytest.mark.parametrize("lost", ["of the connection", "proved"])
+def test_whom_a_connection_speaks_for_no_more_stays_out(here: Kernel, provider: Provider, lost: str) -> None:
+    """Also who has come in by it before: it knows them by another name, and says the same of them."""
+    house = House(here)
+    way, ada = Way(house, provider), house.member()
+    _is(provider, ada.email)
+    assert way.through()[1].status_code == 303
+    gone = "delete from app.organisations_domain where organisation_id = %s and name = %s"
+    if lost == "proved":
+        house.kernel.sql(gone, house.id, house.domain)
+    else:
+        way.row = house.change(way.row, domains=[])
+    assert way.refused() == "foreign_address"
+    if lost == "proved":
+        house.prove(house.domain)
+    else:
+        house.change(way.row, domains=[house.domain])
+    assert way.through()[1].status_code == 303
 
 
 def test_an_address_that_was_given_to_somebody_else(house: House, provider: Provider, way: Way) -> None:
