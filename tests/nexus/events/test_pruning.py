@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -173,6 +174,26 @@ def test_what_waits_in_letters_stays_until_it_is_dealt_with(log: Settings, heard
         return [*found, (await prune(database.system, log))["events"], heard.hours[-2:]]
 
     assert run(log, go) == [1, [2, 3], 2, [2, 3]]
+
+
+def test_numbers_go_on_where_they_were_though_an_earlier_event_stays(
+    log: Settings, heard: Heard, consumer: Consumer
+) -> None:
+    """As of a consumer for which later events of the stream do not wait."""
+    heard.unbearable = 2
+
+    async def go(database: Database) -> list[tuple[int, int]]:
+        await strike(database, 1, 2, 3)
+        await drain(database, dataclasses.replace(consumer, ordered=False))
+        await landed(database)
+        assert (await prune(database.system, log))["events"] == 2
+        await strike(database, 4)
+        async with database.transaction(ONE) as session:
+            session.record(Struck(clock_id="a", hour=5), expected_version=4)
+        async with database.system() as session:
+            return [(e.event.hour, e.sequence) for e in await read(session)]  # type: ignore[attr-defined]
+
+    assert run(log, go) == [(2, 2), (4, 4), (5, 5)]
 
 
 @pytest.mark.parametrize("role", ["nexus_api", "nexus_system", "nexus_owner", "postgres"])
