@@ -102,8 +102,10 @@ async def create_domain(
     dependencies=[unkeyed("doing it again does it once")],
     responses=CREATED,
 )
-async def verify_domain(domain_id: DomainId, caller: DomainManager, domains: Domains) -> DomainOut:
-    return domain_rules.shown(await domains.verify(caller, domain_id))
+async def verify_domain(domain_id: DomainId, caller: DomainManager, domains: Domains, response: Response) -> DomainOut:
+    found = await domains.verify(caller, domain_id)
+    tag(response, found.version)
+    return domain_rules.shown(found)
 
 
 @router.delete(

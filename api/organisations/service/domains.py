@@ -78,11 +78,12 @@ class DomainService:
 
     async def _proved(self, caller: Principal, found: Domain) -> Domain:
         before = state(found)
+        is_new = found.verified_at is None
         found.checked_at = datetime.now(UTC)
-        if found.verified_at is None:
-            found.verified_at = found.checked_at
-            # the index lets one organisation prove a domain: whoever is second is told of a conflict here
-            await self._session.flush()
+        found.verified_at = found.verified_at or found.checked_at
+        # the index lets one organisation prove a domain: whoever is second is told of a conflict here
+        await self._session.flush()
+        if is_new:
             happened = events.DomainChanged(domain_id=found.id, actor_id=caller.id, before=before, after=state(found))
             self._session.record(happened)
         return found

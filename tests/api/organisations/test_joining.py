@@ -169,13 +169,17 @@ def test_a_domain_is_proved_by_dns_and_by_one_organisation(
     assert "2 other" in owner.post(verify).json()["detail"]
     zone[made["record_name"]] = ["v=spf1 -all", made["record_value"]]
     assert owner.post(verify).json()["verified_at"] is not None
+    seen = owner.post(verify)
+    assert seen.headers["etag"] == f'"{seen.json()["version"]}"'
     other = Company(company.kernel)
     rival = other.caller(other.member(("owner", "*")))
     theirs = rival.post("/v1/domains", json={"name": name}).json()
     assert theirs["record_value"] != made["record_value"]
     zone[made["record_name"]] = [theirs["record_value"]]
     assert rival.post(f"/v1/domains/{theirs['id']}:verify").status_code == 409
-    assert owner.delete(f"/v1/domains/{made['id']}").status_code == 204
+    mine = f"/v1/domains/{made['id']}"
+    assert owner.delete(mine, headers={"If-Match": '"1"'}).status_code == 412
+    assert owner.delete(mine, headers={"If-Match": seen.headers["etag"]}).status_code == 204
     assert rival.post(f"/v1/domains/{theirs['id']}:verify").status_code == 200
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -13,6 +15,7 @@ from nexus.errors import InputError
 from nexus.sagas import Doing, Saga, Step, declare
 from tests.api.kernel import Caller, Kernel
 from tests.api.sagas.driving import begun, driven
+from tests.api.test_bad_requests import NAUGHTY
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +92,22 @@ def test_an_operator_mends_it_once(kernel: Kernel, operator: Caller, how: str, s
     if state != "stuck":
         assert mend(operator, id, how).status_code == 409
         assert mend(operator, id, "cancel").status_code == 409
+
+
+def test_a_reason_is_kept_as_it_came_or_refused(kernel: Kernel, operator: Caller) -> None:
+    """Strings that break programs; tests/api/test_naughty_fields.py makes no saga to mend."""
+    id, kept = stuck(kernel, operator, operator.workspace), 0
+    for name, text in NAUGHTY.items():
+        content = f'{{"reason": {text}}}'.encode()
+        answer = operator.post(f"/v1/sagas/{id}:abandon", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code in {200, 400, 422}, f"{name}: {answer.text}"
+        if answer.status_code == 200:
+            [[reason]] = kernel.sql(
+                "select data ->> 'reason' from app.events where subject = %s and type like %s", id, "%.abandoned"
+            )
+            assert reason == normalize("NFC", json.loads(text)), name
+            id, kept = stuck(kernel, operator, operator.workspace), kept + 1
+    assert kept > 3
 
 
 def test_others_see_none_and_mend_none(kernel: Kernel, operator: Caller) -> None:
