@@ -82,8 +82,11 @@ async def by_password(
     password: str,
     device_secret: str | None,
     before: BrowserSession | None,
+    is_trusting: bool = True,
 ) -> SignedInBrowser:
     """Signs in with a password, in place of whoever was signed in in this browser `before`.
+
+    Unless `is_trusting`, whoever has a second factor shows it also where they are remembered.
 
     Raises SignInRefusedError, SignInElsewhereError, ThrottledError, TooManySessionsError, BusyError."""
     async with database.system() as session:
@@ -107,7 +110,7 @@ async def by_password(
                     user.password_hash = renewed or user.password_hash
                     return await begin(
                         session, user.id, browser, lifetimes, frozenset({PASSWORD}),
-                        device_id=attempt.device_id, before=before,
+                        device_id=attempt.device_id, before=before, is_trusting=is_trusting,
                     )  # fmt: skip
             # changed or deactivated while it was compared
             reason = "wrong_password"
@@ -130,17 +133,19 @@ async def begin(
     device_id: str | None,
     before: BrowserSession | None,
     is_whole: bool = False,
+    is_trusting: bool = True,
     realm: str | None = None,
     authenticated_at: datetime | None = None,
 ) -> SignedInBrowser:
-    """Signs the browser in once its user has shown who they are; asks for a second factor unless the proof `is_whole`.
+    """Signs the browser in once its user has shown who they are; asks for a second factor unless the proof `is_whole`, or the
+    browser is one that stands for it and may (`is_trusting`).
 
     `realm` is the organisation whose provider vouches for them. Raises SignInElsewhereError if theirs takes no other proof,
     TooManySessionsError.
     """
     if realm is None and (elsewhere := await realms.refusing(session, user_id)):
         raise SignInElsewhereError(elsewhere, user_id, methods)
-    factor = None if is_whole else await factors.awaited(session, user_id, device_id, realm)
+    factor = None if is_whole else await factors.awaited(session, user_id, device_id if is_trusting else None, realm)
     if factor is None and not is_whole:
         methods |= await factors.vouched(session, user_id, device_id)
     is_known = device_id is not None

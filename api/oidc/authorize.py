@@ -206,7 +206,9 @@ def _sign_in(asked: Asked, here: BrowserSession | None) -> GoTo:
     if wanted := value(asked, ORGANISATION):
         said["organisation"] = wanted[:100]
     query = urlencode({name: text for name, text in said.items() if text}, quote_via=quote, safe="")
-    return GoTo(f"/signin?again=1&{query}" if here else f"/signin?{query}")
+    # a browser in which its user is remembered is none of the factors that a level consists of
+    again = "factor" if levels.unmet((value(asked, "acr_values") or "").split(), ()) else "1" if here else ""
+    return GoTo(f"/signin?again={again}&{query}" if again else f"/signin?{query}")
 
 
 def _this(asked: Asked, since: int | None = None) -> str:

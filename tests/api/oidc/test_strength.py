@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from api.oidc import levels
 from tests.api.identity import people
-from tests.api.oidc.house import BACK, Browser, House
+from tests.api.mfa.test_factors import again, enrolled
+from tests.api.oidc.house import BACK, Browser, House, said
 
 #: What counts where a second factor was shown, and what counts on this machine.
 OTP, HERE = 'context.methods.contains("otp")', 'context.address.isInRange(ip("127.0.0.0/8"))'
@@ -80,3 +82,33 @@ def test_an_application_in_its_own_name_is_told_what_it_may(house: House) -> Non
     assert [r["allowed"] for r in results] == [True, False, False, True, False]
     assert results[1]["missing"] == "the credential does not carry it"
     assert [house.api(token, workspace=where).status_code for where in (one, two)] == [200, 403]
+
+
+def test_a_remembered_browser_is_asked_where_a_client_asks_for_two_factors(house: House) -> None:
+    """Being remembered spares the second factor, and is none: a client that asks for one gets it all the same."""
+    house.kernel.sql("delete from app.identity_throttle")
+    theirs = people.PeopleOf(house.kernel)
+    with theirs.browser() as browser:
+        ada, app, codes = enrolled(theirs, browser)
+        house.joined(ada)
+        again(theirs, ada)
+        browser.sign_in(ada.email)
+        browser.form("/signin/factor", code=app.now(), remember="1")
+        assert browser.sign_in(ada.email).headers["location"] == "/account"
+        client = house.app(is_trusted=True)
+        verifier = "v" * 43
+        where, _ = client.client().create_authorization_url(
+            house.at("authorize"), code_verifier=verifier, acr_values=levels.MULTI
+        )
+        for is_signed_in in (True, False):
+            if not is_signed_in:
+                browser.form("/signout")
+            to = browser.get(where).headers["location"]
+            assert 'name="again" value="factor"' in browser.get(to).text
+            half = browser.form(to, email=ada.email, password=people.PASSWORD, again="factor").headers["location"]
+            assert half.startswith("/signin/factor?next=")
+            back = browser.get(browser.form(half, code=codes.pop()).headers["location"]).headers["location"]
+            token = client.redeem(said(back)["code"], verifier).json()
+            assert house.claims(token["id_token"])["acr"] == levels.MULTI
+        # whoever does not ask, gets the remembered browser as before
+        assert browser.sign_in(ada.email).headers["location"] == "/account"
