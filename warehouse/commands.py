@@ -113,22 +113,43 @@ def replay(
     workspace: Workspace = None,
     record: Annotated[list[str] | None, typer.Option("--id", help="only this record (repeatable)")] = None,
     encoding: Annotated[str | None, typer.Option(help="how records are encoded that are no UTF-8: cp1252, …")] = None,
+    mapping: Annotated[
+        str | None, typer.Option("--mapping", "-m", help="only what was landed with this mapping (name or YAML file)")
+    ] = None,
 ) -> None:
-    """Put quarantined records through the contract as it is now; what passes lands, once."""
+    """Put quarantined records through the contract as it is now, and through the mapping they came with; what passes lands,
+    once."""
     import importlib
 
+    from nexus.errors import NotFoundError
     from nexus.settings import get_settings
     from warehouse import quarantine as records
+    from warehouse import replaying
 
     settings = get_settings()
     # by name, because this layer may not import the one above it
     sources = importlib.import_module("orchestration.sources")
     target = workspace or settings.workspace
-    done = records.replay(settings, sources.get(source), target, ids=record, encoding=encoding)
+    given = dict([sources.mapped(source, mapping)[::-1]]) if mapping else {}
+    done, unknown = replaying.Replay(0, 0, 0, {}), None
+    sources.get(source)
+    for name, ids in records.by_mapping(settings, source, target, record).items():
+        if given and name not in given:
+            continue
+        try:
+            form = given.get(name) or sources.mapped(source, name)[0]
+        except NotFoundError as error:
+            # the records of other mappings have their turn first
+            unknown = unknown or error
+            continue
+        chosen = ids if record else None
+        done += replaying.replay(settings, form, target, mapping=name, ids=chosen, encoding=encoding)
     bad = sum(done.still_bad.values())
     typer.echo(f"tried {done.tried}: landed {done.landed}, duplicate {done.duplicate}, still bad {bad}")
     for reason, count in sorted(done.still_bad.items(), key=lambda item: -item[1])[:10]:
         typer.echo(f"  {count:>7}  {reason}")
+    if unknown is not None:
+        raise unknown
 
 
 def _print(frame: Any, form: str) -> None:

@@ -59,19 +59,41 @@ def choose(
     return (_encoded(chosen, encoding) if encoding else chosen), found
 
 
+def mapped(name: str, mapping: str) -> tuple[Source, str]:
+    """The source as a mapping makes it, and the mapping's name; '' is the source's own form.
+
+    `mapping` is the name of a known one or the path of a YAML file. Raises NotFoundError for one that is not there.
+    """
+    source = get(name)
+    if not mapping:
+        return source, ""
+    if (module := _choice(name)) is None:
+        raise _takes_none(name)
+    made: tuple[Source, str] = importlib.import_module(module).mapped(mapping)
+    return made
+
+
+def _choice(name: str) -> str | None:
+    """The module of a source whose files can be understood in several ways."""
+    module = f"{__name__}.{name}.choice"
+    return module if importlib.util.find_spec(module) is not None else None
+
+
+def _takes_none(name: str) -> InputError:
+    return InputError(
+        f"source {name!r} takes no mapping: its records have the provider's own form",
+        remedy="leave out --mapping, or use source 'tabular' for a table of your own",
+    )
+
+
 def _encoded(source: Source, encoding: str) -> Source:
     return replace(source, dialect=replace(source.dialect, encoding=encoding))
 
 
 def _choose(source: Source, paths: Sequence[Path], mapping: str | None, encoding: str | None) -> tuple[Source, str]:
-    name = source.name
-    module = f"{__name__}.{name}.choice"
-    if importlib.util.find_spec(module) is not None:
+    if (module := _choice(source.name)) is not None:
         chosen: tuple[Source, str] = importlib.import_module(module).choose(paths, mapping, encoding)
         return chosen
     if mapping is not None:
-        raise InputError(
-            f"source {name!r} takes no mapping: its records have the provider's own form",
-            remedy="leave out --mapping, or use source 'tabular' for a table of your own",
-        )
+        raise _takes_none(source.name)
     return source, ""

@@ -104,7 +104,7 @@ def _die_at(name: str, victim: str) -> None:
     """Puts a checkpoint that kills into every function that takes one, and listens to the steps of dbt."""
     from orchestration.lib import progress
     from orchestration.live import pull
-    from warehouse import compact, load, publish, quarantine
+    from warehouse import compact, load, publish, replaying
     from warehouse.land import driver
     from warehouse.quality import record
 
@@ -119,7 +119,7 @@ def _die_at(name: str, victim: str) -> None:
         if victim == "self":
             threading.Event().wait()
 
-    steps = (pull.pull, driver.land, load.load_pending, quarantine.replay, publish.publish, compact.compact)
+    steps = (pull.pull, driver.land, load.load_pending, replaying.replay, publish.publish, compact.compact)
     for function in steps:
         assert function.__kwdefaults__["checkpoint"]
         function.__kwdefaults__["checkpoint"] = checkpoint

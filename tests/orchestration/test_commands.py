@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from nexus.errors import NotFoundError
 from nexus.settings import Settings
 from orchestration import commands
+from orchestration.sources.tabular.mapping import KNOWN
 from warehouse.commands import quarantine
 
 
@@ -85,6 +86,35 @@ def test_the_remedy_for_a_contract_that_is_wrong_runs_as_it_is_printed(app: type
     again = run(app, told)
     assert again.exit_code == 0, again.output
     assert "tried 3: landed 0, duplicate 0, still bad 3" in again.output
+
+
+def cards(path: Path, *customers: str) -> Path:
+    header = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_FRAUD,TX_FRAUD_SCENARIO"
+    rows = [f"{path.stem}{n},2026-01-01 10:00:00,{who},t1,1.50,0,0" for n, who in enumerate(customers)]
+    path.write_bytes("\n".join([header, *rows]).encode("latin-1"))
+    return path
+
+
+def test_what_came_with_a_mapping_is_tried_again_with_it(app: typer.Typer, tmp_path: Path) -> None:
+    """A known one; and one in a file of one's own, which has to be named once more."""
+    run = CliRunner().invoke
+    path = cards(tmp_path / "known.csv", "Jose", "José")
+    first = run(app, ["ingest", "tabular", str(path), "-w", "mapped"])
+    own = tmp_path / "own.yml"
+    own.write_text((KNOWN / "card_transactions.yml").read_text().replace("name: card_transactions", "name: own"))
+    path = cards(tmp_path / "own.csv", "Anna", "Zoé")
+    assert run(app, ["ingest", "tabular", str(path), "-w", "mapped", "-m", str(own)]).exit_code == 0
+
+    told = printed(first.output, "quarantine replay")
+    again = run(app, told)
+    assert "tried 1: landed 1, duplicate 0, still bad 0" in again.output
+    assert isinstance(again.exception, NotFoundError)
+    assert "there is no mapping 'own'" in str(again.exception)
+    done = run(app, [*told, "--mapping", str(own)])
+    assert "tried 1: landed 1, duplicate 0, still bad 0" in done.output, done.output
+    assert run(app, [*told, "-m", str(own)]).output.startswith("tried 0:")
+    refused = run(app, ["quarantine", "replay", "okta", "-w", "mapped", "-m", str(own)])
+    assert "takes no mapping" in str(refused.exception)
 
 
 def test_ingest_of_an_unknown_source(app: typer.Typer, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from nexus.settings import PROJECT, Settings
 from orchestration.commands import exit_code
 from tests.warehouse.conftest import SHOP, Write, payment
 from tests.warehouse.test_land import counts, lake
-from warehouse import ledger, quarantine
+from warehouse import ledger, quarantine, replaying
 from warehouse.land import land
 from warehouse.land.files import look
 from warehouse.land.refuse import Unreadable
@@ -358,10 +358,10 @@ def test_another_encoding_told_afterwards(settings: Settings, shop: Source, tmp_
     assert (found.file, found.line, found.count) == ("a.csv", 2, 2)
     assert found.reason == "not UTF-8: byte 0xf6 at position 3 of item"
     assert "replay shop --workspace demo --encoding cp1252" in found.remedy(shop.name, "demo")
-    assert quarantine.replay(settings, shop, "demo").landed == 0
+    assert replaying.replay(settings, shop, "demo").landed == 0
     with pytest.raises(InputError, match="there is no encoding 'klingon'"):
-        quarantine.replay(settings, shop, "demo", encoding="klingon")
-    assert quarantine.replay(settings, shop, "demo", encoding="cp1252").landed == 2
+        replaying.replay(settings, shop, "demo", encoding="klingon")
+    assert replaying.replay(settings, shop, "demo", encoding="cp1252").landed == 2
     assert sorted(lake(settings, "line")["item"]) == ["Größe", "Maß", "plain"]
     assert quarantine.read(settings).is_empty()
     spoken = replace(shop, dialect=replace(PLAIN, encoding="cp1252"))
@@ -379,12 +379,12 @@ def test_replay_leaves_alone_what_holds_no_document(settings: Settings, shop: So
     (tmp_path / "b.jsonl").write_text(deep + "{}\n")
     assert counts(land(shop, [tmp_path], "demo", settings)) == (4, 0, 0, 4)
     before = quarantine.read(settings)
-    again = quarantine.replay(settings, shop, "demo")
+    again = replaying.replay(settings, shop, "demo")
     assert (again.tried, again.landed, sum(again.still_bad.values())) == (4, 0, 4)
     lenient = replace(
         shop.tables[0], columns=tuple(Column("status") if c.name == "status" else c for c in shop.tables[0].columns)
     )
-    done = quarantine.replay(settings, replace(shop, tables=(lenient, *shop.tables[1:])), "demo")
+    done = replaying.replay(settings, replace(shop, tables=(lenient, *shop.tables[1:])), "demo")
     assert (done.landed, sum(done.still_bad.values())) == (1, 3)
     after = quarantine.read(settings)
     assert set(after["quarantine_id"]) < set(before["quarantine_id"])

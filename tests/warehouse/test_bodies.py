@@ -13,7 +13,7 @@ from nexus.contracts import Column, Kind, Source, Table
 from nexus.settings import Settings
 from tests.warehouse.conftest import Write, customer, payment
 from tests.warehouse.test_land import counts, lake
-from warehouse import quarantine
+from warehouse import quarantine, replaying
 from warehouse.land import land, land_records
 from warehouse.land.alike import form
 from warehouse.land.rows import hexadecimal, record_hash
@@ -130,5 +130,5 @@ def test_a_replay_knows_them_too(settings: Settings, shop: Source, write: Write,
     before = replace(shop, tables=(replace(table, columns=(*table.columns, strict)), *shop.tables[1:]))
     assert counts(land(before, [write("a.jsonl", spelt)], "demo", settings)) == (1, 0, 0, 1)
     land(shop, [write("b.jsonl", payment(1))], "demo", settings)
-    found = quarantine.replay(settings, shop, "demo")
+    found = replaying.replay(settings, shop, "demo")
     assert (found.tried, found.landed, found.duplicate) == (1, 0, 1)

@@ -12,7 +12,7 @@ import pytest
 
 from nexus.settings import Settings
 from tests.warehouse.conftest import SHOP, Write, customer, killed, payment
-from warehouse import ledger, quarantine
+from warehouse import ledger, quarantine, replaying
 from warehouse.compact import GRACE, Compacted, compact, delete_leftovers
 from warehouse.engines import NAMES
 from warehouse.engines.duckdb.connect import build_path
@@ -206,7 +206,7 @@ def test_the_quarantine_is_merged_and_says_the_same(settings: Settings, write: W
     assert after[0].equals(before[0])
     assert after[1:] == before[1:]
     assert len({repr(found) for found in after[1:]}) == 4, "each landing's own"
-    assert quarantine.replay(settings, SHOP, "demo").tried == 8
+    assert replaying.replay(settings, SHOP, "demo").tried == 8
     assert [d for d in merge(settings) if d.part == "quarantine"] == [], "there is nothing left to do"
 
 

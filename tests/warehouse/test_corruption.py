@@ -19,7 +19,7 @@ from nexus.errors import InputError
 from nexus.settings import PROJECT, Settings
 from orchestration.sources import choose
 from tests.conftest import SHARED
-from warehouse import ledger, quarantine
+from warehouse import ledger, quarantine, replaying
 from warehouse.land import LandingReport, land
 
 FIXTURES = sorted(
@@ -148,7 +148,7 @@ def examine(
     if chosen.readers.get("*.log") == "lines" and packed is None and name.endswith(".log"):
         assert first.read == sum(1 for line in data.split(b"\n") if line.strip(b" \t\r\n"))
     before = quarantine.read(settings, workspace=f"one-{number}")
-    again = quarantine.replay(settings, chosen, f"one-{number}", mapping=mapping)
+    again = replaying.replay(settings, chosen, f"one-{number}", mapping=mapping)
     assert (again.tried, again.landed, again.duplicate) == (len(before), 0, 0)
     assert sum(again.still_bad.values()) == len(before)
     assert quarantine.read(settings, workspace=f"one-{number}").equals(before)

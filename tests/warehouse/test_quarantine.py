@@ -12,7 +12,7 @@ from nexus.settings import Settings
 from orchestration.commands import exit_code
 from tests.warehouse.conftest import Write, killed, payment
 from tests.warehouse.test_land import counts, lake
-from warehouse import quarantine
+from warehouse import quarantine, replaying
 from warehouse.land import land
 
 
@@ -26,9 +26,9 @@ def lenient(shop: Source) -> Source:
 def test_replay_lands_what_the_contract_allows_now(settings: Settings, shop: Source, write: Write) -> None:
     bad = [payment(n, status="open") for n in (1, 2)]
     land(shop, [write("a.jsonl", *bad, payment(3, amount="x"), "nonsense", payment(4))], "demo", settings)
-    before = quarantine.replay(settings, shop, "demo")
+    before = replaying.replay(settings, shop, "demo")
     assert (before.tried, before.landed, sum(before.still_bad.values())) == (4, 0, 4)
-    done = quarantine.replay(settings, lenient(shop), "demo")
+    done = replaying.replay(settings, lenient(shop), "demo")
     assert (done.tried, done.landed, done.duplicate, sum(done.still_bad.values())) == (4, 2, 0, 2)
     rows = lake(settings, "payment").sort("id")
     assert rows["id"].to_list() == ["p1", "p2", "p4"]
@@ -36,7 +36,7 @@ def test_replay_lands_what_the_contract_allows_now(settings: Settings, shop: Sou
     assert rows["_source_file"].to_list() == ["a.jsonl"] * 3
     assert len(quarantine.read(settings)) == 2
     assert len(quarantine.read(settings, include_replayed=True)) == 4
-    assert quarantine.replay(settings, lenient(shop), "demo").landed == 0
+    assert replaying.replay(settings, lenient(shop), "demo").landed == 0
 
 
 def test_a_file_that_comes_again_tells_what_of_it_is_in_quarantine_still(
@@ -48,7 +48,7 @@ def test_a_file_that_comes_again_tells_what_of_it_is_in_quarantine_still(
     again = land(shop, [first], "demo", settings)
     assert (counts(again), again.still_quarantined) == ((5, 0, 1, 4), 4)
     assert exit_code(again) == 0
-    quarantine.replay(settings, lenient(shop), "demo")
+    replaying.replay(settings, lenient(shop), "demo")
     again = land(shop, [first], "demo", settings)
     assert (counts(again), again.still_quarantined) == ((5, 0, 3, 2), 2)
     assert again.tables["payment"].as_dict() == {"read": 4, "landed": 0, "duplicate": 3, "quarantined": 1}
@@ -66,24 +66,24 @@ def test_replay_of_rows_without_id_counts_once(settings: Settings, shop: Source,
     line = shop.tables[3]
     wider = replace(line, select="select _line, _text, doc from documents where _kind in ('line', 'order')")
     newer = replace(shop, tables=(*shop.tables[:3], wider))
-    assert quarantine.replay(settings, newer, "demo").landed == 1
-    assert quarantine.replay(settings, newer, "demo").landed == 0
+    assert replaying.replay(settings, newer, "demo").landed == 1
+    assert replaying.replay(settings, newer, "demo").landed == 0
     assert lake(settings, "line")["item"].to_list() == ["y"]
 
 
 def test_replay_of_some_records(settings: Settings, shop: Source, write: Write) -> None:
     land(shop, [write("a.jsonl", *[payment(n, status="open") for n in (1, 2)])], "demo", settings)
     chosen = quarantine.read(settings)["quarantine_id"][1]
-    assert quarantine.replay(settings, lenient(shop), "demo", ids=[chosen]).landed == 1
+    assert replaying.replay(settings, lenient(shop), "demo", ids=[chosen]).landed == 1
     assert lake(settings, "payment")["id"].to_list() == ["p2"]
     with pytest.raises(NotFoundError, match="not in quarantine"):
-        quarantine.replay(settings, lenient(shop), "demo", ids=[chosen])
+        replaying.replay(settings, lenient(shop), "demo", ids=[chosen])
 
 
 def test_replay_of_something_that_landed_meanwhile(settings: Settings, shop: Source, write: Write) -> None:
     land(shop, [write("a.jsonl", payment(1, status="open"), payment(2, status="open"))], "demo", settings)
     land(lenient(shop), [write("b.jsonl", payment(1, status="open"), payment(2, status="ok"))], "demo", settings)
-    done = quarantine.replay(settings, lenient(shop), "demo")
+    done = replaying.replay(settings, lenient(shop), "demo")
     assert (done.landed, done.duplicate) == (0, 1)
     assert list(done.still_bad) == ["has landed already with another body"]
 
@@ -93,14 +93,14 @@ def test_a_killed_replay(settings: Settings, shop: Source, write: Write, point: 
     land(shop, [write("a.jsonl", {"kind": "order", "item": "y"})], "demo", settings)
     code = f"""
         from dataclasses import replace
-        from warehouse import quarantine
+        from warehouse import replaying
         wider = replace(SHOP.tables[3], select="select _line, _text, doc from documents where _kind in ('line', 'order')")
         newer = replace(SHOP, tables=(*SHOP.tables[:3], wider))
-        quarantine.replay(settings, newer, "demo", checkpoint=die_at({point!r}))
+        replaying.replay(settings, newer, "demo", checkpoint=die_at({point!r}))
     """
     assert killed(settings, code) == -9
     wider = replace(shop.tables[3], select="select _line, _text, doc from documents where _kind in ('line', 'order')")
-    quarantine.replay(settings, replace(shop, tables=(*shop.tables[:3], wider)), "demo")
+    replaying.replay(settings, replace(shop, tables=(*shop.tables[:3], wider)), "demo")
     assert lake(settings, "line")["item"].to_list() == ["y"]
     assert quarantine.read(settings).is_empty()
 
