@@ -15,7 +15,7 @@ from starlette.types import Message, Receive
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds from the first byte (or the connection, or the first byte after an answer) to the last header, and for all of
-#: a body. What is left of a body after its answer has the former.
+#: a body. What is left of a body after its answer has the former; a head that begins before an answer has ended has longer.
 HEADERS_WITHIN, BODY_WITHIN = 10.0, 30.0
 #: Seconds in which a client reads some of an answer that waits for it.
 SOME_READ_WITHIN = 30.0
@@ -97,11 +97,22 @@ class Protocol(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return False
-        return self.cycle is None or self.cycle.response_complete
+        return not self._is_answering()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _hurry(self) -> None:
         if self._due is None:
-            self._due = self.loop.call_later(HEADERS_WITHIN, self._close)
+            self._due = self.loop.call_later(HEADERS_WITHIN, self._late)
+
+    def _late(self) -> None:
+        self._due = None
+        if self._is_answering():
+            # the head of another request than the one being answered, which is not read meanwhile
+            self._hurry()
+        else:
+            self._close()
 
     def _relax(self) -> None:
         if self._due is not None:
@@ -125,7 +136,6 @@ class Protocol(HttpToolsProtocol):
             self._unread = None
 
     def _close(self) -> None:
-        self._due = None
         if not self.transport.is_closing():
             self.transport.close()
 

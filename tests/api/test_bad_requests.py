@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -292,6 +293,31 @@ async def get_long_answer(caller: ModelsReader, session: Transaction) -> Streami
             yield b"a" * 100_000
 
     return StreamingResponse(parts())
+
+
+@_LONG.get("/v1/slow-answer")
+async def get_slow_answer(caller: ModelsReader) -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        for part in (b"be", b"gun", b" and ended"):
+            yield part
+            await asyncio.sleep(0.3)
+
+    return StreamingResponse(parts())
+
+
+def test_who_begins_the_next_request_has_the_answer_to_the_last_one(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing more is read from who has asked for three things at once: the rest of a head cannot come meanwhile."""
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", 0.2)
+    place, token = urlsplit(kernel.address), kernel.caller().headers["authorization"]
+    asked = f"GET /v1/slow-answer HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n\r\n".encode()
+    with kernel.offering(_LONG), socket.create_connection((place.hostname, place.port), timeout=15) as connection:
+        connection.sendall(3 * asked + asked[:20])
+        came = b""
+        while part := connection.recv(65_536):
+            came += part
+    assert came.count(b"HTTP/1.1 200 ") == came.count(b" and ended") == 3
 
 
 @pytest.mark.parametrize("pause", [None, 0.01], ids=["nothing", "slowly"])
