@@ -1,4 +1,4 @@
-"""Invitations: for one address, one use, some time; they give no more than their maker had."""
+"""Invitations: for one address, one use, some time; they give no more than their maker had, and end with them."""
 
 from __future__ import annotations
 
@@ -105,8 +105,10 @@ async def accept(session: Session, token: str, person: Person) -> Member:
 
     Raises NotFoundError for a token that opens nothing (any more), ForbiddenError if it is for another address.
     """
-    found = await JoiningRepository(session).open_invitation(hashlib.sha256(token.encode()).digest())
-    if found is None:
+    joining = JoiningRepository(session)
+    found = await joining.open_invitation(hashlib.sha256(token.encode()).digest())
+    # who is thrown out comes back neither by an invitation of their own, nor as somebody else
+    if found is None or not await joining.inviter_remains(found):
         raise NotFoundError("the invitation is not valid (any more)", remedy="ask for another one")
     if not person.active or email_key(found.email) != email_key(person.email):
         # the address is not told: whoever found the token would learn it

@@ -145,6 +145,41 @@ def test_invitations_that_open_nothing(company: Company, owner: Caller) -> None:
     assert invite(owner, "nobody").status_code == 422
 
 
+def test_who_was_thrown_out_does_not_come_back_by_an_invitation_of_their_own(company: Company, owner: Caller) -> None:
+    leaving = company.member(("admin", "*"))
+    caller = company.caller(leaving)
+    scopes = {"*": ["organisations.members", "models.read"]}
+    key = caller.post("/v1/api-keys", json={"name": "k", "scopes": scopes, "expires_in_days": 1}).json()["key"]
+    role = company.role("models.read")
+    address, other = email(), email()
+    mine = invite(caller, address, "admin").json()["token"]
+    body = {"email": other, "roles": [{"role": role.id, "scope": "*"}]}
+    by_key = httpx.post(
+        f"{company.kernel.address}/v1/invitations", json=body, headers={"Authorization": f"Bearer {key}"}, verify=TLS
+    ).json()["token"]
+    place = f"/v1/members/{leaving.id}"
+    tried = [(browser(company, address), mine), (browser(company, other), by_key)]
+    # closed with the kernel
+    company.kernel._callers += [who for who, _ in tried]
+
+    def answers() -> list[int]:
+        return [who.post("/v1/invitations:accept", json={"token": token}).status_code for who, token in tried]
+
+    assert owner.put(place, json={"status": "suspended", "is_break_glass": False}).status_code == 200
+    assert answers() == [404, 404]
+    assert owner.put(place, json={"status": "active", "is_break_glass": False}).status_code == 200
+    company.within(lambda session: directory.deactivate(session, leaving.user_id), everything=True)
+    assert answers() == [404, 404]
+    company.within(lambda session: directory.reactivate(session, leaving.user_id), everything=True)
+    # nothing is wrong with the one of who is there
+    assert answers() == [200, 200]
+    late = email()
+    with browser(company, late) as who:
+        tried[:] = [(who, invite(caller, late).json()["token"])]
+        assert owner.delete(place).status_code == 204
+        assert answers() == [404]
+
+
 @pytest.fixture
 def zone(company: Company) -> Iterator[dict[str, list[str]]]:
     """What DNS says; the API asks it over UDP."""
