@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import click
 import pytest
 import typer
 
+from api.app import create_app
 from nexus.cli import build
+from nexus.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -105,3 +108,45 @@ def test_a_sentence_may_leave_arguments_out() -> None:
 
 def test_documents_name_commands() -> None:
     assert sum(1 for document in DOCUMENTS for _ in commands(document)) > 40
+
+
+#: Guides of Nexus itself; those of sources name paths of their providers.
+GUIDES = [document for document in DOCUMENTS if "sources" not in document.parts]
+_PATH = re.compile(
+    r"(?<![\w.])/(?:v1|scim|oidc|signin|signout|account|docs|healthz|readyz|metrics|\.well-known)\b(?:[\w/:.<>…-]|\{[^}]*\})*"
+)
+#: Endpoints that an example makes up.
+MADE_UP = {"/v1/bills"}
+
+
+@functools.cache
+def offered() -> list[str]:
+    """Paths that the application answers."""
+    app = create_app()
+    return sorted({*(route.path for route in app.state.routes if hasattr(route, "path")), *app.openapi()["paths"]})
+
+
+def leads_somewhere(path: str) -> bool:
+    """Whether there is such an endpoint, or one below it; `…`, `{id}` and `mem_…` stand for a parameter, as a value does."""
+    said = re.sub(r"(?:[a-z]+_)?…|\{[^}]*\}|<[^>]*>", "x", path.rstrip(".:/"))
+    patterns = (re.sub(r"\\\{[^}]*\}", "[^/:]+", re.escape(one)) for one in offered())
+    return any(re.fullmatch(one, said) for one in patterns) or any(one.startswith(f"{said}/") for one in offered())
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_endpoints_and_settings_named_in_documents_are_there(document: Path) -> None:
+    settings = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"NEXUS_TEST_SEED"}
+    wrong = []
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        said = {path for path in _PATH.findall(line) if not leads_somewhere(path)} - MADE_UP
+        said |= set(re.findall(rf"\b{PREFIX}[A-Z0-9_]*[A-Z0-9]\b", line)) - settings
+        wrong += [f"{document.relative_to(ROOT)}:{number}: there is no {one}" for one in sorted(said)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/member", "/v1/members/mem_…/role", "/v1/webhooks/endpoints/{id}:rotate", "/oidc/logoff"]
+)
+def test_an_endpoint_that_is_not_there_is_noticed(path: str) -> None:
+    assert not leads_somewhere(path)
+    assert leads_somewhere("/v1/groups/…/roles")

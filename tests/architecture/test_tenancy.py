@@ -125,6 +125,60 @@ def test_a_table_without_a_policy_is_noticed(migrated: psycopg.Connection) -> No
         migrated.rollback()
 
 
+#: Tables without a tenant that requests reach all the same, and what they may do there. A row of `organisation` is a tenant:
+#: it has a policy. The key of a person is found by who has the person's id, and opens what has one already.
+WITHOUT_TENANT = {
+    "consumer": {"select"},
+    "inbox": {"select", "insert"},
+    "migration": {"select"},
+    "organisation": {"select", "insert", "update", "delete"},
+    "privacy_key": {"select", "insert"},
+}
+
+
+def shared(connection: psycopg.Connection) -> dict[str, set[str]]:
+    """What requests may do with tables that have no tenant: whatever one of them writes there, everybody reads."""
+    rows = connection.execute(
+        """
+        select c.relname, array(
+          select privilege from unnest(array['select', 'insert', 'update', 'delete', 'truncate']) privilege
+          where has_table_privilege(%(api)s, c.oid, privilege)
+             or privilege in ('select', 'insert', 'update') and has_any_column_privilege(%(api)s, c.oid, privilege))
+        from pg_class c
+        where c.relnamespace = 'app'::regnamespace and c.relkind in ('r', 'p') and not exists (
+          select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
+            and a.attname in ('workspace_id', 'organisation_id'))
+        """,
+        {"api": roles.API},
+    ).fetchall()
+    return {table: set(may) for table, may in rows if may}
+
+
+def test_what_has_no_tenant_is_reached_by_no_request(migrated: psycopg.Connection) -> None:
+    assert shared(migrated) == WITHOUT_TENANT, "say system_only(…) in the migration (nexus.db.ddl), or give it a tenant"
+
+
+def test_a_table_that_everybody_would_share_is_noticed(migrated: psycopg.Connection) -> None:
+    migrated.execute(f"set local role {roles.OWNER}".encode())
+    migrated.execute("create table app.lines (invoice_id text)")
+    try:
+        assert shared(migrated).keys() - WITHOUT_TENANT.keys() == {"lines"}
+    finally:
+        migrated.rollback()
+
+
+def test_an_organisation_is_its_own_tenant(migrated: psycopg.Connection) -> None:
+    [(enabled, forced)] = migrated.execute(
+        "select relrowsecurity, relforcerowsecurity from pg_class where oid = 'app.organisation'::regclass"
+    ).fetchall()
+    rules = migrated.execute(
+        "select qual, with_check from pg_policies where schemaname = 'app' and tablename = 'organisation'"
+        " and roles && array['nexus_api', 'public']::name[]"
+    ).fetchall()
+    assert (enabled, forced, len(rules)) == (True, True, 1)
+    assert all("id = " in rule and "app.organisation" in rule for rule in rules[0] if rule)
+
+
 def test_views_ask_with_the_rights_of_whoever_reads(migrated: psycopg.Connection) -> None:
     """Without `security_invoker` a view shows every tenant's rows."""
     rows = migrated.execute(
