@@ -50,9 +50,10 @@ def tail(
 
     async def go(database: Database) -> None:
         async with database.system() as session:
-            found = await newest(session, lines, types=type_, stream=stream)
+            # first: what settles between the two looks is after it, and told below
             at = await _end(session)
-        _print(found, as_json)
+            found = await newest(session, lines, types=type_, stream=stream)
+        _print([event for event in found if not follow or event.at <= at], as_json)
         while follow:
             await asyncio.sleep(0.2)
             async with database.system() as session:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from nexus import cli, postgres
-from nexus.db import Database, Tenant
+from nexus.cli import events as commands
+from nexus.db import Database, Session, Tenant
 from nexus.db.migrate import migrate
 from nexus.errors import ConflictError, InputError, NotFoundError
-from nexus.events import Event
+from nexus.events import Event, log
 from nexus.events.consumer import Delivery, consumer
 from nexus.events.relay import step
 from nexus.settings import Settings, get_settings
@@ -51,10 +54,8 @@ def typed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setti
 
 
 async def _happen(settings: Settings) -> None:
+    await _bake(settings, *(f"oven_{number}" for number in range(3)))
     database = Database(settings)
-    for number in range(3):
-        async with database.transaction(Tenant("org_1", "one")) as session:
-            session.record(Baked(oven_id=f"oven_{number}"))
     await _drain(database)
     await database.close()
 
@@ -80,6 +81,47 @@ def test_tail(typed: Settings) -> None:
     assert (envelope["specversion"], envelope["subject"]) == ("1.0", "oven_2")
     assert say("tail", "--type", "kitchen_x.*") == ""
     assert "oven_0" in say("tail", "--stream", "oven/oven_0")
+
+
+class OverError(Exception):
+    """Everything has been told."""
+
+
+def test_tail_goes_on_with_what_happens(typed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once, also what happens as it looks for where the log ends."""
+    look, told, wait = log.newest, commands._print, asyncio.sleep
+    happening = ["oven_8", "oven_9"]
+    came: list[str | None] = []
+
+    async def looking(session: Session, limit: int, **chosen: Any) -> list[log.Recorded]:
+        found = await look(session, limit, **chosen)
+        await _bake(typed, happening.pop(0))
+        return found
+
+    def telling(found: list[log.Recorded], as_json: bool) -> None:
+        came.extend(event.subject for event in found)
+        told(found, as_json)
+
+    async def waiting(seconds: float) -> None:
+        if "oven_9" in came:
+            raise OverError
+        await wait(seconds)
+
+    monkeypatch.setattr(log, "newest", looking)
+    monkeypatch.setattr(commands, "_print", telling)
+    monkeypatch.setattr(commands, "asyncio", SimpleNamespace(sleep=waiting))
+    done = runner.invoke(cli.build(), ["events", "tail", "--follow", "--type", "kitchen.*", "--json"])
+    assert isinstance(done.exception, OverError)
+    assert came == [json.loads(line)["subject"] for line in done.stdout.splitlines()]
+    assert came == ["oven_0", "oven_1", "oven_2", "oven_8", "oven_9"]
+
+
+async def _bake(settings: Settings, *ovens: str) -> None:
+    database = Database(settings)
+    for oven in ovens:
+        async with database.transaction(Tenant("org_1", "one")) as session:
+            session.record(Baked(oven_id=oven))
+    await database.close()
 
 
 def test_dead_letters(typed: Settings) -> None:
