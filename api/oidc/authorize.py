@@ -207,7 +207,8 @@ def _sign_in(asked: Asked, here: BrowserSession | None) -> GoTo:
         said["organisation"] = wanted[:100]
     query = urlencode({name: text for name, text in said.items() if text}, quote_via=quote, safe="")
     # a browser in which its user is remembered is none of the factors that a level consists of
-    again = "factor" if levels.unmet((value(asked, "acr_values") or "").split(), ()) else "1" if here else ""
+    needs_factor = levels.unmet((value(asked, "acr_values") or "").split(), ())
+    again = ("both" if here else "factor") if needs_factor else "1" if here else ""
     return GoTo(f"/signin?again={again}&{query}" if again else f"/signin?{query}")
 
 

@@ -22,8 +22,8 @@ from api.kernel.transactions import database
 
 #: The step in which the address alone is asked; the way of who will not be led elsewhere.
 FIRST, PASSWORD = "email", "password"
-#: Value of `again`: not the password alone, but a second factor too, also where one is remembered.
-FACTOR = "factor"
+#: Values of `again`: a fresh proof; a second factor too, also where one is remembered; or both.
+FRESH, FACTOR, BOTH = "1", "factor", "both"
 _FORM = [from_our_page, unkeyed("a form of a page, not a call of the API")]
 _NOTICES = {
     "out": "You are signed out.",
@@ -71,7 +71,7 @@ async def sign_in(
         made = await rules.by_password(
             database(request), passwords, lifetimes, Browser.of(request), email=email, password=password,
             device_secret=cookies.read(request, cookies.DEVICE), before=before[0] if before else None,
-            is_trusting=again != FACTOR,
+            is_trusting=again not in {FACTOR, BOTH},
         )  # fmt: skip
     except SignInRefusedError as error:
         async with database(request).system() as session:
@@ -114,7 +114,7 @@ def _page(
 ) -> Response:  # fmt: skip
     return page(
         request, "identity/signin.html", status=status, leads_out=True, headers=headers,
-        next=way_on(next, ""), again=again if again in {"", FACTOR} else "1", email=email, notice=notice, errors=errors or {},
+        next=way_on(next, ""), again=again if again in {"", FACTOR, BOTH} else FRESH, is_fresh=again not in {"", FACTOR}, email=email, notice=notice, errors=errors or {},
         ways=factors.links("FIRST"), step=FIRST if asks_first else "",
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ async def _after_address(request: Request, next: str, again: str, email: str) ->
 
 
 def _to(way: str, next: str, again: str, email: str) -> Response:
-    said = {"next": way_on(next, ""), "again": "1" if again else "", "hint": email}
+    said = {"next": way_on(next, ""), "again": "" if again in {"", FACTOR} else FRESH, "hint": email}
     return go(f"{way}?{urlencode({name: value for name, value in said.items() if value})}")
 
 

@@ -104,8 +104,11 @@ def test_a_remembered_browser_is_asked_where_a_client_asks_for_two_factors(house
             if not is_signed_in:
                 browser.form("/signout")
             to = browser.get(where).headers["location"]
-            assert 'name="again" value="factor"' in browser.get(to).text
-            half = browser.form(to, email=ada.email, password=people.PASSWORD, again="factor").headers["location"]
+            needed, title = ("both", "Confirm that it is you") if is_signed_in else ("factor", "Sign in")
+            page = browser.get(to).text
+            assert f'name="again" value="{needed}"' in page
+            assert f"<h1>{title}</h1>" in page
+            half = browser.form(to, email=ada.email, password=people.PASSWORD, again=needed).headers["location"]
             assert half.startswith("/signin/factor?next=")
             back = browser.get(browser.form(half, code=codes.pop()).headers["location"]).headers["location"]
             token = client.redeem(said(back)["code"], verifier).json()
