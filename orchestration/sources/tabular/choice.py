@@ -33,7 +33,7 @@ def choose(paths: Sequence[Path], mapping: str | None, encoding: str | None = No
     than one, or not the same for all files; or when a table lacks columns that the mapping that was named needs.
     """
     chosen = load(mapping) if mapping is not None else None
-    source = _bound(source_for(chosen), chosen.name) if chosen else SOURCE
+    source = _bound(source_for(chosen), mapping or "") if chosen else SOURCE
     if encoding is not None:
         source = replace(source, dialect=replace(source.dialect, encoding=encoding))
     files, _ = discover(source, paths)
@@ -59,7 +59,7 @@ def choose(paths: Sequence[Path], mapping: str | None, encoding: str | None = No
 def mapped(mapping: str) -> tuple[Source, str]:
     """The source for records of a mapping, and the mapping's name. Raises NotFoundError, or InputError with what is wrong."""
     chosen = load(mapping)
-    return _bound(source_for(chosen), chosen.name), chosen.name
+    return _bound(source_for(chosen), mapping), chosen.name
 
 
 @contextmanager

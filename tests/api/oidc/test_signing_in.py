@@ -137,7 +137,7 @@ def test_who_has_signed_in_long_ago_or_too_weakly_signs_in_anew(house: House, we
     assert answer("max_age=7200").startswith(BACK)
     for more in ("max_age=60", "max_age=0", "prompt=login", f"acr_values={levels.MULTI}"):
         to = answer(more)
-        assert to.startswith(f"/signin?again={'factor' if 'acr' in more else '1'}&next="), more
+        assert to.startswith(f"/signin?again={'both' if 'acr' in more else '1'}&next="), more
         # having signed in does not send one round in circles
         back = said(to)["next"]
         house.kernel.sql(
