@@ -19,6 +19,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -42,6 +43,9 @@ _OPTIONS = {
     # the detail of a refusal is the row that was refused: names and addresses of people
     "log_error_verbosity": "terse",
 }
+if sys.platform == "linux":
+    # after a crash one call for the file system, instead of one for each file before anybody is answered
+    _OPTIONS["recovery_init_sync_method"] = "syncfs"
 _leases: dict[Path, int] = {}
 _mutex = threading.Lock()
 

@@ -83,6 +83,9 @@ def test_killed_user_does_not_keep_it(settings: Settings) -> None:
 def test_recovers_after_kill_9_of_the_server(settings: Settings) -> None:
     with psycopg.connect(postgres.dsn(settings)) as connection:
         connection.execute("create table kept as select 1 as one")
+        # what recovery takes is mostly this
+        method = "syncfs" if sys.platform == "linux" else "fsync"
+        assert connection.execute("show recovery_init_sync_method").fetchone() == (method,)
     pid = postgres.describe(settings).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
