@@ -16,6 +16,7 @@ from functools import lru_cache
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.kernel.starting import add, starting
 from api.patience import in_time
 from api.problems import problem
 
@@ -51,14 +52,12 @@ class Guard:
             await problem(*refusal, str(scope["path"]))(scope, receive, send)
             return
 
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                said = message.get("headers", ())
-                names = {name for name, _ in said}
-                added = _ADDED_BELOW_V1 if scope["path"].startswith("/v1/") else _ADDED
-                message["headers"] = [*said, *(pair for pair in added if pair[0] not in names)]
-            await send(message)
+        def guard(message: Message) -> None:
+            names = {name for name, _ in message.get("headers", ())}
+            added = _ADDED_BELOW_V1 if scope["path"].startswith("/v1/") else _ADDED
+            add(message, (pair for pair in added if pair[0] not in names))
 
+        guarded = starting(send, guard)
         has_body = "content-length" in headers or "transfer-encoding" in headers
         await self._app(scope, in_time(receive) if has_body else receive, guarded)
 

@@ -13,7 +13,9 @@ from email.utils import format_datetime
 from typing import Any
 
 from fastapi import Depends, params
-from starlette.types import Message, Send
+from starlette.types import Send
+
+from api.kernel.starting import add, starting
 
 _MEANINGS = {
     "Deprecation": "since when this is not to be used: `@` and seconds since 1970 (RFC 9745)",
@@ -50,13 +52,7 @@ class Deprecation:
     def telling(self, send: Send) -> Send:
         """`send` that adds the headers: refusals tell them as well."""
         added = [(name.lower().encode(), value.encode()) for name, value in self.headers().items()]
-
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *added]
-            await send(message)
-
-        return told
+        return starting(send, lambda message: add(message, added))
 
     async def __call__(self) -> None:
         """The dependency that declares it has nothing to do; the route reads what it says."""

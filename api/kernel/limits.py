@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from fastapi import Depends, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.kernel import short
 from api.kernel.principal import Principal, Recognised
+from api.kernel.starting import add, starting
 from nexus.errors import NexusError, Transient
 from nexus.limits import Decision, Limiter, Rule, network
 from nexus.telemetry import metrics
@@ -88,13 +89,7 @@ class Told:
             await self._app(scope, receive, send)
             return
         taken = short.taken(scope)
-
-        async def telling(message: Message) -> None:
-            if taken and message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_headers(taken)]
-            await send(message)
-
-        await self._app(scope, receive, telling)
+        await self._app(scope, receive, starting(send, lambda message: add(message, _headers(taken))))
 
 
 def _headers(taken: Mapping[Limit, tuple[Decision, bool]]) -> Iterator[tuple[bytes, bytes]]:

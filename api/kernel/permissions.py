@@ -16,6 +16,7 @@ from fastapi.dependencies.models import Dependant
 from starlette.types import Message, Scope, Send
 
 from api.kernel.principal import ForbiddenError, Principal, Recognised, WorkspaceHeader, chosen
+from api.kernel.starting import starting
 from nexus import slices
 from nexus.telemetry import context
 
@@ -95,13 +96,12 @@ def counting(scope: Scope, send: Send) -> Send:
     """`send` that counts what the caller used, once it is answered: until then it may be that they were believed wrongly, and
     the request begins again."""
 
-    async def counted(message: Message) -> None:
-        if message["type"] == "http.response.start" and (uses := getattr(scope["app"].state, "uses", None)) is not None:
+    def count(_: Message) -> None:
+        if (uses := getattr(scope["app"].state, "uses", None)) is not None:
             for principal, permission in scope.pop(_USED, ()):
                 uses.note(principal, permission)
-        await send(message)
 
-    return counted
+    return starting(send, count)
 
 
 def requires(permission: Permission) -> Any:

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.kernel.starting import starting
 from api.problems import broken
 from nexus.telemetry import context, metrics, spans
 
@@ -36,12 +37,11 @@ class Traced:
         began = time.perf_counter()
         status = 0
 
-        async def noted(message: Message) -> None:
+        def note(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+            status = message["status"]
 
+        noted = starting(send, note)
         try:
             with spans.span("request", "server", "api") as made:
                 try:

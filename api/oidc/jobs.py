@@ -12,22 +12,14 @@ from api.oidc.repository import grants as rows
 from api.oidc.tokens import Issuer
 from nexus import egress
 from nexus.errors import ProviderError
-from nexus.jobs import Work, job
+from nexus.jobs import PAUSES, Work, job
 from nexus.sealing import Sealer
 from nexus.settings import get_settings
 
 PATIENCE = 5.0
-PAUSES = (
-    timedelta(seconds=1),
-    timedelta(seconds=5),
-    timedelta(seconds=30),
-    timedelta(minutes=2),
-    timedelta(minutes=10),
-    timedelta(hours=1),
-)
 
 
-@job("oidc.tell_client", pauses=PAUSES, timeout=timedelta(seconds=30))
+@job("oidc.tell_client", pauses=(*PAUSES, timedelta(hours=1)), timeout=timedelta(seconds=30))
 async def tell_client(work: Work) -> None:
     """Back-Channel Logout 1.0. Being told twice does no harm, and never does; an application that is gone is not told."""
     settings = get_settings()

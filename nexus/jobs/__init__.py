@@ -5,7 +5,7 @@ here: a job of a slice (`api/<domain>/jobs.py`), several steps with compensation
 """
 
 from nexus.jobs.beginning import begin, hurry, operation
-from nexus.jobs.declare import Again, Job, job, schedule
+from nexus.jobs.declare import PAUSES, Again, Job, job, schedule
 from nexus.jobs.work import Work
 
-__all__ = ["Again", "Job", "Work", "begin", "hurry", "job", "operation", "schedule"]
+__all__ = ["PAUSES", "Again", "Job", "Work", "begin", "hurry", "job", "operation", "schedule"]

@@ -195,21 +195,10 @@ def test_readiness_notices_a_database_that_a_newer_nexus_has_migrated(kernel: Ke
 
 
 def test_readiness_says_what_is_missing(session_settings: Settings) -> None:
-    import asyncio
-
     empty = Settings(
         home=session_settings.home / "nothing-here", database_url=SecretStr(postgres.dsn(session_settings, "empty"))
     )
-
-    async def ask() -> httpx.Response:
-        app = create_app(empty)
-        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as caller:
-            answer = await caller.get("/readyz")
-        await app.state.database.close()
-        return answer
-
-    response = asyncio.run(ask())
+    response = _ready(empty)
     assert response.status_code == 503
     parts = {p["name"]: p for p in response.json()["parts"]}
     assert not parts["features"]["ready"]

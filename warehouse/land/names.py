@@ -15,7 +15,8 @@ _HASH = 16
 
 
 def escaped(text: str) -> str:
-    """`text` with control characters and halves of surrogate pairs as \\uXXXX: PostgreSQL stores neither."""
+    """`text` with control characters and halves of surrogate pairs, neither of which PostgreSQL stores, spelt as JSON escapes
+    them: NUL is six characters."""
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
 
 

@@ -1,4 +1,4 @@
-"""A stream's events are read in the order of their numbers, whoever began first."""
+"""A stream's events are read in the order of their numbers, whoever began first, and no number is given twice."""
 
 from alembic import op
 
@@ -15,6 +15,9 @@ depends_on = None
 #: later event of the stream would have the smaller number. It takes that of the event before it. Readers still skip nothing:
 #: they see numbers below that of every open transaction, its own included, which is smaller still. Of an event that was
 #: forgotten no number is needed: everybody had passed it, so whoever is open began after it.
+#:
+#: What is forgotten need not be the beginning of a stream: an event that waits in letters stays, and those behind it go if
+#: that consumer does not want them, or takes them in any order. So both are asked for the last number.
 ONE = """
 create or replace function app.append_event(happened jsonb) returns void language plpgsql as $$
 declare
@@ -28,10 +31,8 @@ declare
 begin
   select sequence, generation, xid into last, last_generation, last_place from app.events
   where organisation_id = of_organisation and stream = in_stream order by sequence desc limit 1;
-  if last is null then
-    select coalesce(max(sequence), 0) into last from app.pruned_stream
-    where organisation_id = of_organisation and stream = in_stream;
-  end if;
+  select greatest(last, max(sequence), 0) into last from app.pruned_stream
+  where organisation_id = of_organisation and stream = in_stream;
   if expected <> last then
     raise exception '% has version %, not %', in_stream, last, expected using errcode = 'NX409';
   end if;

@@ -10,6 +10,7 @@ from tests.api.kernel import Kernel
 from tests.api.sso import provider as providers
 from tests.api.sso.house import House
 from tests.api.sso.provider import Provider
+from tests.api.sso.way import Way
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,15 @@ def provider(served: Provider) -> Provider:
     served.__dict__.update(fresh.__dict__)
     served.key, served.published = kept, [kept]
     return served
+
+
+@pytest.fixture(scope="module")
+def _shared(house: House, served: Provider) -> Way:
+    return Way(house, served)
+
+
+@pytest.fixture
+def way(_shared: Way, provider: Provider) -> Way:
+    """One connection for all tests; nothing is remembered of how the provider described itself in the one before."""
+    _shared.house.kernel.app.state.sso_providers._known.clear()
+    return _shared

@@ -21,7 +21,7 @@ from tests.api.oidc import house as oidc
 from tests.api.oidc.test_consumers import delivered
 from tests.api.sso.house import House, said
 from tests.api.sso.provider import CLIENT, SECRET, Provider
-from tests.api.sso.test_oidc import Way, _is
+from tests.api.sso.way import Way, says
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_single_sign_on_required(asking: Way) -> None:
         browser = house.browser()
         assert browser.form("/signin?by=password", email=person.email, password=PASSWORD).status_code == 303
         assert browser.signed_in()
-    _is(asking.provider, ada.email)
+    says(asking.provider, ada.email)
     browser, answer = asking.through()
     assert answer.status_code == 303
     assert browser.signed_in()
@@ -156,7 +156,7 @@ def test_who_signed_in_elsewhere_is_led_to_the_organisations_provider(asking: Wa
     page = browser.get(where).headers["location"]
     assert f"organisation={house.id}" in page
     assert browser.get(page).headers["location"].startswith(f"/signin/sso/{asking.row['id']}?")
-    _is(asking.provider, both.email, auth_time=None)
+    says(asking.provider, both.email, auth_time=None)
     _, answer = asking.through(browser)
     assert answer.status_code == 303
     assert app.opens(app.token(browser)) == 200
@@ -176,7 +176,7 @@ def test_a_provider_neither_sees_nor_ends_what_is_elsewhere(asking: Way) -> None
     own, apps = house.browser(), [App(house, "App of here"), App(other, "App of elsewhere")]
     own.sign_in(both.email)
     tokens = [app.token(own) for app in apps]
-    _is(asking.provider, both.email)
+    says(asking.provider, both.email)
     browser, _ = asking.through()
     second, _ = asking.through()
     [elsewhere] = house.kernel.sql(
@@ -236,7 +236,7 @@ def test_a_provider_that_is_not_trusted_does_not_spare_the_factor(asking: Way) -
     house = asking.house
     ada = house.member(password=False)
     house.ask(mfa=True)
-    _is(asking.provider, ada.email, amr=["pwd", "mfa"])
+    says(asking.provider, ada.email, amr=["pwd", "mfa"])
     browser, answer = asking.through(next="/account")
     assert answer.headers["location"] == "/signin/enrol?next=%2Faccount"
     secret = re.search(r'id="secret">([^<]+)<', browser.get("/signin/enrol").text)
@@ -252,7 +252,7 @@ def test_a_provider_that_is_not_trusted_does_not_spare_the_factor(asking: Way) -
 def test_sessions_end_with_what_began_them(asking: Way) -> None:
     house = asking.house
     ada = house.member()
-    _is(asking.provider, ada.email)
+    says(asking.provider, ada.email)
     browser, _ = asking.through()
     own = house.browser()
     own.sign_in(ada.email)
@@ -298,6 +298,6 @@ def test_a_sign_in_belongs_where_it_leads(asking: Way) -> None:
         company.add(member)
         company.give(("viewer", company.one), member_id=member.id)
         house.browser().sign_in(person.email)
-    _is(asking.provider, person.email)
+    says(asking.provider, person.email)
     asking.through()
     assert tenants(person.id) == [(other.id, first), (LOCAL_ORGANISATION, None), (house.id, house.company.one)]

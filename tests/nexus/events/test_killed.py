@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -151,28 +152,38 @@ async def ring(settings: Settings, numbers: range, bells: int = 3) -> None:
     await database.close()
 
 
-@pytest.mark.integration
-def test_a_worker_that_is_killed_goes_on_where_it_was(settings: Settings) -> None:
+def killed(settings: Settings, program: str, points: Sequence[tuple[str, ...]], kept: int, bells: int = 3) -> list[int]:
+    """What a consumer has kept of 35 events, of which `kept` are to be: a worker is killed at each of `points`, and that of the
+    last one, which nobody reaches, lives."""
+    *deadly, harmless = points
     migrate(settings)
     url = postgres.dsn(settings)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create table app.kept (number int)")
         connection.execute("grant insert on app.kept to nexus_api")
-        asyncio.run(ring(settings, range(30)))
-        for point, number in (("before", 5), ("effect", 11), ("committed", 17), ("", -1)):
-            command = [sys.executable, "-c", WORKER, str(settings.home), url, point, str(number)]
-            with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}) as worker:
-                if point:
-                    assert worker.wait(60) == -signal.SIGKILL
-                    continue
-                asyncio.run(ring(settings, range(30, 35)))
-                while connection.execute("select count(*) from app.kept").fetchone() != (35,):
-                    assert worker.poll() is None
-                    time.sleep(0.05)
-                worker.terminate()
-                assert worker.wait(30) == 0
-        kept = [number for (number,) in connection.execute("select number from app.kept order by 1")]
-    assert kept == list(range(35))
+        asyncio.run(ring(settings, range(30), bells))
+        for point in deadly:
+            with worker(settings, program, *point) as dying:
+                assert dying.wait(60) == -signal.SIGKILL, point
+        with worker(settings, program, *harmless) as living:
+            asyncio.run(ring(settings, range(30, 35), bells))
+            while connection.execute("select count(*) from app.kept").fetchone() != (kept,):
+                assert living.poll() is None
+                time.sleep(0.05)
+            living.terminate()
+            assert living.wait(30) == 0
+        return [number for (number,) in connection.execute("select number from app.kept order by 1")]
+
+
+def worker(settings: Settings, program: str, *point: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", program, str(settings.home), postgres.dsn(settings), *point]
+    return subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)})
+
+
+@pytest.mark.integration
+def test_a_worker_that_is_killed_goes_on_where_it_was(settings: Settings) -> None:
+    points = (("before", "5"), ("effect", "11"), ("committed", "17"), ("", "-1"))
+    assert killed(settings, WORKER, points, kept=35) == list(range(35))
 
 
 @pytest.mark.integration
@@ -196,27 +207,11 @@ def test_a_replay_that_is_killed_leaves_its_consumer_to_the_relay(settings: Sett
     assert heard == [0, 1, 2]
 
 
+@pytest.mark.integration
 def test_a_worker_that_is_killed_while_one_fails(settings: Settings) -> None:
     """With half a batch done, while a failure is noted, before it is tried again, while it becomes a dead letter and after."""
-    migrate(settings)
-    url = postgres.dsn(settings)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create table app.kept (number int)")
-        connection.execute("grant insert on app.kept to nexus_api")
-        asyncio.run(ring(settings, range(30), bells=100))
-        for point in ("halved", "noting retrying", "noted", "retry", "noting dead", ""):
-            command = [sys.executable, "-c", FAILING, str(settings.home), url, point]
-            with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}) as worker:
-                if point:
-                    assert worker.wait(60) == -signal.SIGKILL, point
-                    continue
-                asyncio.run(ring(settings, range(30, 35), bells=100))
-                while connection.execute("select count(*) from app.kept").fetchone() != (34,):
-                    assert worker.poll() is None
-                    time.sleep(0.05)
-                worker.terminate()
-                assert worker.wait(30) == 0
-        kept = [number for (number,) in connection.execute("select number from app.kept order by 1")]
+    points = [(point,) for point in ("halved", "noting retrying", "noted", "retry", "noting dead", "")]
+    assert killed(settings, FAILING, points, kept=34, bells=100) == [number for number in range(35) if number != 5]
+    with psycopg.connect(postgres.dsn(settings)) as connection:
         left = connection.execute("select state, attempts from app.delivery where consumer = 'gate.keep'").fetchall()
-    assert kept == [number for number in range(35) if number != 5]
     assert left == [("dead", 2)]
