@@ -118,23 +118,25 @@ class Writer:
         self._database = database
         self._export = export
         self.waiting: deque[Span] = WAITING if waiting is None else waiting
+        self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="spans")
 
     async def stop(self) -> None:
+        """Writes what waits still, after what is being written: a task that is cancelled would take its spans along."""
+        self._ending.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
             await self._write()
         if self._export is not None:
             await self._export.close()
 
     async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
+        while not self._ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), EVERY)
             await self._write()
 
     async def _write(self) -> None:

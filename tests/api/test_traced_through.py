@@ -6,6 +6,9 @@ import asyncio
 import json
 import re
 import threading
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Annotated
 
@@ -26,7 +29,7 @@ from nexus.jobs import declare
 from nexus.jobs.attempt import attempt
 from nexus.telemetry import spans
 from nexus.telemetry.otlp import Exporter
-from nexus.telemetry.spans import Writer, span
+from nexus.telemetry.spans import Span, Writer, span
 from tests.api.kernel import Kernel
 
 Reader = Annotated[Principal, requires(Permission("models.read", "Read", least="viewer"))]
@@ -93,6 +96,37 @@ def test_one_trace_from_the_request_to_the_job(kernel: Kernel) -> None:
     assert commits
     assert found["consume gong.hear"]["parent_id"] in {request, *commits}
     assert found["job gong.ring"]["parent_id"] == found["consume gong.hear"]["span_id"]
+
+
+def test_spans_that_are_being_written_are_not_lost_by_stopping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "EVERY", 0.01)
+    kept: list[str] = []
+
+    async def go() -> None:
+        begun, held = asyncio.Event(), asyncio.Event()
+
+        class Slow(Exporter):
+            async def __call__(self, spans: Sequence[Span]) -> None:
+                begun.set()
+                await held.wait()
+                kept.extend(span.name for span in spans)
+
+        writer = Writer(None, Slow("http://127.0.0.1", {}), deque())
+        writer.start()
+        writer.waiting.append(_made("under way"))
+        await begun.wait()
+        writer.waiting.append(_made("waiting"))
+        stopping = asyncio.create_task(writer.stop())
+        await asyncio.sleep(0)
+        held.set()
+        await stopping
+
+    asyncio.run(go())
+    assert kept == ["under way", "waiting"]
+
+
+def _made(name: str) -> Span:
+    return Span(name, "internal", "test", "a" * 32, "b" * 16, None, datetime.now(UTC))
 
 
 def test_the_table_of_spans_is_bounded(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
