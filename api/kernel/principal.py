@@ -54,6 +54,8 @@ class Principal:
     claims: Mapping[str, Any] = field(default_factory=dict)
     #: the workspace of this request; None where it is about the organisation
     chosen: str | None = None
+    #: permissions that the credential carries at most, of whatever its holder has; None for all of them
+    most: frozenset[str] | None = None
 
     @property
     def workspace(self) -> str:

@@ -135,6 +135,7 @@ class AccessTokens:
             authenticated_at=datetime.fromtimestamp(claims["auth_time"], UTC) if "auth_time" in claims else None,
             methods=frozenset(claims.get("amr", ())),
             claims=claims,
+            most=scopes.most(granted),
         )
         return found, member if member and any(given.condition for given in member.given) else None
 

@@ -53,7 +53,11 @@ def of_api(scopes: Iterable[str]) -> bool:
 
 def limited(grants: Mapping[str, frozenset[str]], scopes: Collection[str]) -> dict[str, frozenset[str]]:
     """What remains of a user's grants for an application with these scopes: never more than either."""
-    if NEXUS in scopes:
+    if (named := most(scopes)) is None:
         return dict(grants)
-    named = frozenset(scopes) - MEANING.keys()
     return {place: named if EVERYTHING in granted else granted & named for place, granted in grants.items()}
+
+
+def most(scopes: Collection[str]) -> frozenset[str] | None:
+    """The permissions that they name; None where they let an application do whatever its user may."""
+    return None if NEXUS in scopes else frozenset(scopes) - MEANING.keys()

@@ -33,7 +33,7 @@ def decide(
     *,
     cap: Grants | None = None,
 ) -> Decision:
-    """Whether `access` allows `permission` in `workspace` (None: in the organisation). `cap` is what a key may at most."""
+    """Whether `access` allows `permission` in `workspace` (None: in the organisation). `cap` is what the credential may at most."""
     if access is None:
         return Decision(False, missing="does not belong to the organisation")
     if not access.subject.is_active:
@@ -42,7 +42,7 @@ def decide(
     if workspace is not None and workspace not in access.known_workspaces:
         return Decision(False, missing="the organisation has no such workspace")
     if cap is not None and not allows(cap, permission, scope):
-        return Decision(False, missing="the key's scopes do not have it")
+        return Decision(False, missing="the credential's scopes do not have it")
     reaching = [g for g in access.by_scope.get(EVERYWHERE, ()) if _has(g, permission)]
     if workspace is not None:
         reaching += [g for g in access.by_scope.get(workspace, ()) if _has(g, permission)]

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import Depends
 
 from api.kernel.permissions import catalogue
-from api.kernel.principal import ForbiddenError, Principal
+from api.kernel.principal import EVERYWHERE, ForbiddenError, Principal
 from api.kernel.transactions import Transaction
 from api.organisations import access
 from api.organisations.access import Access, Circumstances
 from api.organisations.decisions import Decision, decide, of_principal
+from api.organisations.grants import Grants
 from api.organisations.policies import READ
 from api.organisations.schemas.authz import CheckIn, listed
 from nexus.db import Session
@@ -39,9 +40,8 @@ class AuthzService:
             return of_principal(caller, asked.permission, asked.workspace)
         user, account = me if is_me else about
         held = await self._access(caller.organisation, user, account)
-        capped = is_me and caller.kind in {"api_key", "service"}
         circumstances = _circumstances(caller, asked, address, about_itself=is_me)
-        cap = caller.grants if capped else None
+        cap = _cap(caller) if is_me else None
         return decide(held, asked.permission, asked.workspace, circumstances, cap=cap)
 
     async def _access(self, organisation: str, user: str | None, account: str | None) -> Access | None:
@@ -58,6 +58,13 @@ def _itself(caller: Principal) -> tuple[str | None, str | None]:
     if caller.kind == "service":
         return None, caller.id
     return str(caller.claims.get("user_id") or caller.id), None
+
+
+def _cap(caller: Principal) -> Grants | None:
+    """What the credential carries at most: of a person's token its scopes, because what it carries now depends on circumstances."""
+    if caller.kind in {"api_key", "service"}:
+        return caller.grants
+    return None if caller.most is None else {EVERYWHERE: caller.most}
 
 
 def _circumstances(caller: Principal, asked: CheckIn, address: str | None, *, about_itself: bool) -> Circumstances:

@@ -84,6 +84,17 @@ def test_an_application_in_its_own_name_is_told_what_it_may(house: House) -> Non
     assert [house.api(token, workspace=where).status_code for where in (one, two)] == [200, 403]
 
 
+def test_a_narrow_token_is_told_what_it_may_and_not_what_its_user_may(house: House) -> None:
+    scopes = ["models.read", "organisations.check"]
+    app = house.app(scopes=["openid", "nexus", *scopes])
+    _, narrow = app.signed_in(scope=" ".join(["openid", *scopes]))
+    _, wide = app.signed_in(scope="openid nexus")
+    asked = [{"permission": "models.read"}, {"permission": "oidc.clients.read"}]
+    for token, expected in ((narrow, [True, False]), (wide, [True, True])):
+        answer = house.post(token["access_token"], "/v1/authz:check", {"checks": asked})
+        assert [one["allowed"] for one in answer.json()["results"]] == expected, answer.text
+
+
 def test_a_remembered_browser_is_asked_where_a_client_asks_for_two_factors(house: House) -> None:
     """Being remembered spares the second factor, and is none: a client that asks for one gets it all the same."""
     house.kernel.sql("delete from app.identity_throttle")

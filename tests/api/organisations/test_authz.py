@@ -96,7 +96,7 @@ def test_a_key_is_asked_within_its_scopes(company: Company) -> None:
             {"permission": "models.predict", "workspace": company.one},
         )
     assert here["allowed"]
-    assert (there["allowed"], there["missing"]) == (False, "the key's scopes do not have it")
+    assert (there["allowed"], there["missing"]) == (False, "the credential's scopes do not have it")
 
 
 @pytest.mark.parametrize(
