@@ -153,6 +153,31 @@ def test_an_administrator_hands_over_and_erases(people: PeopleOf, kernel: Kernel
     assert owner.post(f"{where}:erase", json=said).status_code == 404
 
 
+def test_answers_that_are_kept_go_with_the_person(people: PeopleOf, kernel: Kernel) -> None:
+    """Theirs, and those that name them; not those of others."""
+    company = Company(kernel)
+    boss = company.member(("owner", "*"))
+    owner = company.caller(boss)
+    ada = people.make()
+    member = Member(id=new_id("mem"), organisation_id=company.id, user_id=ada.id)
+    company.add(member)
+    company.give(("admin", "*"), member_id=member.id)
+    for caller in (company.caller(member), owner):
+        made = caller.post("/v1/groups", json={"name": new_id("grp")}, headers={"Idempotency-Key": "mine"})
+        assert made.status_code == 201, made.text
+    kernel.sql(
+        "insert into app.idempotency_key values (%s, '', 'POST /v1/probe', %s, '', 201, '{}', convert_to(%s, 'UTF8'))",
+        company.id, f"{boss.user_id}/other", json.dumps({"user_id": ada.id}),
+    )  # fmt: skip
+    said = {"reason": "request of 27 November"}
+    shown = owner.post(f"/v1/members/{member.id}:export", json=said).json()["tables"]["idempotency_key"]
+    assert sorted(row["route"] for row in shown) == ["POST /v1/groups", "POST /v1/probe"]
+    done = owner.post(f"/v1/members/{member.id}:erase", json=said)
+    assert done.json()["rows"]["idempotency_key"] == 2
+    left = kernel.sql("select key from app.idempotency_key where organisation_id = %s", company.id)
+    assert left == [(f"{boss.user_id}/mine",)]
+
+
 def followed(kernel: Kernel, organisation: str) -> Any:
     """Whether the chain holds: an erasure changes no entry."""
 
