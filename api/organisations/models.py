@@ -139,6 +139,8 @@ class Invitation(_Shuttable, Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str]
+    #: the form in which addresses are compared
+    email_key: Mapped[str]
     token_hash: Mapped[bytes]
     roles: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     invited_by: Mapped[str]

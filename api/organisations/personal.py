@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func
-
 from api.organisations.models import Invitation, Member
 from nexus.personal.register import Holding
 
 HOLDINGS = (
     Holding(
         Invitation,
-        lambda person: (Invitation.accepted_by == person.id) | (func.lower(Invitation.email) == person.email_key),
+        lambda person: (Invitation.accepted_by == person.id) | (Invitation.email_key == person.email_key),
         ("id", "organisation_id", "email", "created_at", "expires_at", "accepted_at", "revoked_at"),
-        personal=("email",),
+        personal=("email", "email_key"),
     ),
     Holding(
         Member,

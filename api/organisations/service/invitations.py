@@ -55,11 +55,12 @@ class InvitationService:
     async def create(self, caller: Principal, said: InvitationIn) -> tuple[Invitation, str]:
         """The invitation and its token. Raises InputError, EscalationError."""
         given = await self.rules.checked(caller, said.roles)
-        token = secrets.token_urlsafe(32)
+        token, email = secrets.token_urlsafe(32), checked_email(said.email)
         made = Invitation(
             id=new_id("ivt"),
             organisation_id=caller.organisation,
-            email=checked_email(said.email),
+            email=email,
+            email_key=email_key(email),
             token_hash=hashlib.sha256(token.encode()).digest(),
             roles=[g.model_dump() for g in given],
             invited_by=caller.id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import Any
 
 import pytest
@@ -176,6 +177,24 @@ def test_answers_that_are_kept_go_with_the_person(people: PeopleOf, kernel: Kern
     assert done.json()["rows"]["idempotency_key"] == 2
     left = kernel.sql("select key from app.idempotency_key where organisation_id = %s", company.id)
     assert left == [(f"{boss.user_id}/mine",)]
+
+
+def test_invitations_go_however_the_address_is_written(people: PeopleOf, kernel: Kernel) -> None:
+    """Those that nobody accepted too, and not those of others."""
+    company = Company(kernel)
+    owner = company.caller(company.member(("owner", "*")))
+    local = f"straße.{secrets.token_hex(6)}"
+    ada = people.make(email=f"{local}@people.example")
+    written = [ada.email, ada.email.replace("ß", "SS"), f"\uff53{ada.email[1:].upper()}", f"{local}@other.example"]
+    for email in written:
+        said = {"email": email, "roles": [{"role": "viewer", "scope": "*"}]}
+        assert owner.post("/v1/invitations", json=said).status_code == 201
+    member = Member(id=new_id("mem"), organisation_id=company.id, user_id=ada.id)
+    company.add(member)
+    done = owner.post(f"/v1/members/{member.id}:erase", json={"reason": "request of 27 November"})
+    assert done.json()["rows"]["organisations_invitation"] == 3
+    left = kernel.sql("select email from app.organisations_invitation where organisation_id = %s", company.id)
+    assert left == [(written[-1],)]
 
 
 def followed(kernel: Kernel, organisation: str) -> Any:
