@@ -24,7 +24,10 @@ class PersonKey(Base):
 
 
 class Erasure(Base):
-    """That a person has been erased: who asked, why, when, and how many rows of which table it was."""
+    """That a person has been erased: who asked, why, when, and how many rows of which table it was.
+
+    `reason` is plain: the key under which to seal it goes with the person, and nobody could say any more why they went.
+    """
 
     __tablename__ = "privacy_erasure"
     __table_args__ = (Index(None, "user_id"),)

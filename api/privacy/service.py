@@ -26,7 +26,7 @@ from api.privacy.events import PersonErased, PersonExported
 from api.privacy.models import Erasure
 from api.privacy.schemas import PersonOut
 from nexus.db import Session, Tenant
-from nexus.errors import ConflictError, NotFoundError
+from nexus.errors import ConflictError, InputError, NotFoundError
 from nexus.ids import new_id
 from nexus.personal import opened
 from nexus.personal.register import Subject, holdings
@@ -72,8 +72,16 @@ async def export(session: Session, user_id: str, actor: str, reason: str, tenant
 
 
 async def erase(session: Session, user_id: str, actor: str, reason: str) -> Erasure:
-    """Raises NotFoundError; LastOwnerError if an organisation would be left without an owner."""
+    """`reason` stays readable: a key of the person, under which to seal it, is no more.
+
+    Raises NotFoundError; InputError if the reason has their address; LastOwnerError if an organisation would be left
+    without an owner.
+    """
     person = await _subject(session, user_id)
+    if person.email_key in email_key(reason):
+        raise InputError(
+            "the reason is kept, and has the address of who is erased", remedy="name a ticket or a date instead"
+        )
     if owned := await repository.owned_alone(session, user_id):
         raise LastOwnerError(f"{owned[0]} would be left without an owner", remedy="make another owner of it first")
     await directory.deactivate(session, user_id)

@@ -197,6 +197,24 @@ def test_invitations_go_however_the_address_is_written(people: PeopleOf, kernel:
     assert left == [(written[-1],)]
 
 
+def test_a_reason_that_is_kept_has_no_address(people: PeopleOf, kernel: Kernel) -> None:
+    """Of an export it is sealed; of an erasure it stays, when no key is left that would seal it."""
+    company = Company(kernel)
+    owner = company.caller(company.member(("owner", "*")))
+    ada = people.make()
+    member = Member(id=new_id("mem"), organisation_id=company.id, user_id=ada.id)
+    company.add(member)
+    said, where = {"reason": f"asked for by {ada.email.upper()}"}, f"/v1/members/{member.id}"
+    assert owner.post(f"{where}:export", json=said).status_code == 200
+    refused = owner.post(f"{where}:erase", json=said)
+    assert refused.status_code == 422, refused.text
+    assert "has the address" in refused.json()["detail"]
+    assert owner.get(where).status_code == 200
+    assert owner.post(f"{where}:erase", json={"reason": "ticket 4711"}).status_code == 201
+    kept = kernel.sql("select reason from app.privacy_erasure where user_id = %s", ada.id)
+    assert kept == [("ticket 4711",)]
+
+
 def followed(kernel: Kernel, organisation: str) -> Any:
     """Whether the chain holds: an erasure changes no entry."""
 
