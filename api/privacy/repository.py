@@ -14,10 +14,19 @@ from api.privacy.models import PersonKey
 from nexus.db import Session
 from nexus.personal.register import Holding, Subject
 
-#: Events that name the person; those about them belong to several organisations.
+#: Events that name the person, by their own id or as a member, which they may be no more; those about them belong to several
+#: organisations. Of groups only what the person did: their events list other members.
 _EVENTS = text(
-    "select type, time, organisation_id, data from app.events"
-    " where data ->> 'user_id' = :id or data ->> 'person_id' = :id or data ->> 'actor_id' = :id order by position"
+    "with membership (id) as ("
+    "  select id from app.organisations_member where user_id = :id union"
+    "  select data ->> 'member_id' from app.events"
+    "  where type in ('organisations.member.created', 'organisations.member.changed', 'organisations.member.removed')"
+    "    and :id in (data #>> '{before,user_id}', data #>> '{after,user_id}'))"
+    " select type, time, organisation_id, data from app.events"
+    " where data ->> 'user_id' = :id or data ->> 'person_id' = :id or data ->> 'actor_id' = :id"
+    "   or data ->> 'member_id' in (select id from membership)"
+    "   or data #>> '{after,subject_id}' in (select id from membership)"
+    " order by position"
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 from api.audit import repository as audit
 from api.audit.chain import Verifier
 from api.organisations.models import Member
+from api.privacy import service
 from nexus.db import Session
 from nexus.ids import new_id
 from nexus.personal import ERASED
@@ -28,6 +29,8 @@ PERSONAL = re.compile(
 )
 #: Columns that only look like it, and why.
 NOT = {"webhooks_endpoint.address": "of a machine"}
+
+VIEWER = {"role": "viewer", "scope": "*"}
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +216,30 @@ def test_a_reason_that_is_kept_has_no_address(people: PeopleOf, kernel: Kernel) 
     assert owner.post(f"{where}:erase", json={"reason": "ticket 4711"}).status_code == 201
     kept = kernel.sql("select reason from app.privacy_erasure where user_id = %s", ada.id)
     assert kept == [("ticket 4711",)]
+
+
+def test_an_export_tells_what_happened_to_a_member(people: PeopleOf, kernel: Kernel) -> None:
+    """By events that name the membership alone: of one that is no more, and of keys. Those of other members are not theirs."""
+    company, former = Company(kernel), Company(kernel)
+    ada = people.make()
+    here, there = (Member(id=new_id("mem"), organisation_id=c.id, user_id=ada.id) for c in (company, former))
+    company.add(here)
+    former.add(there)
+    owner = company.caller(company.member(("owner", "*")))
+    company.give(("admin", "*"), member_id=here.id)
+    said = {"name": "Theirs", "scopes": {"*": ["models.read"]}, "expires_in_days": 1}
+    key = company.caller(here).post("/v1/api-keys", json=said)
+    assert key.status_code == 201, key.text
+    assert owner.delete(f"/v1/api-keys/{key.json()['id']}").status_code == 204
+    for member in (here, company.member()):
+        assert owner.put(f"/v1/members/{member.id}/roles", json={"roles": [VIEWER]}).status_code == 200
+    assert former.caller(former.member(("owner", "*"))).delete(f"/v1/members/{there.id}").status_code == 204
+    found = rows.within(kernel.settings, lambda s: service.export(s, ada.id, ada.id, "of their own accord"))
+    told = [(e["type"].removeprefix("organisations."), e["data"]["actor_id"] == ada.id)
+            for e in found.events if e["type"].startswith("organisations.")]  # fmt: skip
+    assert told == [
+        ("api_key.created", True), ("api_key.changed", False), ("member.changed", False), ("member.removed", False)
+    ]  # fmt: skip
 
 
 def followed(kernel: Kernel, organisation: str) -> Any:
