@@ -61,12 +61,13 @@ async def member(session: Session, organisation: str, member_id: str) -> Member 
 
 
 async def owned_alone(session: Session, user_id: str) -> list[str]:
-    """Organisations whose only active owner is this user."""
+    """Organisations that this user owns, and no other active owner of which can sign in."""
     own, other, given = aliased(Member), aliased(Member), aliased(Assignment)
     owners = (
         select(other.organisation_id, other.user_id)
         .join(given, given.member_id == other.id)
         .where(given.role == OWNER, given.scope == "*", given.condition.is_(None), other.status == "active")
+        .where((other.user_id == user_id) | func.app.identity_is_active(other.user_id))
         .distinct()
         .subquery()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
 
@@ -28,6 +28,15 @@ Row = TypeVar("Row", Member, Role, Group, ServiceAccount, Invitation, Domain, Ap
 #: What assignments are given to.
 Holder = Member | Group | ServiceAccount
 _SUBJECT = {Member: Assignment.member_id, Group: Assignment.group_id, ServiceAccount: Assignment.service_account_id}
+
+
+class Owners(NamedTuple):
+    """How many active members own the organisation directly and unconditionally; how many of them have an account that may
+    sign in, and how many of those break glass."""
+
+    members: int
+    able: int
+    glass: int
 
 
 class RowRepository:
@@ -104,10 +113,14 @@ class RowRepository:
             delete(GroupMember).where(GroupMember.group_id == group, GroupMember.member_id.in_(members))
         )
 
-    async def owners(self, organisation: str) -> tuple[int, int]:
-        """How many active members own the organisation directly and unconditionally, and how many of them break glass."""
+    async def owners(self, organisation: str) -> Owners:
+        can_sign_in = func.app.identity_is_active(Member.user_id)
         row = await self._session.execute(
-            select(func.count(), func.count().filter(Member.is_break_glass))
+            select(
+                func.count(),
+                func.count().filter(can_sign_in),
+                func.count().filter(can_sign_in, Member.is_break_glass),
+            )
             .select_from(Member)
             .where(
                 Member.organisation_id == organisation,
@@ -120,8 +133,7 @@ class RowRepository:
                 ),
             )
         )
-        owners, glass = row.one()
-        return owners, glass
+        return Owners(*row.one())
 
     async def asks_for_sso(self) -> bool:
         return bool(await self._session.scalar(select(Policy.is_sso_required)))

@@ -77,8 +77,7 @@ class OrganisationService:
         return found
 
     async def _could_do_without_passwords(self, organisation: str) -> None:
-        _, glass = await self.rules.rows.owners(organisation)
-        if not glass:
+        if not (await self.rules.rows.owners(organisation)).glass:
             raise ConflictError(
                 "no active owner may break glass: should the identity provider fail, nobody could get in",
                 remedy="PUT /v1/members/{id} with is_break_glass for an owner first",

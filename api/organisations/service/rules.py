@@ -60,20 +60,21 @@ class Rules:
 
     @asynccontextmanager
     async def changing(self, organisation: str) -> AsyncIterator[None]:
-        """One change of access at a time; refused if it would leave an organisation that had an owner without one.
+        """One change of access at a time; refused if it would leave an organisation that had an owner without one, or one
+        that had an owner who can sign in without such.
 
         Raises LastOwnerError. Where single sign-on is required, an owner who breaks glass must remain as well.
         """
         await self.rows.lock(organisation)
-        before, glass_before = await self.rows.owners(organisation)
+        before = await self.rows.owners(organisation)
         yield
         await self._session.flush()
-        after, glass_after = await self.rows.owners(organisation)
-        if before and not after:
+        after = await self.rows.owners(organisation)
+        if (before.members and not after.members) or (before.able and not after.able):
             raise LastOwnerError(
-                "an organisation has an owner, and this is the last", remedy="make another owner first"
+                "an organisation has an owner who can sign in, and this is the last", remedy="make another owner first"
             )
-        if glass_before and not glass_after and await self.rows.asks_for_sso():
+        if before.glass and not after.glass and await self.rows.asks_for_sso():
             raise LastOwnerError(
                 "single sign-on is required, and this is the last owner who could sign in without it",
                 remedy="let another owner break glass first",

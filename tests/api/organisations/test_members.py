@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.identity import directory
 from api.organisations.models import Policy
 from tests.api.kernel import Caller
 from tests.api.organisations.company import Company
@@ -139,6 +140,31 @@ def test_the_last_owner_stays(company: Company, owner: Caller) -> None:
     assert [(r.status_code, r.json()["code"]) for r in tries] == [(409, "last_owner")] * 3
     company.member(("owner", "*"))
     assert owner.delete(f"/v1/members/{me}").status_code == 204
+
+
+def test_an_owner_who_cannot_sign_in_is_none(company: Company, owner: Caller) -> None:
+    """Neither the last owner nor the last who breaks glass may go on their account; alone they count still."""
+    (me,) = [m["id"] for m in owner.get("/v1/members").json()["data"]]
+    idle = company.member(("owner", "*"), is_break_glass=True)
+    # whoever owns through a group does not count
+    helper = company.member()
+    company.group(helper, roles=(("owner", "*"),))
+    company.within(lambda session: directory.deactivate(session, idle.user_id), everything=True)
+    refused = owner.put("/v1/organisation", json={"name": "Works", "is_sso_required": True})
+    assert "no active owner may break glass" in refused.json()["detail"]
+    tries = [
+        owner.delete(f"/v1/members/{me}"),
+        owner.put(f"/v1/members/{me}", json={"status": "suspended", "is_break_glass": False}),
+        owner.put(f"/v1/members/{me}/roles", json={"roles": []}),
+    ]
+    assert [(r.status_code, r.json()["code"]) for r in tries] == [(409, "last_owner")] * 3
+    mine = company.kernel.sql("select user_id from app.organisations_member where id = %s", me)[0][0]
+    company.within(lambda session: directory.deactivate(session, mine), everything=True)
+    # with nobody left who can sign in, what is no owner's may change, and the owners stay
+    by = company.caller(helper)
+    assert by.delete(f"/v1/members/{idle.id}").status_code == 204
+    last = by.delete(f"/v1/members/{me}")
+    assert (last.status_code, last.json()["code"]) == (409, "last_owner")
 
 
 def test_two_owners_who_remove_each_other_at_once(company: Company) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from api.audit import repository as audit
 from api.audit.chain import Verifier
+from api.identity import directory
 from api.organisations.models import Member
 from api.privacy import service
 from nexus.db import Session
@@ -271,6 +272,11 @@ def test_whose_person_it_is(people: PeopleOf, kernel: Kernel) -> None:
     assert owner.post(f"/v1/members/{there.id}:export", json={"reason": "x"}).status_code == 404
     last = owner.post(f"/v1/members/{boss.id}:erase", json={"reason": "x"})
     assert (last.status_code, last.json()["code"]) == (409, "last_owner")
+    # nor if the others who own it cannot sign in
+    idle = company.member(("owner", "*"))
+    rows.within(kernel.settings, lambda s: directory.deactivate(s, idle.user_id))
+    assert owner.post(f"/v1/members/{boss.id}:erase", json={"reason": "x"}).json()["code"] == "last_owner"
+    assert owner.post(f"/v1/members/{idle.id}:erase", json={"reason": "x"}).status_code == 201
     assert owner.get("/v1/members").status_code == 200
     role = company.role("privacy.erase", "privacy.export")
     officer = company.caller(company.member((role.id, "*")))
