@@ -145,7 +145,7 @@ async def begin(
     """
     if realm is None and (elsewhere := await realms.refusing(session, user_id)):
         raise SignInElsewhereError(elsewhere, user_id, methods)
-    factor = None if is_whole else await factors.awaited(session, user_id, device_id if is_trusting else None, realm)
+    factor = None if is_whole else await factors.awaited(session, user_id, device_id, realm, is_wanted=not is_trusting)
     if factor is None and not is_whole:
         methods |= await factors.vouched(session, user_id, device_id)
     is_known = device_id is not None

@@ -15,16 +15,18 @@ FIRST = (("/signin/passkey", "Sign in with a passkey"),)
 ACCOUNT = (("/account/factors", "Second factors and passkeys"),)
 
 
-async def awaited(session: Session, user_id: str, device_id: str | None, realm: str | None = None) -> str | None:
+async def awaited(
+    session: Session, user_id: str, device_id: str | None, realm: str | None = None, *, is_wanted: bool = False
+) -> str | None:
     """Where the user shows a second factor, or gets their first; None if none is needed here.
 
     Whoever has one shows it after a password. For whom an organisation's provider vouches, that organisation alone says
-    whether they need one.
+    whether they need one. Whoever has one shows it in any case where it `is_wanted`.
     """
-    if await repository.is_trusted(session, device_id):
+    if not is_wanted and await repository.is_trusted(session, device_id):
         return None
     has_factor = await repository.has_factor(session, user_id)
-    if has_factor and realm is None:
+    if has_factor and (is_wanted or realm is None):
         return "/signin/factor"
     if not await is_demanded(session, user_id, realm):
         return None

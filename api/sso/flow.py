@@ -57,11 +57,11 @@ async def connection(database: Database, id: str) -> Connection:
     return found
 
 
-def begun(row: Connection, browser_secret: str, way_on: str, is_fresh: bool) -> Attempt:
+def begun(row: Connection, browser_secret: str, way_on: str, *, is_fresh: bool, needs_factor: bool) -> Attempt:
     """An attempt that is still to be kept."""
     return Attempt(
         id=new_id("att"), connection_id=row.id, browser_hash=hashed(browser_secret), request_id=None, way_on=way_on,
-        is_fresh=is_fresh, claims=None, used_at=None,
+        is_fresh=is_fresh, needs_factor=needs_factor, claims=None, used_at=None,
     )  # fmt: skip
 
 
@@ -102,26 +102,30 @@ async def answered(database: Database, row: Connection, said: saml.Response) -> 
 
 
 async def signed_in(
-    database: Database, lifetimes: Lifetimes, row: Connection, vouched: Vouched, here: Here
+    database: Database, lifetimes: Lifetimes, row: Connection, vouched: Vouched, here: Here, *, needs_factor: bool
 ) -> SignedInBrowser:
-    """The session of whom the provider vouches for. Raises UpstreamError, TooManySessionsError."""
+    """The session of whom the provider vouches for; `needs_factor`: they show one here unless it vouches for one.
+
+    Raises UpstreamError, TooManySessionsError."""
     tenant = Tenant(row.organisation_id)
     async with database.system(tenant) as session:
         person = await people.matched(session, row, vouched)
     async with database.transaction(tenant) as session:
         await people.admitted(session, row, vouched, person)
     async with database.system(tenant) as session:
-        return await _begin(session, lifetimes, row, vouched, here, person)
+        return await _begin(session, lifetimes, row, vouched, here, person, needs_factor)
 
 
 async def _begin(
-    session: Session, lifetimes: Lifetimes, row: Connection, vouched: Vouched, here: Here, person: Person
-) -> SignedInBrowser:
+    session: Session, lifetimes: Lifetimes, row: Connection, vouched: Vouched, here: Here, person: Person,
+    needs_factor: bool,
+) -> SignedInBrowser:  # fmt: skip
     methods = frozenset({SSO, *(vouched.methods if row.is_mfa_trusted else ())})
     device = await signin.known_device(session, here.device_secret, person.id)
     made = await signin.begin(
         session, person.id, here.browser, lifetimes, methods, device_id=device, before=here.before,
-        is_whole="mfa" in methods, realm=row.organisation_id, authenticated_at=vouched.authenticated_at,
+        is_whole="mfa" in methods, is_trusting=not needs_factor, realm=row.organisation_id,
+        authenticated_at=vouched.authenticated_at,
     )  # fmt: skip
     happened = SigninSucceeded(
         signin_id=new_id("sgn"), connection_id=row.id, user_id=person.id, methods=sorted(methods)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
@@ -56,7 +56,8 @@ class Link(Base):
 
 
 class Attempt(Base):
-    """Somebody whom we have sent to a provider and who is to come back in the same browser. `claims`: what it has said."""
+    """Somebody whom we have sent to a provider and who is to come back in the same browser. `claims`: what it has said.
+    `needs_factor`: they show a second factor here unless the provider vouches for one."""
 
     __tablename__ = "sso_attempt"
     __table_args__ = (Index(None, "expires_at"),)
@@ -67,6 +68,7 @@ class Attempt(Base):
     request_id: Mapped[str | None]
     way_on: Mapped[str]
     is_fresh: Mapped[bool]
+    needs_factor: Mapped[bool] = mapped_column(server_default=false())
     claims: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

@@ -114,7 +114,7 @@ def _page(
 ) -> Response:  # fmt: skip
     return page(
         request, "identity/signin.html", status=status, leads_out=True, headers=headers,
-        next=way_on(next, ""), again=again if again in {"", FACTOR, BOTH} else FRESH, is_fresh=again not in {"", FACTOR}, email=email, notice=notice, errors=errors or {},
+        next=way_on(next, ""), again=_known(again), is_fresh=again not in {"", FACTOR}, email=email, notice=notice, errors=errors or {},
         ways=factors.links("FIRST"), step=FIRST if asks_first else "",
     )  # fmt: skip
 
@@ -127,8 +127,12 @@ async def _after_address(request: Request, next: str, again: str, email: str) ->
 
 
 def _to(way: str, next: str, again: str, email: str) -> Response:
-    said = {"next": way_on(next, ""), "again": "" if again in {"", FACTOR} else FRESH, "hint": email}
+    said = {"next": way_on(next, ""), "again": _known(again), "hint": email}
     return go(f"{way}?{urlencode({name: value for name, value in said.items() if value})}")
+
+
+def _known(again: str) -> str:
+    return again if again in {"", FACTOR, BOTH} else FRESH
 
 
 def _realm(here: BrowserSession | None) -> str:

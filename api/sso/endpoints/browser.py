@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 
 from api.identity import cookies, sessions
 from api.identity.endpoints.common import LifetimesOfApp, go, signed_in
+from api.identity.endpoints.signin import BOTH, FACTOR
 from api.identity.pages import page, way_on
 from api.identity.sessions import Browser, TooManySessionsError, new_secret
 from api.kernel.idempotency import unkeyed
@@ -46,11 +47,13 @@ Text = Annotated[str, Query(max_length=8000)]
 async def begin(
     request: Request, connection_id: ConnectionId, next: Text = "", hint: Text = "", again: Text = ""
 ) -> Response:
-    """To the provider. `again`: it must ask for a fresh proof."""
+    """To the provider. `again`: it must ask for a fresh proof, or we for a second factor (api/identity/endpoints/signin.py)."""
     of = database(request)
     row = await flow.connection(of, connection_id)
     secret = cookies.read(request, BROWSER) or new_secret()
-    attempt = flow.begun(row, secret, way_on(next), bool(again))
+    attempt = flow.begun(
+        row, secret, way_on(next), is_fresh=again not in {"", FACTOR}, needs_factor=again in {FACTOR, BOTH}
+    )
     try:
         where = await _address(request, row, attempt, hint[:254])
     except NexusError as error:
@@ -144,7 +147,7 @@ async def _in(
     before = await sessions.found(request)
     here = Here(Browser.of(request), cookies.read(request, cookies.DEVICE), before[0] if before else None)
     try:
-        made = await flow.signed_in(database(request), lifetimes, row, vouched, here)
+        made = await flow.signed_in(database(request), lifetimes, row, vouched, here, needs_factor=attempt.needs_factor)
     except (UpstreamError, TooManySessionsError, LastOwnerError) as error:
         return await _refused(request, row, error)
     on = attempt.way_on

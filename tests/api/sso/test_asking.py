@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pyotp
 import pytest
 from authlib.integrations.httpx_client import OAuth2Client
 
+from api.oidc import levels
 from api.organisations.models import Member
 from nexus.ids import new_id
 from nexus.tenancy import LOCAL_ORGANISATION
@@ -98,14 +100,14 @@ class App:
         body = {"name": name, "redirect_uris": [oidc.BACK], "scopes": ["openid", "nexus"]}
         self.house, self.row = house, house.owner.post("/v1/oidc/clients", json=body).json()
 
-    def begin(self) -> tuple[OAuth2Client, str, str]:
+    def begin(self, **asked: str) -> tuple[OAuth2Client, str, str]:
         client = OAuth2Client(
             self.row["client_id"], self.row["client_secret"], scope="openid nexus", redirect_uri=oidc.BACK,
             code_challenge_method="S256", verify=TLS,
         )  # fmt: skip
         verifier = secrets.token_urlsafe(40)
         where, _ = client.create_authorization_url(
-            f"{self.house.kernel.address}/oidc/authorize", code_verifier=verifier
+            f"{self.house.kernel.address}/oidc/authorize", code_verifier=verifier, **asked
         )
         return client, where, verifier
 
@@ -247,6 +249,43 @@ def test_a_provider_that_is_not_trusted_does_not_spare_the_factor(asking: Way) -
     oidc_in = {"issuer": asking.provider.address, "client_id": CLIENT, "client_secret": SECRET}
     house.change(asking.row, is_mfa_trusted=True, oidc=oidc_in)
     assert asking.through(next="/account")[1].headers["location"] == "/account"
+
+
+@pytest.mark.parametrize("is_demanded", [True, False], ids=["demanded", "not demanded"])
+def test_two_factors_that_a_client_asks_for_are_shown_after_a_provider_too(asking: Way, is_demanded: bool) -> None:
+    """Whatever the organisation asks of everybody, and though the browser is remembered."""
+    house = asking.house
+    ada, app, browser = house.member(), App(asking.house), house.browser()
+    house.ask(mfa=True)
+    browser.sign_in(ada.email)
+    secret = re.search(r'id="secret">([^<]+)<', browser.get("/signin/enrol").text)
+    assert secret
+    shown = browser.form("/signin/enrol", code=pyotp.TOTP(secret[1].replace(" ", "")).now())
+    recovery = re.findall(r"<li>([^<]+)</li>", shown.text)
+    with house.browser() as other:
+        other.sign_in(ada.email)
+        other.form("/signin/factor", code=recovery.pop(), remember="1")
+        browser.cookies = other.cookies
+    house.ask(mfa=is_demanded)
+    says(asking.provider, ada.email, auth_time=int(time.time()))
+    for is_signed_in in (False, True):
+        browser.form("/signout")
+        if is_signed_in:
+            # whoever does not ask, gets the remembered browser as before
+            assert asking.through(browser, next="/account")[1].headers["location"] == "/account"
+            assert "mfa" not in house.session(browser)["methods"]
+        _, where, _ = app.begin(acr_values=levels.MULTI)
+        page = browser.get(where).headers["location"]
+        fields = {"email": ada.email, "step": "email", "again": said(page)["again"]}
+        first = browser.get(page) if is_signed_in else browser.form(page, **fields)
+        sent = asking.begin(browser, **said(first.headers["location"]))
+        assert ("prompt" in sent) == is_signed_in
+        half = asking.back(browser, sent).headers["location"]
+        assert half.startswith("/signin/factor?next=")
+        back = browser.form(half, code=recovery.pop()).headers["location"]
+        assert "mfa" in house.session(browser)["methods"]
+        # the question whether the application may: nothing is lacking
+        assert browser.get(back).status_code == 200
 
 
 def test_sessions_end_with_what_began_them(asking: Way) -> None:
