@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from scim2_models import ForbiddenException, UniquenessException
 
 from api.identity import directory, sessions
+from api.identity.models import SessionRow
 from api.oidc.flow.server import revoke
 from api.oidc.models import Grant
 from api.scim.models import ScimAccount
@@ -71,13 +72,15 @@ class People:
     async def end(self, user_id: str) -> None:
         """Ends at once whatever the person has open here: every browser session, every token for this organisation.
 
-        The account itself ends if this directory made it and no other organisation has the person.
+        Of whom another organisation has too, only sessions that this one's provider has vouched for end: the others open nothing
+        here without the membership. The account itself ends if this directory made it and no other organisation has the person.
         """
         account = await self._rows.account(user_id)
         async with among_people(self._session):
-            await sessions.revoke_all(self._session, user_id, BECAUSE)
-            await revoke(self._session, BECAUSE, Grant.user_id == user_id, Grant.organisation_id == self._organisation)
             elsewhere = await self._rows.belongs_elsewhere(user_id, self._organisation)
+            within = [SessionRow.realm == self._organisation] if elsewhere else []
+            await sessions.end(self._session, user_id, BECAUSE, *within)
+            await revoke(self._session, BECAUSE, Grant.user_id == user_id, Grant.organisation_id == self._organisation)
             person = await directory.user(self._session, user_id)
             is_ending = account is not None and not elsewhere and person is not None and person.active
             if is_ending:

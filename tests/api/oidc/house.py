@@ -30,7 +30,10 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 class Browser(httpx.Client):
     """A browser in which somebody is signed in. Follows nothing by itself."""
 
-    def __init__(self, kernel: Kernel, person: Person | None, methods: frozenset[str] = frozenset({"pwd"})) -> None:
+    def __init__(
+        self, kernel: Kernel, person: Person | None, methods: frozenset[str] = frozenset({"pwd"}),
+        realm: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(base_url=kernel.address, follow_redirects=False, **HTTP)
         # closed with the kernel
         kernel._callers.append(self)
@@ -39,7 +42,7 @@ class Browser(httpx.Client):
             self.session_id, secret = people.within(
                 kernel.settings,
                 lambda s: people.sessions.start(
-                    s, person.id, people.HERE, people.Lifetimes.of(kernel.settings), methods
+                    s, person.id, people.HERE, people.Lifetimes.of(kernel.settings), methods, realm=realm
                 ),
             )
             self.cookies.set("nexus_session", secret, domain="127.0.0.1")

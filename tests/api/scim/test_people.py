@@ -134,6 +134,29 @@ def test_a_person_of_two_organisations(directory: Directory, kernel: Kernel) -> 
     assert kernel.sql(status, user_id, directory.company.id) == [("suspended",)]
 
 
+def test_whom_another_organisation_has_stays_signed_in_there(kernel: Kernel, house: House) -> None:
+    """A directory ends what is its own: what its organisation's provider vouched for, and every token for it."""
+    directory, other = Directory(kernel), Company(kernel)
+    user = directory.user()
+    person = people.within(kernel.settings, lambda s: people.directory.user(s, directory.person(user["id"])))
+    there = Member(id=new_id("mem"), organisation_id=other.id, user_id=person.id)
+    other.add(there)
+    own, vouched = Browser(kernel, person), Browser(kernel, person, realm=directory.company.id)
+    tokens = []
+    for company, member_id in ((other, there.id), (directory.company, user["id"])):
+        company.give(("viewer", "*"), member_id=member_id)
+        house.company, house.admin = company, kernel.caller(organisation=company.id, workspaces=[company.one])
+        app = house.app()
+        tokens.append((app.signed_in(own, scope="openid nexus")[1]["access_token"], company.one))
+    assert [house.api(token, workspace=where).status_code for token, where in tokens] == [200, 200]
+    directory.change(f"/Users/{user['id']}", {"op": "replace", "path": "active", "value": False})
+    assert [browser.get("/account").status_code for browser in (own, vouched)] == [200, 303]
+    assert [house.api(token, workspace=where).status_code for token, where in tokens] == [200, 401]
+    # the session that goes on opens nothing of the organisation
+    where, _ = app.client().create_authorization_url(house.at("authorize"), code_verifier="v" * 43)
+    assert "error=access_denied" in house.allowed(where, own)
+
+
 def test_a_person_who_was_here_before(directory: Directory, kernel: Kernel) -> None:
     """With the domain proved they become a member; their account is not the directory's."""
     somebody = people.make(kernel, email=directory.address(), name="Own Name")
