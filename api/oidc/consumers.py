@@ -81,4 +81,4 @@ async def tell_clients(delivery: Delivery) -> None:
     if happened.user_id is None or happened.session_id is None:
         return
     said = {"client_id": client.id, "user_id": happened.user_id, "session_id": happened.session_id}
-    await jobs.begin(delivery.session, "oidc.tell_client", said, by="oidc.tell_clients")
+    await jobs.begin(delivery.session, "oidc.tell_client", said, by="oidc.tell_clients", share=client.id)

@@ -25,11 +25,13 @@ async def begin(
     by: str,
     id: str | None = None,
     operation: str | None = None,
+    share: str | None = None,
 ) -> str:
     """Lets a worker do the job `name` once this transaction has committed; returns the job's id (`job_…`).
 
     It runs for the transaction's tenant and carries its trace. `arguments` are JSON, and no secret; `by` is whoever asks.
-    With an `id` that there is already, nothing more is begun. Raises NotFoundError for a name that no slice declares.
+    With an `id` that there is already, nothing more is begun. Jobs of one `share`, such as what all of them call, hold few of a
+    worker's places: whatever they wait for, nobody else waits. Raises NotFoundError for a name that no slice declares.
     """
     declare.get(name)
     tenant, now = session.tenant, context.current()
@@ -40,6 +42,7 @@ async def begin(
         "workspace_id": tenant.workspace if tenant else None,
         "arguments": dict(arguments or {}),
         "operation_id": operation,
+        "share": share,
         "created_by": by,
         "traceparent": now.traceparent if now else None,
         "correlation_id": now.correlation if now else None,

@@ -28,11 +28,13 @@ from nexus.settings import Settings
 from nexus.trouble import machine_error
 
 _log = logging.getLogger("nexus.jobs")
-#: Names by which the database knows the queue and the workflow (kernel_0005), and the application that both belong to.
-QUEUE, WORKFLOW, APPLICATION = "nexus", "nexus.job", "nexus"
-#: Jobs that one worker runs at once; seconds between looks into the queue, at orphans, after trouble, and for what runs
-#: to end when told to stop.
-AT_ONCE, POLL, LOOK, PAUSE, GRACE = 16, 0.25, 1.0, 2.0, 8.0
+#: Names by which the database knows the queues and the workflow (kernel_0005, kernel_0012), and the application of all.
+QUEUE, SHARED, WORKFLOW, APPLICATION = "nexus", "nexus.shared", "nexus.job", "nexus"
+#: Jobs that one worker runs at once; besides them such as have a share, and of those with the same one.
+AT_ONCE, OF_SHARES, OF_ONE = 16, 8, 2
+#: Seconds between looks into the queue, into that of shares and at orphans, after trouble, and for what runs to end when
+#: told to stop.
+POLL, LOOK, PAUSE, GRACE = 0.25, 1.0, 2.0, 8.0
 #: Of the two workflows below: what is pending goes on with a process of the same form only.
 FORM = "1"
 #: What passes: the database is away, or another was first. Anything else would be tried again for ever, in a place of AT_ONCE.
@@ -121,6 +123,9 @@ class Engine:
             # from within this loop, which DBOS then runs workflows on
             DBOS.launch()
             await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLL)
+            await DBOS.register_queue_async(
+                SHARED, worker_concurrency=OF_SHARES, partition_worker_concurrency=OF_ONE, polling_interval_sec=LOOK
+            )
             await asyncio.to_thread(schedules.apply, fire)
         except Exception as error:
             await self._shut()

@@ -70,10 +70,10 @@ class Row:
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> bool:
     """Writes a new row; False if there is one of that id."""
     sql = """
-        insert into app.job (id, name, organisation_id, workspace_id, arguments, operation_id, created_by, traceparent,
-          correlation_id, causation_id)
-        values (:id, :name, :organisation_id, :workspace_id, cast(:arguments as jsonb), :operation_id, :created_by,
-          :traceparent, :correlation_id, :causation_id)
+        insert into app.job (id, name, organisation_id, workspace_id, arguments, operation_id, share, created_by,
+          traceparent, correlation_id, causation_id)
+        values (:id, :name, :organisation_id, :workspace_id, cast(:arguments as jsonb), :operation_id, :share,
+          :created_by, :traceparent, :correlation_id, :causation_id)
         on conflict (id) do nothing
     """
     arguments = orjson.dumps(values["arguments"]).decode()

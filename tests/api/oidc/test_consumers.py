@@ -115,7 +115,8 @@ def test_an_application_is_told_until_it_answers(house: House, application: Appl
     assert house.api(token["access_token"]).status_code == 401
     assert delivered(house, "oidc.end_grants", "session_id", browser.session_id) == 1
     assert delivered(house, "oidc.tell_clients", "session_id", browser.session_id) == 1
-    # the log does not wait for whoever is told
+    # the log does not wait for whoever is told, nor does another application
+    assert house.kernel.sql("select share from app.job where arguments ->> 'client_id' = %s", app.id) == [(app.id,)]
     assert application.told == []
     application.answers = 503
     [(state, error)] = called(house, app.id)

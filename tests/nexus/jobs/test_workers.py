@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from nexus import jobs
 from nexus.jobs import declare
-from nexus.jobs.engine import AT_ONCE, Engine
+from nexus.jobs.engine import AT_ONCE, OF_ONE, OF_SHARES, Engine
 from nexus.settings import Settings
 from tests.nexus.jobs import workers
 from tests.nexus.jobs.house import House
@@ -30,10 +30,10 @@ def known(tmp_path: Path) -> object:
     declare._register.update(before)
 
 
-def begin(house: House, name: str, number: int = 1) -> list[str]:
+def begin(house: House, name: str, number: int = 1, share: str | None = None) -> list[str]:
     async def go() -> list[str]:
         async with house.database.transaction(house.tenant) as session:
-            return [await jobs.begin(session, name, {"n": n}, by="usr_1") for n in range(number)]
+            return [await jobs.begin(session, name, {"n": n}, by="usr_1", share=share) for n in range(number)]
 
     return house.run(go())
 
@@ -76,6 +76,22 @@ def test_two_workers_are_two_executors_and_share_the_work(house: House, tmp_path
         until(lambda: states(house) == {"succeeded"}, alive=two)
         by = house.sql("select distinct result ->> 'pid' from app.job where id = any (%s)", ids)
         assert {pid for (pid,) in by} == {str(p.pid) for p in two}
+
+
+def test_jobs_of_one_share_keep_nobody_else_waiting(house: House, tmp_path: Path) -> None:
+    (tmp_path / "wait").touch()
+    slow = [f"{id}:%" for id in begin(house, "probe.wait", AT_ONCE + OF_SHARES, share="slow")]
+    running = "select count(*) from jobs.workflow_status where status = 'PENDING' and workflow_uuid like any (%s)"
+    with workers.workers(house.settings, tmp_path) as [one]:
+        until(lambda: house.sql(running, slow) == [(OF_ONE,)], alive=[one])
+        for share in (None, "quick"):
+            [id] = begin(house, "probe.steps", share=share)
+            until(
+                lambda id=id: house.sql("select state from app.job where id = %s", id) == [("succeeded",)], alive=[one]
+            )  # type: ignore[misc]
+        assert house.sql(running, slow) == [(OF_ONE,)]
+        (tmp_path / "wait").unlink()
+        until(lambda: states(house) == {"succeeded"}, alive=[one])
 
 
 def test_an_attempt_at_a_forgotten_job_gives_its_place_back(house: House, tmp_path: Path) -> None:
