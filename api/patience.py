@@ -8,6 +8,10 @@ The server's own limits begin only when a request is whole, and end when its ans
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import sys
+import termios
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -17,8 +21,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 #: Seconds from the first byte (or the connection, or the first byte after an answer) to the last header, and for all of
 #: a body. What is left of a body after its answer has the former; a head that begins before an answer has ended has longer.
 HEADERS_WITHIN, BODY_WITHIN = 10.0, 30.0
-#: Seconds in which a client reads some of an answer that waits for it.
-SOME_READ_WITHIN = 30.0
+#: Seconds in which a client reads some of an answer that waits for it, and bytes that are some.
+SOME_READ_WITHIN, SOME = 30.0, 10_000
 #: Bytes of all headers together; the parser itself has no end.
 LARGEST_HEAD = 64_000
 
@@ -120,11 +124,10 @@ class Protocol(HttpToolsProtocol):
             self._due = None
 
     def _watch(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        self._unread = self.loop.call_later(SOME_READ_WITHIN, self._has_read, left)
+        self._unread = self.loop.call_later(SOME_READ_WITHIN, self._has_read, left(self.transport))
 
-    def _has_read(self, left: int) -> None:
-        if self.transport.get_write_buffer_size() < left:
+    def _has_read(self, before: int) -> None:
+        if left(self.transport) <= before - SOME:
             self._watch()
         else:
             # `close` would wait until everything is read
@@ -138,6 +141,18 @@ class Protocol(HttpToolsProtocol):
     def _close(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def left(transport: Any) -> int:
+    """Bytes that were written and have not come to the client: those of the transport, and those that the kernel holds.
+
+    The kernel takes more only once a third of what it holds has gone, which may be more than a megabyte.
+    """
+    held = bytearray(4)
+    # other systems than Linux do not tell
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, held)
+    return int(transport.get_write_buffer_size()) + int.from_bytes(held, sys.byteorder)
 
 
 def in_time(receive: Receive) -> Receive:

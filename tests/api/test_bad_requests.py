@@ -337,7 +337,7 @@ def test_an_answer_that_is_not_read(kernel: Kernel, monkeypatch: pytest.MonkeyPa
             assert not kernel.sql(
                 "select query from pg_stat_activity where state ~ '^idle in' and usename = 'nexus_api'"
             )
-            time.sleep(0.4)
+            time.sleep(0.8)
         read = 0
         with contextlib.suppress(ConnectionResetError):
             while came := connection.recv(1_000_000):
