@@ -32,9 +32,11 @@ async def deliver(
     events: Sequence[Recorded],
     also: Also | None = None,
     *,
+    begins: Callable[[Recorded], None] = lambda _: None,
     is_replay: bool = False,
 ) -> int:
     """Everything or nothing; how many of `events`, from the first, were dealt with: what takes long ends before the last.
+    `begins` is told of each event as its turn comes.
 
     Its function runs as `nexus_api` for the tenant of each event, unless it says `every_tenant`; `also` (progress) runs as
     `nexus_system` before the commit. A replay asks no inbox. Raises whatever the function raises.
@@ -49,6 +51,7 @@ async def deliver(
             if done and time.monotonic() - began > LONG:
                 break
             if event.id in fresh:
+                begins(event)
                 await _handle(session, consumer, event, is_replay)
             done += 1
         await session.execute(text(f"set local role {roles.SYSTEM}"))

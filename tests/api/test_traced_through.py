@@ -24,7 +24,7 @@ from nexus import jobs
 from nexus.db import Database
 from nexus.events import Event
 from nexus.events.consumer import Consumer, Delivery
-from nexus.events.relay import step
+from nexus.events.turn import step
 from nexus.jobs import declare
 from nexus.jobs.attempt import attempt
 from nexus.telemetry import spans

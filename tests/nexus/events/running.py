@@ -8,7 +8,7 @@ from typing import Any
 
 from nexus.db import Database
 from nexus.events.consumer import Consumer
-from nexus.events.relay import step
+from nexus.events.turn import step
 from nexus.settings import Settings
 
 

@@ -19,7 +19,7 @@ from nexus.db.migrate import migrate
 from nexus.errors import ConflictError, InputError, NotFoundError
 from nexus.events import Event, log
 from nexus.events.consumer import Delivery, consumer
-from nexus.events.relay import step
+from nexus.events.turn import step
 from nexus.settings import Settings, get_settings
 
 runner = CliRunner()

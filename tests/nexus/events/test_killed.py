@@ -83,7 +83,7 @@ import asyncio, os, signal, sys
 from datetime import timedelta
 from pydantic import SecretStr
 from sqlalchemy import text
-from nexus.events import Event, consumer, letters, relay
+from nexus.events import Event, consumer, letters, turn
 from nexus.events.worker import work
 from nexus.settings import Settings
 
@@ -108,7 +108,7 @@ async def keep(delivery):
         raise ValueError("never")
 
 
-passing, again, failing, fail = relay._pass, relay._again, relay._failed, letters.fail
+passing, again, failing, fail = turn._pass, turn._again, turn._failed, letters.fail
 
 
 async def _pass(database, consumer, at, batch):
@@ -134,7 +134,7 @@ async def _failed(*given):
     die_at("noted")
 
 
-relay._pass, relay._again, relay._failed, letters.fail = _pass, _again, _failed, _fail
+turn._pass, turn._again, turn._failed, letters.fail = _pass, _again, _failed, _fail
 asyncio.run(work(Settings(home=home, database_url=SecretStr(url))))
 """
 

@@ -16,6 +16,7 @@ from nexus.db import Database
 from nexus.errors import InputError, NotFoundError
 from nexus.events import letters, offsets
 from nexus.events.consumer import Consumer, Delivery
+from nexus.events.turn import step
 from nexus.settings import Settings
 from tests.nexus.events.bells import ONE, Kept, Rang, consumer, kept, log, ring, rows
 from tests.nexus.events.running import drain, run
@@ -24,8 +25,8 @@ __all__ = ["consumer", "kept", "log"]
 
 
 def test_what_fails_is_tried_again_and_its_stream_waits(log: Settings, kept: Kept, consumer: Consumer) -> None:
-    # the batch, its half, it alone (the first attempt that counts), and the second
-    kept.failing = {2: 4}
+    # in the batch, which is the first attempt, and in the second
+    kept.failing = {2: 2}
 
     async def go(database: Database) -> None:
         await ring(database, 1, 2, 3)
@@ -146,3 +147,28 @@ def test_a_consumer_that_takes_too_long_has_failed(log: Settings, consumer: Cons
 
     [dead] = run(log, go)
     assert "TimeoutError" in dead.error
+
+
+def test_a_turn_ends_with_the_first_that_takes_too_long(log: Settings, consumer: Consumer) -> None:
+    """Each is waited for once; what is due again, and whoever stops the relay, waits for no more than one of them."""
+    called: list[int] = []
+
+    async def sleep(delivery: Delivery) -> None:
+        called.append(delivery.recorded.data["number"])
+        if called[-1] % 4 == 0:
+            await asyncio.sleep(60)
+
+    async def go(database: Database) -> Any:
+        await ring(database, *range(1, 13))
+        slow = dataclasses.replace(consumer, handle=sleep, timeout=timedelta(seconds=0.2), pauses=(), ordered=False)
+        turns = []
+        while await step(database, slow) == 0:
+            turns.append(called.copy())
+            called.clear()
+        async with database.system() as session:
+            return turns, await letters.dead(session)
+
+    turns, dead = run(log, go)
+    # those before it have their effect rolled back with it, and once more
+    assert turns == [[1, 2, 3, 4, 1, 2, 3], [5, 6, 7, 8, 5, 6, 7], [9, 10, 11, 12, 9, 10, 11]]
+    assert [letter.recorded.data["number"] for letter in dead] == [4, 8, 12]

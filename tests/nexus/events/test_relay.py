@@ -15,7 +15,8 @@ from nexus.db import Database
 from nexus.events import offsets
 from nexus.events.consumer import Consumer, Delivery, _register, get
 from nexus.events.consumer import consumer as declared
-from nexus.events.relay import Relay, step
+from nexus.events.relay import Relay
+from nexus.events.turn import step
 from nexus.settings import Settings
 from tests.nexus.events.bells import ONE, TWO, Kept, Rang, consumer, kept, log, ring, rows
 from tests.nexus.events.running import drain, run
@@ -152,7 +153,7 @@ def test_a_commit_wakes_the_relay(
     log: Settings, kept: Kept, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its notification: the relay does not look by itself for an hour."""
-    monkeypatch.setattr("nexus.events.relay.POLL", 3600.0)
+    monkeypatch.setattr("nexus.events.turn.POLL", 3600.0)
 
     async def go(database: Database) -> None:
         relay = Relay(log, [consumer])

@@ -23,8 +23,8 @@ from nexus.events.alone import alone, is_left
 from nexus.events.consumer import Consumer, Delivery
 from nexus.events.deliver import deliver
 from nexus.events.log import Recorded, read
-from nexus.events.relay import POLL, step
 from nexus.events.replay import Span, replay
+from nexus.events.turn import POLL, step
 from nexus.settings import Settings
 from tests.nexus.events.bells import Kept, consumer, kept, log, ring, rows
 from tests.nexus.events.running import drain, run
