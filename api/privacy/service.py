@@ -56,11 +56,11 @@ async def of_member(session: Session, caller: Principal, member_id: str, doing: 
 
 
 async def export(session: Session, user_id: str, actor: str, reason: str, tenant: Tenant | None = None) -> PersonOut:
-    """Everything that is held. Raises NotFoundError."""
+    """Everything that is held, but for what others have sealed in the same events. Raises NotFoundError."""
     person = await _subject(session, user_id)
     tables = {h.name: await repository.rows(session, h, person) for h in holdings()}
     told = await repository.events(session, user_id)
-    data = await opened(session, [e["data"] for e in told])
+    data = await opened(session, [e["data"] for e in told], only=user_id)
     happened = PersonExported(person_id=user_id, actor_id=actor, reason=reason)
     session.record(happened, tenant=tenant or directory.HOUSE)
     return PersonOut(

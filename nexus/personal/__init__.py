@@ -8,6 +8,16 @@ one row's removal erase what append-only tables hold.
 """
 
 from nexus.personal.fields import Personal, personal_fields
-from nexus.personal.vault import ERASED, is_sealed, opened, opened_text, sealed, sealed_text
+from nexus.personal.vault import ERASED, OTHERS, is_sealed, opened, opened_text, sealed, sealed_text
 
-__all__ = ["ERASED", "Personal", "is_sealed", "opened", "opened_text", "personal_fields", "sealed", "sealed_text"]
+__all__ = [
+    "ERASED",
+    "OTHERS",
+    "Personal",
+    "is_sealed",
+    "opened",
+    "opened_text",
+    "personal_fields",
+    "sealed",
+    "sealed_text",
+]

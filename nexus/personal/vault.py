@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MARK = "sealed:1:"
 #: What readers see in place of a value whose person has been erased.
 ERASED = "(erased)"
+#: What somebody who takes their own data sees in place of another person's.
+OTHERS = "(another person's)"
 _KEY_BYTES = 64
 _ENSURE = text(
     "insert into app.privacy_key (subject, key) select unnest(cast(:subjects as text[])), unnest(cast(:keys as bytea[]))"
@@ -84,11 +86,20 @@ async def sealed(session: AsyncSession, told: Collection[tuple[dict[str, Any], M
                 data[name] = seal(keys[subject], subject, data[name])
 
 
-async def opened(session: AsyncSession, told: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The data with what was sealed opened, as far as its persons have keys."""
+async def opened(
+    session: AsyncSession, told: Collection[Mapping[str, Any]], *, only: str | None = None
+) -> list[dict[str, Any]]:
+    """The data with what was sealed opened, as far as its persons have keys; `only` what is sealed under this person's."""
     subjects = {subject_of(value) for data in told for value in data.values() if is_sealed(value)}
-    keys = await _keys(session, subjects) if subjects else {}
-    return [{name: open_with(keys, v) if is_sealed(v) else v for name, v in data.items()} for data in told]
+    mine = subjects if only is None else subjects & {only}
+    keys = await _keys(session, mine) if mine else {}
+
+    def shown(value: Any) -> Any:
+        if not is_sealed(value):
+            return value
+        return open_with(keys, value) if subject_of(value) in mine else OTHERS
+
+    return [{name: shown(value) for name, value in data.items()} for data in told]
 
 
 async def _ensured(session: AsyncSession, subjects: Collection[str]) -> dict[str, bytes | None]:

@@ -16,7 +16,7 @@ from api.organisations.models import Member
 from api.privacy import service
 from nexus.db import Session
 from nexus.ids import new_id
-from nexus.personal import ERASED
+from nexus.personal import ERASED, OTHERS
 from nexus.personal.register import holdings
 from tests.api.identity import people as rows
 from tests.api.identity.conftest import PeopleOf
@@ -241,6 +241,24 @@ def test_an_export_tells_what_happened_to_a_member(people: PeopleOf, kernel: Ker
     assert told == [
         ("api_key.created", True), ("api_key.changed", False), ("member.changed", False), ("member.removed", False)
     ]  # fmt: skip
+
+
+def test_an_export_opens_nothing_that_is_anothers(people: PeopleOf, kernel: Kernel) -> None:
+    """Of what somebody did to others it tells that they did, without what is sealed for those."""
+    company = Company(kernel)
+    boss = company.member(("owner", "*"))
+    ada = people.make()
+    here = Member(id=new_id("mem"), organisation_id=company.id, user_id=ada.id)
+    company.add(here)
+    reason = f"they asked from {ada.email}"
+    assert company.caller(boss).post(f"/v1/members/{here.id}:export", json={"reason": reason}).status_code == 200
+
+    def seen(user_id: str) -> list[str]:
+        found = rows.within(kernel.settings, lambda s: service.export(s, user_id, user_id, "of their own accord"))
+        return [e["data"]["reason"] for e in found.events if e["data"].get("person_id") == ada.id]
+
+    assert seen(boss.user_id) == [OTHERS]
+    assert seen(ada.id) == [reason]
 
 
 def followed(kernel: Kernel, organisation: str) -> Any:
