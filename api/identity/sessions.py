@@ -20,6 +20,7 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 
 from api.identity import cookies, events, realms
+from api.identity.again import Again
 from api.identity.directory import tell
 from api.identity.models import SessionRow, User
 from api.identity.repository import sessions as rows
@@ -174,9 +175,9 @@ async def required(
     if here.must_change_password and not request.url.path.startswith(("/account/password", "/signin", "/signout")):
         raise SignInNeededError(f"/account/password?next={quote(back, safe='')}")
     if not methods <= here.methods or (within is not None and await _age(request, here) > within):
-        raise SignInNeededError(f"/signin?again=1&next={quote(back, safe='')}")
+        raise SignInNeededError(f"/signin?again={Again.FRESH}&next={quote(back, safe='')}")
     if within is not None and here.realm is not None and not await _is_only_theirs(request, here):
-        raise SignInNeededError(f"/signin?again=1&by=password&next={quote(back, safe='')}")
+        raise SignInNeededError(f"/signin?again={Again.FRESH}&by=password&next={quote(back, safe='')}")
     return here
 
 

@@ -17,6 +17,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
 from api.identity import directory, realms
+from api.identity.again import Again
 from api.identity.sessions import BrowserSession
 from api.oidc import levels, scopes, tokens
 from api.oidc.flow.parties import REFRESH, Party, Subject
@@ -198,7 +199,7 @@ async def _lacking(
         raise AccessDeniedError(f"The organisation asks for {said}.", redirect_uri=back)
     by = f"&organisation={where.organisation_id}" if to_provider else "&by=password" if lacking == "other" else ""
     on = quote(f"{_this(asked, int(time.time()))}&{LACKING}={lacking}", safe="")
-    return GoTo(f"/signin?again=1{by}&next={on}")
+    return GoTo(f"/signin?again={Again.FRESH}{by}&next={on}")
 
 
 def _sign_in(asked: Asked, here: BrowserSession | None) -> GoTo:
@@ -207,8 +208,8 @@ def _sign_in(asked: Asked, here: BrowserSession | None) -> GoTo:
         said["organisation"] = wanted[:100]
     query = urlencode({name: text for name, text in said.items() if text}, quote_via=quote, safe="")
     # a browser in which its user is remembered is none of the factors that a level consists of
-    needs_factor = levels.unmet((value(asked, "acr_values") or "").split(), ())
-    again = ("both" if here else "factor") if needs_factor else "1" if here else ""
+    needs_factor = bool(levels.unmet((value(asked, "acr_values") or "").split(), ()))
+    again = Again.of(is_fresh=here is not None, needs_factor=needs_factor)
     return GoTo(f"/signin?again={again}&{query}" if again else f"/signin?{query}")
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from api.identity import signin
+from api.identity.again import Again
 from api.identity.directory import Person
 from api.identity.sessions import Browser, BrowserSession, Lifetimes, hashed
 from api.identity.signin import SignedInBrowser
@@ -57,11 +58,11 @@ async def connection(database: Database, id: str) -> Connection:
     return found
 
 
-def begun(row: Connection, browser_secret: str, way_on: str, *, is_fresh: bool, needs_factor: bool) -> Attempt:
+def begun(row: Connection, browser_secret: str, way_on: str, asked: Again) -> Attempt:
     """An attempt that is still to be kept."""
     return Attempt(
         id=new_id("att"), connection_id=row.id, browser_hash=hashed(browser_secret), request_id=None, way_on=way_on,
-        is_fresh=is_fresh, needs_factor=needs_factor, claims=None, used_at=None,
+        is_fresh=asked.is_fresh, needs_factor=asked.needs_factor, claims=None, used_at=None,
     )  # fmt: skip
 
 

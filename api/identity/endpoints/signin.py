@@ -10,6 +10,7 @@ from fastapi import Query, Request, Response
 
 from api.identity import cookies, factors, realms, sessions
 from api.identity import signin as rules
+from api.identity.again import Again
 from api.identity.endpoints.common import Field, LifetimesOfApp, PasswordsOfApp, WayOn, go, minutes, router, signed_in
 from api.identity.forms import from_our_page
 from api.identity.pages import page, way_on
@@ -22,8 +23,6 @@ from api.kernel.transactions import database
 
 #: The step in which the address alone is asked; the way of who will not be led elsewhere.
 FIRST, PASSWORD = "email", "password"
-#: Values of `again`: a fresh proof; a second factor too, also where one is remembered; or both.
-FRESH, FACTOR, BOTH = "1", "factor", "both"
 _FORM = [from_our_page, unkeyed("a form of a page, not a call of the API")]
 _NOTICES = {
     "out": "You are signed out.",
@@ -71,7 +70,7 @@ async def sign_in(
         made = await rules.by_password(
             database(request), passwords, lifetimes, Browser.of(request), email=email, password=password,
             device_secret=cookies.read(request, cookies.DEVICE), before=before[0] if before else None,
-            is_trusting=again not in {FACTOR, BOTH},
+            is_trusting=not Again(again).needs_factor,
         )  # fmt: skip
     except SignInRefusedError as error:
         async with database(request).system() as session:
@@ -114,7 +113,7 @@ def _page(
 ) -> Response:  # fmt: skip
     return page(
         request, "identity/signin.html", status=status, leads_out=True, headers=headers,
-        next=way_on(next, ""), again=_known(again), is_fresh=again not in {"", FACTOR}, email=email, notice=notice, errors=errors or {},
+        next=way_on(next, ""), again=Again(again), email=email, notice=notice, errors=errors or {},
         ways=factors.links("FIRST"), step=FIRST if asks_first else "",
     )  # fmt: skip
 
@@ -127,12 +126,8 @@ async def _after_address(request: Request, next: str, again: str, email: str) ->
 
 
 def _to(way: str, next: str, again: str, email: str) -> Response:
-    said = {"next": way_on(next, ""), "again": _known(again), "hint": email}
+    said = {"next": way_on(next, ""), "again": Again(again), "hint": email}
     return go(f"{way}?{urlencode({name: value for name, value in said.items() if value})}")
-
-
-def _known(again: str) -> str:
-    return again if again in {"", FACTOR, BOTH} else FRESH
 
 
 def _realm(here: BrowserSession | None) -> str:

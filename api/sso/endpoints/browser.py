@@ -11,8 +11,8 @@ from fastapi import Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.identity import cookies, sessions
+from api.identity.again import Again
 from api.identity.endpoints.common import LifetimesOfApp, go, signed_in
-from api.identity.endpoints.signin import BOTH, FACTOR
 from api.identity.pages import page, way_on
 from api.identity.sessions import Browser, TooManySessionsError, new_secret
 from api.kernel.idempotency import unkeyed
@@ -47,13 +47,11 @@ Text = Annotated[str, Query(max_length=8000)]
 async def begin(
     request: Request, connection_id: ConnectionId, next: Text = "", hint: Text = "", again: Text = ""
 ) -> Response:
-    """To the provider. `again`: it must ask for a fresh proof, or we for a second factor (api/identity/endpoints/signin.py)."""
-    of = database(request)
+    """To the provider. `again`: it must ask for a fresh proof, or we for a second factor."""
+    of, asked = database(request), Again(again)
     row = await flow.connection(of, connection_id)
     secret = cookies.read(request, BROWSER) or new_secret()
-    attempt = flow.begun(
-        row, secret, way_on(next), is_fresh=again not in {"", FACTOR}, needs_factor=again in {FACTOR, BOTH}
-    )
+    attempt = flow.begun(row, secret, way_on(next), asked)
     try:
         where = await _address(request, row, attempt, hint[:254])
     except NexusError as error:
