@@ -111,7 +111,7 @@ async def accept(session: Session, token: str, person: Person) -> Member:
     # who is thrown out comes back neither by an invitation of their own, nor as somebody else
     if found is None or not await joining.inviter_remains(found):
         raise NotFoundError("the invitation is not valid (any more)", remedy="ask for another one")
-    if not person.active or email_key(found.email) != email_key(person.email):
+    if not person.active or found.email_key != email_key(person.email):
         # the address is not told: whoever found the token would learn it
         raise ForbiddenError("the invitation is for another address", remedy="sign in with the address it was sent to")
     await session.act_for(Tenant(found.organisation_id))
