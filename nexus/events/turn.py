@@ -35,7 +35,8 @@ async def step(database: Database, consumer: Consumer) -> float:
         batch = [] if is_paused else await read(session, at, limit=consumer.batch)
         held_back = bool(not batch and await _is_held_back(session, at))
     for letter in due:
-        await _again(database, consumer, letter)
+        if not await _again(database, consumer, letter):
+            break
     if batch:
         await _pass(database, consumer, at, batch)
     if batch or due:
@@ -97,7 +98,8 @@ async def _without(
     return failed.at
 
 
-async def _again(database: Database, consumer: Consumer, letter: letters.Letter) -> None:
+async def _again(database: Database, consumer: Consumer, letter: letters.Letter) -> bool:
+    """Whether it was dealt with: after one that was not, the others wait for the next turn, and new events do not."""
     event = letter.recorded
 
     async def also(session: Session, _: int) -> None:
@@ -114,6 +116,8 @@ async def _again(database: Database, consumer: Consumer, letter: letters.Letter)
         if isinstance(error, MovedError) or machine_error(error):
             raise
         await _failed(database, consumer, event, letter.attempts + 1, error)
+        return False
+    return True
 
 
 async def _failed(

@@ -172,3 +172,31 @@ def test_a_turn_ends_with_the_first_that_takes_too_long(log: Settings, consumer:
     # those before it have their effect rolled back with it, and once more
     assert turns == [[1, 2, 3, 4, 1, 2, 3], [5, 6, 7, 8, 5, 6, 7], [9, 10, 11, 12, 9, 10, 11]]
     assert [letter.recorded.data["number"] for letter in dead] == [4, 8, 12]
+
+
+def test_so_it_does_with_the_first_that_is_due_again(log: Settings, consumer: Consumer) -> None:
+    called: list[int] = []
+
+    async def refuse(delivery: Delivery) -> None:
+        raise InputError("never")
+
+    async def sleep(delivery: Delivery) -> None:
+        called.append(delivery.recorded.data["number"])
+        if called[-1] < 4:
+            await asyncio.sleep(60)
+
+    async def go(database: Database) -> Any:
+        await ring(database, 1, 2, 3)
+        await drain(database, dataclasses.replace(consumer, handle=refuse, ordered=False))
+        async with database.system() as session:
+            assert await letters.requeue(session, consumer.name) == 3
+        await ring(database, 4)
+        slow = dataclasses.replace(consumer, handle=sleep, timeout=timedelta(seconds=0.2), pauses=(), ordered=False)
+        turns = []
+        while await step(database, slow) == 0:
+            turns.append(called.copy())
+            called.clear()
+        return turns
+
+    # what is new does not wait for them
+    assert run(log, go) == [[1, 4], [2], [3]]

@@ -21,12 +21,14 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def migrated(session_settings: Settings) -> Settings:
+def migrated(session_settings: Settings) -> Iterator[Settings]:
     migrate(session_settings)
     with psycopg.connect(postgres.dsn(session_settings), autocommit=True) as connection:
         connection.execute("create table if not exists app.probe (who text, said text)")
         connection.execute("grant select, insert, delete on app.probe to nexus_api, nexus_system")
-    return session_settings
+        yield session_settings
+        # a table without a tenant is what others look for
+        connection.execute("drop table app.probe")
 
 
 @dataclass
